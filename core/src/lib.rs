@@ -1,0 +1,3 @@
+//! The oneM2M WebSocket binding (TS-0020, ITU-T Y.4500.20).
+
+pub mod websocket;

@@ -1,0 +1,1 @@
+//! RFC 6455, both ends, as pure machines.
