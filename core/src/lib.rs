@@ -1,3 +1,4 @@
 //! The oneM2M WebSocket binding (TS-0020, ITU-T Y.4500.20).
 
+pub mod primitive;
 pub mod websocket;

@@ -1,0 +1,232 @@
+//! The request primitive.
+//!
+//! Covers: TS-0004 6.4.1 (every parameter, in the order of table 6.4.1-1), and the parameters that Release 4 and 5
+//! added. Members that the table does not know are carried in [`Additional::unknown`], not lost.
+//! Does not check which parameter goes with which operation: the receiver's CSE does.
+
+use std::time::Duration;
+
+use super::{
+    AbsRelTimestamp, Content, EventCategory, FilterCriteria, IdResultType, Operation, ResourceType, ResponseType,
+    ResultContent,
+};
+
+/// A request primitive.
+///
+/// Made with [`Request::create`], [`retrieve`](Request::retrieve), [`update`](Request::update),
+/// [`delete`](Request::delete) or [`notify`](Request::notify); every parameter is a public field. A session fills in
+/// `request_id`, `from` and `release_version` where they were left empty.
+///
+/// ```
+/// use onem2m_ws::primitive::{Request, ResourceType};
+/// use serde_json::json;
+///
+/// let request = Request::create("cse-in/sensor1", ResourceType::CONTAINER, json!({"m2m:cnt": {"rn": "data"}}));
+/// assert_eq!(request.to, "cse-in/sensor1");
+/// ```
+#[derive(Clone, PartialEq, Debug)]
+pub struct Request {
+    /// `op`: what is asked for.
+    pub operation: Operation,
+    /// `to`: the target, in CSE-relative, SP-relative or absolute form.
+    pub to: String,
+    /// `fr`: the originator. Absent or empty only in the registration of an AE that wants an AE-ID assigned.
+    pub from: Option<String>,
+    /// `rqi`: correlates the response; empty means that the session makes one.
+    pub request_id: String,
+    /// `ty`: type of the resource to create; on CREATE only.
+    pub resource_type: Option<ResourceType>,
+    /// `pc`: content.
+    pub content: Option<Content>,
+    /// `ot`: when the originator made the request (`m2m:timestamp`).
+    pub originating_timestamp: Option<String>,
+    /// `rqet`: when the request stops being of use.
+    pub request_expiration: Option<AbsRelTimestamp>,
+    /// `rset`: when the result stops being of use.
+    pub result_expiration: Option<AbsRelTimestamp>,
+    /// `rt`: blocking or not, and whom to notify.
+    pub response_type: Option<ResponseTypeInfo>,
+    /// `rcn`: what the response is to carry.
+    pub result_content: Option<ResultContent>,
+    /// `ec`: how urgent it is.
+    pub event_category: Option<EventCategory>,
+    /// `fc`: filter criteria; see [`FilterCriteria`].
+    pub filter_criteria: Option<Content>,
+    /// `drt`: form of the addresses in a discovery result.
+    pub id_result_type: Option<IdResultType>,
+    /// `rvi`: release that the originator speaks, as text (`"3"`); absent towards Release 1.
+    pub release_version: Option<String>,
+    /// Parameters that few requests have, and members that the standard's table does not know.
+    pub additional: Option<Box<Additional>>,
+}
+
+/// `rt`: response type and notification targets (TS-0004 6.3.5.30).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ResponseTypeInfo {
+    /// `rtv`: the mode.
+    pub value: ResponseType,
+    /// `nu`: whom to notify of the result; an empty list means the originator's point of access.
+    pub notification_uris: Option<Vec<String>>,
+}
+
+/// Request parameters that few requests have.
+#[derive(Clone, PartialEq, Default, Debug)]
+pub struct Additional {
+    /// `rids`: role IDs.
+    pub role_ids: Option<Vec<String>>,
+    /// `oet`: when the operation is to be carried out.
+    pub operation_execution_time: Option<AbsRelTimestamp>,
+    /// `rp`: how long the result is kept.
+    pub result_persistence: Option<AbsRelTimestamp>,
+    /// `da`: delivery aggregation.
+    pub delivery_aggregation: Option<bool>,
+    /// `gid`: group request identifier.
+    pub group_request_id: Option<String>,
+    /// `tkns`: tokens.
+    pub tokens: Option<Vec<String>>,
+    /// `tids`: token IDs.
+    pub token_ids: Option<Vec<String>>,
+    /// `ltids`: local token IDs.
+    pub local_token_ids: Option<Vec<String>>,
+    /// `tqi`: token request indicator.
+    pub token_request_indicator: Option<bool>,
+    /// `grtm`: group request target members.
+    pub group_request_target_members: Option<Vec<String>>,
+    /// `asi`: authorization signature indicator.
+    pub authorization_signature_indicator: Option<bool>,
+    /// `aus`: authorization signatures.
+    pub authorization_signatures: Option<Vec<String>>,
+    /// `auri`: authorization relationship indicator.
+    pub authorization_relationship_indicator: Option<bool>,
+    /// `sqi`: semantic query indicator.
+    pub semantic_query_indicator: Option<bool>,
+    /// `vsi`: vendor information.
+    pub vendor_information: Option<String>,
+    /// `omr`: ontology mapping resources (after Release 3).
+    pub ontology_mapping_resources: Option<Vec<String>>,
+    /// `gstn`: group somecast target number (after Release 3).
+    pub group_somecast_target_number: Option<u64>,
+    /// `msu`: M2M service user (after Release 3).
+    pub service_user: Option<String>,
+    /// `ma`: maximum age (not standardized; sent by ACME).
+    pub maximum_age: Option<String>,
+    /// Members that the table does not know, with their names as they came.
+    pub unknown: Vec<(String, Content)>,
+}
+
+impl Request {
+    /// A request with the two parameters that every one has.
+    #[must_use]
+    pub fn new(operation: Operation, to: impl Into<String>) -> Self {
+        Self {
+            operation,
+            to: to.into(),
+            from: None,
+            request_id: String::new(),
+            resource_type: None,
+            content: None,
+            originating_timestamp: None,
+            request_expiration: None,
+            result_expiration: None,
+            response_type: None,
+            result_content: None,
+            event_category: None,
+            filter_criteria: None,
+            id_result_type: None,
+            release_version: None,
+            additional: None,
+        }
+    }
+
+    /// CREATE a resource of type `ty` below `to`, from its representation (`{"m2m:cnt": {...}}`).
+    #[must_use]
+    pub fn create(to: impl Into<String>, ty: ResourceType, content: impl Into<Content>) -> Self {
+        let mut request = Self::new(Operation::Create, to);
+        request.resource_type = Some(ty);
+        request.content = Some(content.into());
+        request
+    }
+
+    /// RETRIEVE `to`.
+    #[must_use]
+    pub fn retrieve(to: impl Into<String>) -> Self {
+        Self::new(Operation::Retrieve, to)
+    }
+
+    /// Discover resources below `to`: RETRIEVE with filter criteria whose use is discovery.
+    #[must_use]
+    pub fn discover(to: impl Into<String>, criteria: FilterCriteria) -> Self {
+        let mut request = Self::new(Operation::Retrieve, to);
+        request.filter_criteria = Some(criteria.discovery().into());
+        request
+    }
+
+    /// UPDATE attributes of `to`; an attribute with the value `null` is deleted.
+    #[must_use]
+    pub fn update(to: impl Into<String>, content: impl Into<Content>) -> Self {
+        let mut request = Self::new(Operation::Update, to);
+        request.content = Some(content.into());
+        request
+    }
+
+    /// DELETE `to` and all below it.
+    #[must_use]
+    pub fn delete(to: impl Into<String>) -> Self {
+        Self::new(Operation::Delete, to)
+    }
+
+    /// NOTIFY `to`.
+    #[must_use]
+    pub fn notify(to: impl Into<String>, content: impl Into<Content>) -> Self {
+        let mut request = Self::new(Operation::Notify, to);
+        request.content = Some(content.into());
+        request
+    }
+
+    /// Sets the originator.
+    #[must_use]
+    pub fn from(mut self, originator: impl Into<String>) -> Self {
+        self.from = Some(originator.into());
+        self
+    }
+
+    /// Sets the request identifier.
+    #[must_use]
+    pub fn request_id(mut self, rqi: impl Into<String>) -> Self {
+        self.request_id = rqi.into();
+        self
+    }
+
+    /// Sets the release version indicator.
+    #[must_use]
+    pub fn release_version(mut self, rvi: impl Into<String>) -> Self {
+        self.release_version = Some(rvi.into());
+        self
+    }
+
+    /// Sets what the response is to carry.
+    #[must_use]
+    pub fn result_content(mut self, rcn: ResultContent) -> Self {
+        self.result_content = Some(rcn);
+        self
+    }
+
+    /// Sets filter criteria.
+    #[must_use]
+    pub fn filter(mut self, criteria: impl Into<Content>) -> Self {
+        self.filter_criteria = Some(criteria.into());
+        self
+    }
+
+    /// Sets when the request stops being of use, from now (`rqet`, in milliseconds).
+    #[must_use]
+    pub fn expires_in(mut self, time: Duration) -> Self {
+        self.request_expiration = Some(AbsRelTimestamp::relative(time));
+        self
+    }
+
+    /// The parameters that few requests have, made if there are none yet.
+    pub fn additional_mut(&mut self) -> &mut Additional {
+        self.additional.get_or_insert_default()
+    }
+}
