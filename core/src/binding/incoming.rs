@@ -1,0 +1,76 @@
+//! Requests of the peer's that our application has not answered yet.
+//!
+//! Covers: TS-0001 7.1.7 (an identifier that is still pending is rejected; a finished one is a new request), row
+//! WS-6.5-2 (a request that we owe an answer holds our close back).
+
+use std::time::Instant;
+
+use super::timers::{Timer, Timers};
+use crate::primitive::Response;
+
+/// Names one request of the peer's until it is answered. A stale token names nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct IncomingToken(u64);
+
+struct Entry {
+    number: u64,
+    rqi: String,
+    release_version: Option<String>,
+}
+
+/// Few at a time (the limit is small), so a list that is searched from the end is the fastest table.
+#[derive(Default)]
+pub(super) struct Incoming {
+    next: u64,
+    entries: Vec<Entry>,
+}
+
+impl Incoming {
+    /// Takes a request in; `None` if its identifier is pending already.
+    pub(super) fn push(
+        &mut self,
+        rqi: String,
+        release_version: Option<String>,
+        deadline: Instant,
+        timers: &mut Timers,
+    ) -> Option<IncomingToken> {
+        if self.entries.iter().any(|entry| entry.rqi == rqi) {
+            return None;
+        }
+        let number = self.next;
+        self.next += 1;
+        self.entries.push(Entry { number, rqi, release_version });
+        timers.add(deadline, Timer::Incoming(number));
+        Some(IncomingToken(number))
+    }
+
+    /// Takes the request out and completes its response with what only the request knows.
+    pub(super) fn answer(&mut self, token: IncomingToken, mut response: Response) -> Option<Response> {
+        let at = self.entries.iter().rposition(|entry| entry.number == token.0)?;
+        let entry = self.entries.swap_remove(at);
+        response.request_id = entry.rqi;
+        if response.release_version.is_none() {
+            response.release_version = entry.release_version;
+        }
+        if self.entries.is_empty() {
+            self.entries = Vec::new();
+        }
+        Some(response)
+    }
+
+    pub(super) fn token(&self, number: u64) -> Option<IncomingToken> {
+        self.contains(number).then_some(IncomingToken(number))
+    }
+
+    pub(super) fn contains(&self, number: u64) -> bool {
+        self.entries.iter().any(|entry| entry.number == number)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.entries = Vec::new();
+    }
+}

@@ -1,0 +1,32 @@
+//! What TS-0020 adds to WebSocket and to primitives, as pure machines.
+//!
+//! Covers: TS-0020 clauses 5 and 6. [`Session`] is one end of a relation between registree and registrar; it outlives
+//! its connections. [`Registry`] is what a registrar knows of its registrees. Time is an argument, random bytes come
+//! from a trait; sockets and tasks are [`crate::net`]'s part.
+
+mod incoming;
+mod outgoing;
+mod poa;
+mod registration;
+mod registry;
+mod session;
+pub mod subprotocol;
+mod timers;
+
+use std::time::{Instant, SystemTime};
+
+pub use incoming::IncomingToken;
+pub use outgoing::{OutgoingLimits, Token};
+pub use poa::PointOfAccess;
+pub use registration::{Accepts, Registration, RegistreeKind};
+pub use registry::{Admission, ConnectionId, Registry};
+pub use session::{Config, Counters, Event, Session};
+
+/// The two clocks of a machine: one for waiting, one for the times in primitives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Now {
+    /// Never goes back; deadlines are counted on it.
+    pub monotonic: Instant,
+    /// What `rqet` and timestamps are compared with; may be set while the program runs.
+    pub wall: SystemTime,
+}

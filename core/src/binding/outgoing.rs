@@ -1,0 +1,291 @@
+//! Requests of ours that wait: for a connection, for a place in the window, or for their response.
+//!
+//! Covers: rows WS-5.2-6 (what is kept until the connection is reopened), WS-6.5-2 (what holds a close back); TS-0001
+//! 7.1.7 (a request identifier is not used twice while it waits). Encodes nothing and sends nothing.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Instant;
+
+use slab::Slab;
+
+use super::timers::{Timer, Timers};
+use crate::primitive::Request;
+use crate::{Error, ErrorKind, Result};
+
+/// Bounds of what waits on our side of a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OutgoingLimits {
+    /// Requests on the wire that have no response yet: 1 to 65 535, 64 by default. Stock ACME loses requests above 1.
+    pub window: usize,
+    /// Requests that wait for a connection or for a place in the window: 1024 by default; with the window at most
+    /// 65 535. A full queue refuses the new request.
+    pub queued_requests: usize,
+    /// Their size, in bytes of content and addresses: 8 MiB by default.
+    pub queued_bytes: usize,
+}
+
+impl Default for OutgoingLimits {
+    fn default() -> Self {
+        Self { window: 64, queued_requests: 1024, queued_bytes: 8 << 20 }
+    }
+}
+
+/// Names one request of ours until its outcome is known. A stale token names nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Token(u64);
+
+/// The low bits of a request's number are its place in the slab, so that a response finds it without a search.
+const SLOT_BITS: u32 = 16;
+/// Most requests that one session can have waiting.
+pub(super) const MOST_WAITING: usize = (1 << SLOT_BITS) - 1;
+
+struct Entry<W> {
+    number: u64,
+    waiter: W,
+    deadline: Instant,
+    /// The caller's own identifier; ours are made from `number`.
+    own_rqi: Option<Box<str>>,
+    state: State,
+}
+
+enum State {
+    Queued(Box<Request>),
+    Sent { registration: Option<Box<Request>>, ending: Option<Box<Request>> },
+}
+
+/// A request that leaves the table because its outcome is known.
+pub(super) struct Finished<W> {
+    pub(super) waiter: W,
+    /// The request, if it was one that changes the registration (TS-0020 6.4).
+    pub(super) registration: Option<Box<Request>>,
+    /// The request, if it may end the registration.
+    pub(super) ending: Option<Box<Request>>,
+}
+
+pub(super) struct Outgoing<W> {
+    limits: OutgoingLimits,
+    /// Makes our identifiers unique across restarts: random, given at construction.
+    prefix: String,
+    next: u64,
+    entries: Slab<Entry<W>>,
+    named: HashMap<Box<str>, u64>,
+    queue: VecDeque<u64>,
+    queued: usize,
+    queued_bytes: usize,
+    sent: usize,
+}
+
+impl<W> Outgoing<W> {
+    pub(super) fn new(limits: OutgoingLimits, prefix: String) -> Self {
+        Self {
+            limits,
+            prefix,
+            next: 1,
+            entries: Slab::new(),
+            named: HashMap::new(),
+            queue: VecDeque::new(),
+            queued: 0,
+            queued_bytes: 0,
+            sent: 0,
+        }
+    }
+
+    /// Takes a request into the queue and gives it an identifier if it has none.
+    pub(super) fn push(
+        &mut self,
+        mut request: Request,
+        waiter: W,
+        deadline: Instant,
+        timers: &mut Timers,
+    ) -> Result<Token> {
+        let size = queued_size(&request);
+        if self.queued >= self.limits.queued_requests || self.queued_bytes + size > self.limits.queued_bytes {
+            return Err(Error::new(
+                ErrorKind::QueueFull,
+                format!(
+                    "the queue of requests that wait to be sent is full ({} requests, {} bytes; limits {} and {}): \
+                     wait for answers, or for the connection, and send again",
+                    self.queued, self.queued_bytes, self.limits.queued_requests, self.limits.queued_bytes
+                ),
+            ));
+        }
+        if self.entries.len() >= MOST_WAITING {
+            return Err(Error::new(ErrorKind::QueueFull, format!("{MOST_WAITING} requests wait already")));
+        }
+        let own_rqi = if request.request_id.is_empty() {
+            None
+        } else {
+            let rqi: Box<str> = request.request_id.as_str().into();
+            if self.named.contains_key(&rqi) {
+                return Err(Error::new(
+                    ErrorKind::DuplicateRequestId,
+                    format!("a request with the identifier {rqi:?} waits already; leave it empty to have one made"),
+                ));
+            }
+            Some(rqi)
+        };
+        let slot = self.entries.vacant_key();
+        let number = (self.next << SLOT_BITS) | slot as u64;
+        self.next += 1;
+        match &own_rqi {
+            Some(rqi) => {
+                self.named.insert(rqi.clone(), number);
+            }
+            None => request.request_id = self.identifier(number),
+        }
+        self.entries.insert(Entry { number, waiter, deadline, own_rqi, state: State::Queued(Box::new(request)) });
+        self.queue.push_back(number);
+        self.queued += 1;
+        self.queued_bytes += size;
+        timers.add(deadline, Timer::Outgoing(number));
+        Ok(Token(number))
+    }
+
+    fn identifier(&self, number: u64) -> String {
+        let mut digits = itoa::Buffer::new();
+        let digits = digits.format(number);
+        let mut rqi = String::with_capacity(self.prefix.len() + digits.len());
+        rqi.push_str(&self.prefix);
+        rqi.push_str(digits);
+        rqi
+    }
+
+    /// The next request to be written, if the window has a place: it counts as sent from here on.
+    pub(super) fn next_to_send(&mut self) -> Option<(u64, Box<Request>)> {
+        while self.sent < self.limits.window {
+            let number = self.queue.pop_front()?;
+            let Some(entry) = self.get_mut(number) else { continue }; // timed out or cancelled while it was queued
+            let sent = State::Sent { registration: None, ending: None };
+            let State::Queued(request) = std::mem::replace(&mut entry.state, sent) else { continue };
+            self.queued -= 1;
+            self.queued_bytes -= queued_size(&request);
+            self.sent += 1;
+            return Some((number, request));
+        }
+        None
+    }
+
+    /// Keeps a registration request beside the entry: its response decides about the registration.
+    pub(super) fn keep_registration(&mut self, number: u64, request: Box<Request>) {
+        if let Some(Entry { state: State::Sent { registration, .. }, .. }) = self.get_mut(number) {
+            *registration = Some(request);
+        }
+    }
+
+    /// Keeps a request that may end the registration beside the entry.
+    pub(super) fn keep_ending(&mut self, number: u64, request: Box<Request>) {
+        if let Some(Entry { state: State::Sent { ending, .. }, .. }) = self.get_mut(number) {
+            *ending = Some(request);
+        }
+    }
+
+    /// The request that waits for a response with this identifier.
+    pub(super) fn find(&self, rqi: &str) -> Option<u64> {
+        if let Some(number) = rqi.strip_prefix(self.prefix.as_str()).and_then(|n| n.parse().ok())
+            && self.get(number).is_some_and(|entry| entry.own_rqi.is_none())
+        {
+            return self.is_sent(number).then_some(number);
+        }
+        self.named.get(rqi).copied().filter(|number| self.is_sent(*number))
+    }
+
+    /// The only request on the wire, for a response that names none (tinyIoT and Mobius send such).
+    pub(super) fn only_sent(&self) -> Option<u64> {
+        if self.sent != 1 {
+            return None;
+        }
+        self.entries.iter().find(|(_, e)| matches!(e.state, State::Sent { .. })).map(|(_, e)| e.number)
+    }
+
+    /// Takes an entry out.
+    pub(super) fn finish(&mut self, number: u64) -> Option<Finished<W>> {
+        self.get(number)?;
+        let entry = self.entries.remove(slot_of(number));
+        if let Some(rqi) = &entry.own_rqi {
+            self.named.remove(rqi);
+        }
+        let (registration, ending) = match entry.state {
+            State::Queued(request) => {
+                // Its number stays in `queue` and is passed over there.
+                self.queued -= 1;
+                self.queued_bytes -= queued_size(&request);
+                (None, None)
+            }
+            State::Sent { registration, ending } => {
+                self.sent -= 1;
+                (registration, ending)
+            }
+        };
+        if self.entries.is_empty() {
+            // An idle session holds no memory of its busiest hour.
+            self.entries = Slab::new();
+            self.queue = VecDeque::new();
+        }
+        Some(Finished { waiter: entry.waiter, registration, ending })
+    }
+
+    pub(super) fn cancel(&mut self, token: Token) -> Option<W> {
+        self.finish(token.0).map(|finished| finished.waiter)
+    }
+
+    /// The numbers of all requests on the wire, in the order in which they were taken.
+    pub(super) fn sent_numbers(&self) -> Vec<u64> {
+        let mut numbers: Vec<u64> = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| matches!(entry.state, State::Sent { .. }))
+            .map(|(_, entry)| entry.number)
+            .collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    /// The numbers of all requests, in the order in which they were taken.
+    pub(super) fn all_numbers(&self) -> Vec<u64> {
+        let mut numbers: Vec<u64> = self.entries.iter().map(|(_, entry)| entry.number).collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    pub(super) fn deadline(&self, number: u64) -> Option<Instant> {
+        self.get(number).map(|entry| entry.deadline)
+    }
+
+    pub(super) fn is_sent(&self, number: u64) -> bool {
+        self.get(number).is_some_and(|entry| matches!(entry.state, State::Sent { .. }))
+    }
+
+    pub(super) fn queued(&self) -> usize {
+        self.queued
+    }
+
+    pub(super) fn sent(&self) -> usize {
+        self.sent
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    fn get(&self, number: u64) -> Option<&Entry<W>> {
+        self.entries.get(slot_of(number)).filter(|entry| entry.number == number)
+    }
+
+    fn get_mut(&mut self, number: u64) -> Option<&mut Entry<W>> {
+        self.entries.get_mut(slot_of(number)).filter(|entry| entry.number == number)
+    }
+}
+
+#[allow(clippy::cast_possible_truncation)] // the mask leaves 16 bits
+const fn slot_of(number: u64) -> usize {
+    (number & ((1 << SLOT_BITS) - 1)) as usize
+}
+
+/// What a queued request is counted as: what it holds besides its fixed parts.
+fn queued_size(request: &Request) -> usize {
+    128 + request.to.len() + request.content.as_ref().map_or(0, |content| content.bytes().len())
+}

@@ -1,0 +1,170 @@
+//! What a registration is on the wire, and which requests a client takes.
+//!
+//! Covers: TS-0020 6.1, 6.4; rows WS-6.4-1 to -5, WS-6.1-3, WS-5.2-9. Looks only at primitives: who is connected is
+//! [`super::registry`]'s part.
+
+use serde_json::Value;
+
+use crate::primitive::{Operation, Request, ResourceType, Response, StatusCode};
+
+/// Which requests a client takes (TS-0020 6.1: an AE may handle notifications only, or no requests at all).
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Accepts {
+    /// Every request.
+    #[default]
+    AllRequests,
+    /// NOTIFY only; anything else is answered 4005 OPERATION_NOT_ALLOWED.
+    NotificationsOnly,
+    /// Nothing; every request is answered 4005 OPERATION_NOT_ALLOWED.
+    Nothing,
+}
+
+impl Accepts {
+    /// True if a request with this operation goes to the application.
+    #[must_use]
+    pub const fn takes(self, operation: Operation) -> bool {
+        match self {
+            Self::AllRequests => true,
+            Self::NotificationsOnly => matches!(operation, Operation::Notify),
+            Self::Nothing => false,
+        }
+    }
+}
+
+/// The kind of a registree.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RegistreeKind {
+    /// Registered by an `<AE>` resource.
+    Ae,
+    /// Registered by a `<remoteCSE>` resource.
+    Cse,
+}
+
+/// A registration that is in force. It outlives connections (WS-6.4-4).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Registration {
+    /// AE-ID or CSE-ID, as the registrar gave it.
+    pub entity: String,
+    /// What it is.
+    pub kind: RegistreeKind,
+    /// Addresses of the resource that stands for it: deleting it there ends the registration.
+    addresses: Vec<String>,
+}
+
+impl Registration {
+    /// True for the requests that are let through before a registration: CREATE `<AE>` and CREATE `<remoteCSE>`.
+    #[must_use]
+    pub fn is_requested_by(request: &Request) -> bool {
+        Self::kind_requested_by(request).is_some()
+    }
+
+    fn kind_requested_by(request: &Request) -> Option<RegistreeKind> {
+        match (request.operation, request.resource_type) {
+            (Operation::Create, Some(ResourceType::AE)) => Some(RegistreeKind::Ae),
+            (Operation::Create, Some(ResourceType::REMOTE_CSE)) => Some(RegistreeKind::Cse),
+            _ => None,
+        }
+    }
+
+    /// The registration that a request and its response brought about.
+    ///
+    /// The identity is what the registrar's answer says (`aei`, `csi`); where the answer has no content (`rcn` 0),
+    /// it is the originator, or the CSE-ID that was asked for.
+    #[must_use]
+    pub fn from_exchange(request: &Request, response: &Response) -> Option<Self> {
+        let kind = Self::kind_requested_by(request)?;
+        if response.status != StatusCode::CREATED {
+            return None;
+        }
+        let answer = response.content.as_ref().and_then(|content| content.value().ok());
+        let asked = request.content.as_ref().and_then(|content| content.value().ok());
+        let text = |value: &Option<Value>, name: &str| {
+            let resource = value.as_ref()?.as_object()?.values().next()?;
+            Some(resource.get(name)?.as_str()?.to_owned())
+        };
+        let identity = match kind {
+            RegistreeKind::Ae => text(&answer, "aei"),
+            RegistreeKind::Cse => text(&answer, "csi").or_else(|| text(&asked, "csi")),
+        };
+        let entity = identity.or_else(|| request.from.clone().filter(|fr| !matches!(fr.as_str(), "" | "C" | "S")))?;
+        let mut addresses = Vec::new();
+        addresses.extend(text(&answer, "ri"));
+        if let Some(name) = text(&answer, "rn").or_else(|| text(&asked, "rn")) {
+            addresses.push(format!("{}/{name}", request.to.trim_end_matches('/')));
+        }
+        Some(Self { entity, kind, addresses })
+    }
+
+    /// A registration that is known to be in force from an earlier run.
+    #[must_use]
+    pub fn known(entity: impl Into<String>) -> Self {
+        let entity = entity.into();
+        let kind = if entity.starts_with('/') { RegistreeKind::Cse } else { RegistreeKind::Ae };
+        Self { entity, kind, addresses: Vec::new() }
+    }
+
+    /// True if `request` may end this registration, once it is answered with success: a DELETE of its resource
+    /// (WS-6.4-5). The resource may be addressed CSE-relative, SP-relative or absolute.
+    #[must_use]
+    pub fn may_end_with(&self, request: &Request) -> bool {
+        request.operation == Operation::Delete
+            && self.addresses.iter().map(String::as_str).chain([self.entity.as_str()]).any(|address| {
+                let address = address.trim_start_matches('/');
+                request
+                    .to
+                    .strip_suffix(address)
+                    .is_some_and(|before| before.is_empty() || before.ends_with('/'))
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn register(fr: &str) -> Request {
+        Request::create("cse-in", ResourceType::AE, json!({"m2m:ae": {"rn": "sensor", "api": "Nx"}})).from(fr)
+    }
+
+    #[test]
+    fn ws_6_4_2_the_identity_is_what_the_registrar_says() {
+        let answer = |content| Response::new(StatusCode::CREATED).content(content);
+        let given = Registration::from_exchange(&register("Ca"), &answer(json!({"m2m:ae": {"aei": "Ca", "ri": "Ca"}})));
+        assert_eq!(given.map(|r| r.entity), Some("Ca".to_owned()));
+        let assigned = Registration::from_exchange(&register("C"), &answer(json!({"m2m:ae": {"aei": "C17"}})));
+        assert_eq!(assigned.map(|r| r.entity), Some("C17".to_owned()));
+        let without_content = Registration::from_exchange(&register("Ca"), &Response::new(StatusCode::CREATED));
+        assert_eq!(without_content.map(|r| r.entity), Some("Ca".to_owned()));
+        assert_eq!(Registration::from_exchange(&register("C"), &Response::new(StatusCode::CREATED)), None);
+        let refused = Response::new(StatusCode::CONFLICT);
+        assert_eq!(Registration::from_exchange(&register("Ca"), &refused), None);
+    }
+
+    #[test]
+    fn ws_6_4_5_a_delete_of_the_resource_ends_it_in_every_form_of_address() {
+        let answer = Response::new(StatusCode::CREATED).content(json!({"m2m:ae": {"aei": "Ca", "ri": "Ca"}}));
+        let registration = Registration::from_exchange(&register("Ca"), &answer).unwrap();
+        for (to, ends) in [
+            ("cse-in/sensor", true),
+            ("/id-in/cse-in/sensor", true),
+            ("//sp.example/id-in/cse-in/sensor", true),
+            ("Ca", true),
+            ("/id-in/Ca", true),
+            ("cse-in/sensor/data", false),
+            ("cse-in/othersensor", false),
+            ("xCa", false),
+        ] {
+            assert_eq!(registration.may_end_with(&Request::delete(to)), ends, "{to}");
+        }
+        assert!(!registration.may_end_with(&Request::retrieve("Ca")));
+    }
+
+    #[test]
+    fn ws_6_1_3_an_ae_takes_notifications_only_or_nothing() {
+        assert!(Accepts::AllRequests.takes(Operation::Retrieve));
+        assert!(!Accepts::NotificationsOnly.takes(Operation::Retrieve));
+        assert!(Accepts::NotificationsOnly.takes(Operation::Notify));
+        assert!(!Accepts::Nothing.takes(Operation::Notify));
+    }
+}

@@ -1,0 +1,679 @@
+//! One end of the relation between a registree and its registrar.
+//!
+//! Covers: TS-0020 5.2, 6.1, 6.2.2.9, 6.4, 6.5; rows WS-5.1-1, WS-5.2-5, -6, -9, WS-6.1-3, WS-6.2.2.9-3, WS-6.4-3, -4, WS-6.5-2.
+//! Correlates requests and responses, keeps their deadlines, and holds a close back while one waits. Does not open
+//! connections (the client does) and does not know who else is registered ([`super::Registry`] does).
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+
+use super::incoming::Incoming;
+use super::outgoing::Outgoing;
+use super::subprotocol::message_kind;
+use super::timers::{Timer, Timers};
+use super::{Accepts, IncomingToken, Now, OutgoingLimits, Registration, Token};
+use crate::codec::{self, DecodeError, DecodeOptions, Primitive};
+use crate::primitive::{Format, Operation, Request, Response, StatusCode};
+use crate::websocket::{self, Closed, Connection, MessageKind, Random};
+use crate::{Error, ErrorKind, Result};
+
+/// Settings of a [`Session`].
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How primitives are read.
+    pub decode: DecodeOptions,
+    /// Longest wait for a response: 30 s. A request's own `rqet` counts where it is sooner.
+    pub request_timeout: Duration,
+    /// Longest wait for our application's answer to a request of the peer's: 30 s, then 5000 is sent.
+    pub answer_timeout: Duration,
+    /// Requests of the peer's that may be unanswered at a time: 256. One more is answered 5207 NOT_ACCEPTABLE.
+    pub max_incoming: usize,
+    /// Bounds of what waits on our side.
+    pub outgoing: OutgoingLimits,
+    /// Which requests the application takes.
+    pub accepts: Accepts,
+    /// Put into requests that have no `fr`.
+    pub originator: Option<String>,
+    /// Put into requests that have no `rvi`; `None` speaks to a Release 1 registrar.
+    pub release_version: Option<String>,
+    /// True for a registree: its own requests other than a registration wait for the registration (WS-6.4-3).
+    pub gated: bool,
+    /// Written but unsent bytes above which no further request is taken out of the queue: 1 MiB.
+    pub high_water: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            decode: DecodeOptions::default(),
+            request_timeout: Duration::from_secs(30),
+            answer_timeout: Duration::from_secs(30),
+            max_incoming: 256,
+            outgoing: OutgoingLimits::default(),
+            accepts: Accepts::default(),
+            originator: None,
+            release_version: Some("3".to_owned()),
+            gated: false,
+            high_water: 1 << 20,
+        }
+    }
+}
+
+/// What happened in a session. `W` is what the caller gave with the request.
+#[derive(Debug)]
+pub enum Event<W> {
+    /// The peer asks for something: answer with [`Session::respond`].
+    Request {
+        /// Names the request in the answer.
+        token: IncomingToken,
+        /// The request.
+        request: Request,
+    },
+    /// The outcome of a request of ours.
+    Response {
+        /// What was given to [`Session::send`].
+        waiter: W,
+        /// The response, whatever its status; an error if there will be none.
+        result: Result<Response>,
+    },
+    /// A registration of ours succeeded (WS-6.4-2).
+    Registered(Registration),
+    /// Our registration was ended by deleting its resource (WS-6.4-5).
+    Deregistered(Registration),
+    /// A response that nobody waits for: late, duplicate or foreign. Counted, never answered.
+    Unmatched(Response),
+    /// Bytes that are no primitive, or a primitive in the wrong kind of frame; the text says what was done.
+    Malformed(String),
+    /// The connection is gone; the session goes on.
+    Disconnected(Closed),
+    /// The session is over: [`Session::close`] is complete.
+    Closed,
+}
+
+/// What a session counted. Plain numbers, never reset.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Connections that carried this session.
+    pub connections: u64,
+    /// Requests written to a connection.
+    pub requests_sent: u64,
+    /// Responses that found their request.
+    pub responses_received: u64,
+    /// Requests read from a connection, also those that were refused.
+    pub requests_received: u64,
+    /// Responses written to a connection.
+    pub responses_sent: u64,
+    /// Responses that nobody waits for.
+    pub unmatched: u64,
+    /// Requests of ours that ran out of time.
+    pub timeouts: u64,
+    /// Requests of the peer's that our application did not answer in time.
+    pub unanswered: u64,
+    /// Messages that were no primitive.
+    pub malformed: u64,
+    /// Deviations from the standard that were tolerated.
+    pub deviations: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    Open,
+    /// A close was asked for and waits for what is under way (WS-6.5-2).
+    Draining,
+    Closed,
+}
+
+/// One end of the relation between a registree and its registrar.
+///
+/// The session outlives its connections: a close loses only the connection (WS-5.2-9, WS-6.4-4). It is a pure machine.
+/// Its methods are of four kinds, called in this order:
+///
+/// 1. *Inputs*: [`attach`](Self::attach) a connection after the opening handshake, [`handle_data`](Self::handle_data),
+///    [`handle_eof`](Self::handle_eof), [`handle_timeout`](Self::handle_timeout) when the time of `poll_timeout` has come,
+///    and what the application wants: [`send`](Self::send), [`respond`](Self::respond), [`close`](Self::close).
+/// 2. [`poll_event`](Self::poll_event) until it returns `None`; handling an event may be an input again.
+/// 3. [`poll_transmit`](Self::poll_transmit): bytes for the socket; all that is ready at once.
+/// 4. [`poll_timeout`](Self::poll_timeout): when to come back if nothing else happens.
+pub struct Session<W> {
+    config: Config,
+    connection: Option<Connection>,
+    format: Format,
+    registration: Option<Registration>,
+    outgoing: Outgoing<W>,
+    incoming: Incoming,
+    timers: Timers,
+    events: VecDeque<Event<W>>,
+    counters: Counters,
+    phase: Phase,
+}
+
+impl<W> Session<W> {
+    /// A session without a connection. `random` makes its request identifiers unique across restarts.
+    #[must_use]
+    pub fn new(config: Config, random: &mut dyn Random) -> Self {
+        let outgoing = Outgoing::new(config.outgoing, identifier_prefix(random));
+        Self {
+            config,
+            connection: None,
+            format: Format::Json,
+            registration: None,
+            outgoing,
+            incoming: Incoming::default(),
+            timers: Timers::default(),
+            events: VecDeque::new(),
+            counters: Counters::default(),
+            phase: Phase::Open,
+        }
+    }
+
+    // ---- inputs: the transport
+
+    /// Joins a connection whose opening handshake agreed on `format`. One that was there before is given up.
+    pub fn attach(&mut self, now: Now, connection: Connection, format: Format) {
+        self.lose_connection("a new connection took its place");
+        self.connection = Some(connection);
+        self.format = format;
+        self.counters.connections += 1;
+        self.write_queue(now);
+    }
+
+    /// Bytes from the socket. They are changed in place (unmasked).
+    pub fn handle_data(&mut self, now: Now, data: &mut [u8]) {
+        if let Some(connection) = &mut self.connection {
+            connection.handle_data(now.monotonic, data);
+            self.absorb(now);
+        }
+    }
+
+    /// The peer ended the transport, or it failed.
+    pub fn handle_eof(&mut self, now: Now) {
+        if let Some(connection) = &mut self.connection {
+            connection.handle_eof(now.monotonic);
+            self.absorb(now);
+        }
+    }
+
+    /// The time that [`poll_timeout`](Self::poll_timeout) named has come.
+    pub fn handle_timeout(&mut self, now: Now) {
+        if let Some(connection) = &mut self.connection {
+            connection.handle_timeout(now.monotonic);
+            self.absorb(now);
+        }
+        while let Some(timer) = self.timers.pop_due(now.monotonic) {
+            match timer {
+                Timer::Outgoing(number) => self.time_out(number, now.monotonic),
+                Timer::Incoming(number) => self.answer_for_the_application(now, number),
+            }
+        }
+        self.write_queue(now);
+        self.go_on_closing(now);
+    }
+
+    // ---- inputs: the application
+
+    /// Sends a request, or queues it until there is a connection and a place in the window.
+    ///
+    /// `waiter` comes back with the outcome in [`Event::Response`], exactly once, unless the request is cancelled.
+    /// Empty `rqi`, `fr` and `rvi` are filled in.
+    ///
+    /// # Errors
+    /// `Closed`, `NotRegistered`, `DuplicateRequestId`, `QueueFull`, or `Timeout` if its `rqet` has passed already.
+    pub fn send(&mut self, now: Now, mut request: Request, waiter: W) -> Result<Token> {
+        if self.phase != Phase::Open {
+            return Err(Error::new(ErrorKind::Closed, "the session is closed; nothing can be sent any more"));
+        }
+        if self.config.gated && self.registration.is_none() && !Registration::is_requested_by(&request) {
+            return Err(Error::new(
+                ErrorKind::NotRegistered,
+                format!(
+                    "{} {:?}: not registered yet; register first, or say that the originator is registered already \
+                     (TS-0020 6.4)",
+                    request.operation, request.to
+                ),
+            ));
+        }
+        let mut wait = self.config.request_timeout;
+        if let Some(expiration) = &request.request_expiration {
+            let left = expiration.remaining(now.wall).ok_or_else(|| {
+                let text = expiration.as_str();
+                Error::new(ErrorKind::InvalidArgument, format!("rqet {text:?} is neither a timestamp nor milliseconds"))
+            })?;
+            if left.is_zero() {
+                return Err(Error::new(ErrorKind::Timeout, format!("rqet {:?} has passed", expiration.as_str())));
+            }
+            wait = wait.min(left);
+        }
+        if request.from.is_none() {
+            request.from.clone_from(&self.config.originator);
+        }
+        if request.release_version.is_none() {
+            request.release_version.clone_from(&self.config.release_version);
+        }
+        let token = self.outgoing.push(request, waiter, now.monotonic + wait, &mut self.timers)?;
+        self.write_queue(now);
+        Ok(token)
+    }
+
+    /// Forgets a request: its response will count as unmatched. Returns the waiter if the request still waited.
+    pub fn cancel(&mut self, token: Token) -> Option<W> {
+        self.outgoing.cancel(token)
+    }
+
+    /// Answers a request of the peer's. `rqi` and, if absent, `rvi` are taken from the request.
+    ///
+    /// # Errors
+    /// `AlreadyResponded` if it was answered (by the application or by its time-out), `ConnectionLost` if the connection
+    /// that brought it is gone, `Encode` if the content cannot be written: then 5000 has been sent.
+    pub fn respond(&mut self, now: Now, token: IncomingToken, response: Response) -> Result<()> {
+        let Some(response) = self.incoming.answer(token, response) else {
+            let text = "the request was answered already, ran out of time, or its connection is gone";
+            return Err(Error::new(ErrorKind::AlreadyResponded, text));
+        };
+        let written = self.write_response(&response);
+        if let Err(error) = &written
+            && error.kind() == ErrorKind::Encode
+        {
+            let mut instead = Response::error(StatusCode::INTERNAL_SERVER_ERROR, "the answer could not be encoded");
+            instead.request_id = response.request_id;
+            instead.release_version = response.release_version;
+            self.write_response(&instead)?;
+        }
+        self.go_on_closing(now);
+        written
+    }
+
+    /// Declares a registration that is in force from an earlier run, so that nothing is held back.
+    pub fn assume_registered(&mut self, registration: Registration) {
+        self.config.originator = Some(registration.entity.clone());
+        self.registration = Some(registration);
+    }
+
+    /// Closes: no further request is taken; the connection is closed as soon as nothing waits for a response on it
+    /// (WS-6.5-2), at the latest when their time is over. [`Event::Closed`] follows.
+    pub fn close(&mut self, now: Now) {
+        if self.phase == Phase::Open {
+            self.phase = Phase::Draining;
+        }
+        self.go_on_closing(now);
+    }
+
+    /// Closes the connection at once with this code; what waited fails. [`Event::Closed`] follows.
+    pub fn abort(&mut self, now: Now, code: u16, reason: &str) {
+        if self.phase == Phase::Closed {
+            return;
+        }
+        self.phase = Phase::Draining;
+        for number in self.outgoing.all_numbers() {
+            self.fail(number, ErrorKind::Closed, "the session was closed before the response came");
+        }
+        self.incoming.clear();
+        if let Some(connection) = &mut self.connection {
+            connection.close(now.monotonic, code, reason);
+            self.absorb(now);
+        }
+        self.go_on_closing(now);
+    }
+
+    /// Closes the connection but not the session: it can be attached to another one later. What waits for a response
+    /// fails with `ConnectionLost`, what is queued stays.
+    pub fn disconnect(&mut self, now: Now, code: u16, reason: &str) {
+        if let Some(connection) = &mut self.connection {
+            connection.close(now.monotonic, code, reason);
+            self.absorb(now);
+        }
+    }
+
+    /// Asks the peer for a sign of life; it is given up if none comes in time.
+    pub fn probe(&mut self, now: Now) {
+        if let Some(connection) = &mut self.connection {
+            connection.ping(now.monotonic);
+        }
+    }
+
+    // ---- outputs
+
+    /// The next thing that happened.
+    pub fn poll_event(&mut self) -> Option<Event<W>> {
+        let event = self.events.pop_front();
+        if self.events.is_empty() && self.events.capacity() > 16 {
+            self.events = VecDeque::new();
+        }
+        event
+    }
+
+    /// Moves all bytes that are ready to the end of `out`; false if there were none.
+    pub fn poll_transmit(&mut self, now: Now, out: &mut BytesMut) -> bool {
+        let Some(connection) = &mut self.connection else { return false };
+        let any = connection.poll_transmit(out);
+        self.write_queue(now); // what the high-water mark held back
+        any
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called if nothing else happens.
+    pub fn poll_timeout(&mut self) -> Option<Instant> {
+        let live = self.outgoing.len() + self.incoming.len();
+        let own = self.timers.next(live, |timer| match timer {
+            Timer::Outgoing(number) => self.outgoing.deadline(number).is_some(),
+            Timer::Incoming(number) => self.incoming.contains(number),
+        });
+        let connection = self.connection.as_ref().and_then(Connection::poll_timeout);
+        [own, connection].into_iter().flatten().min()
+    }
+
+    // ---- state
+
+    /// True while requests can be sent at once.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.connection.as_ref().is_some_and(Connection::is_open)
+    }
+
+    /// True while the transport is still needed: open, or in the closing handshake.
+    #[must_use]
+    pub fn needs_transport(&self) -> bool {
+        self.connection.is_some()
+    }
+
+    /// True if something waits for a connection (WS-5.2-6: then the client reopens it).
+    #[must_use]
+    pub fn wants_connection(&self) -> bool {
+        self.connection.is_none() && self.outgoing.queued() > 0
+    }
+
+    /// True once [`close`](Self::close) or [`abort`](Self::abort) was called.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.phase != Phase::Open
+    }
+
+    /// The registration in force.
+    #[must_use]
+    pub fn registration(&self) -> Option<&Registration> {
+        self.registration.as_ref()
+    }
+
+    /// Requests on the wire without a response.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.outgoing.sent()
+    }
+
+    /// Requests that wait to be written.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.outgoing.queued()
+    }
+
+    /// Bytes that wait for [`poll_transmit`](Self::poll_transmit).
+    #[must_use]
+    pub fn buffered(&self) -> usize {
+        self.connection.as_ref().map_or(0, Connection::buffered)
+    }
+
+    /// What the session counted so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    // ---- what the connection brings
+
+    fn absorb(&mut self, now: Now) {
+        while let Some(event) = self.connection.as_mut().and_then(Connection::poll_event) {
+            match event {
+                websocket::Event::Message { kind, payload } => self.handle_message(now, kind, payload),
+                websocket::Event::Pong { .. } => {}
+                websocket::Event::Closed(closed) => {
+                    let text = if closed.reason.is_empty() { "no reason given" } else { &closed.reason };
+                    let text = match closed.code {
+                        Some(code) => format!("closed with {code}, {text:?}"),
+                        None => "the transport ended without a closing handshake".to_owned(),
+                    };
+                    self.lose_connection(&text);
+                    self.events.push_back(Event::Disconnected(closed));
+                }
+            }
+        }
+        self.write_queue(now);
+        self.go_on_closing(now);
+    }
+
+    fn lose_connection(&mut self, why: &str) {
+        if self.connection.take().is_none() {
+            return;
+        }
+        self.incoming.clear();
+        for number in self.outgoing.sent_numbers() {
+            let text = format!("the connection broke before the response came ({why}); the outcome is unknown");
+            self.fail(number, ErrorKind::ConnectionLost, &text);
+        }
+    }
+
+    fn handle_message(&mut self, now: Now, kind: MessageKind, payload: Bytes) {
+        let decoded = codec::decode(self.format, payload, &self.config.decode);
+        if kind != message_kind(self.format) {
+            return self.handle_wrong_opcode(now, kind, decoded.map(|decoded| decoded.primitive));
+        }
+        match decoded {
+            Ok(decoded) => {
+                self.counters.deviations += decoded.deviations.count();
+                match decoded.primitive {
+                    Primitive::Request(request) => self.handle_request(now, request),
+                    Primitive::Response(response) => self.handle_response(response),
+                }
+            }
+            Err(error) => self.handle_malformed(&error),
+        }
+    }
+
+    /// WS-6.2.2.9-3: answered where an `rqi` can be read, otherwise closed; never guessed.
+    fn handle_wrong_opcode(&mut self, now: Now, kind: MessageKind, read: Result<Primitive, DecodeError>) {
+        self.counters.malformed += 1;
+        let text = format!("a {kind:?} frame does not carry {:?} (TS-0020 table 6.2.2.9-1)", self.format);
+        match read {
+            Ok(Primitive::Request(request)) if !request.request_id.is_empty() => {
+                self.counters.requests_received += 1;
+                self.refuse(request.request_id, request.release_version, StatusCode::BAD_REQUEST, &text);
+            }
+            _ => {
+                if let Some(connection) = &mut self.connection {
+                    connection.close(now.monotonic, 1003, &text);
+                }
+            }
+        }
+        self.events.push_back(Event::Malformed(text));
+    }
+
+    /// What is no primitive is answered, unless it may be a response: an answer to an answer has no end.
+    fn handle_malformed(&mut self, error: &DecodeError) {
+        self.counters.malformed += 1;
+        if !error.is_response() {
+            let rqi = error.request_id().unwrap_or_default().to_owned();
+            self.refuse(rqi, self.config.release_version.clone(), error.status(), &error.to_string());
+        }
+        self.events.push_back(Event::Malformed(error.to_string()));
+    }
+
+    fn handle_request(&mut self, now: Now, request: Request) {
+        self.counters.requests_received += 1;
+        let mut wait = self.config.answer_timeout;
+        let refusal = if !self.config.accepts.takes(request.operation) {
+            Some((StatusCode::OPERATION_NOT_ALLOWED, format!("this entity does not take {} requests", request.operation)))
+        } else if self.incoming.len() >= self.config.max_incoming {
+            let text = format!("{} requests on this connection are unanswered already", self.config.max_incoming);
+            Some((StatusCode::NOT_ACCEPTABLE, text))
+        } else {
+            match request.request_expiration.as_ref().map(|rqet| (rqet, rqet.remaining(now.wall))) {
+                Some((rqet, None)) => Some((StatusCode::BAD_REQUEST, format!("rqet {:?} is no time", rqet.as_str()))),
+                Some((rqet, Some(Duration::ZERO))) => {
+                    Some((StatusCode::REQUEST_TIMEOUT, format!("rqet {:?} has passed", rqet.as_str())))
+                }
+                Some((_, Some(left))) => {
+                    wait = wait.min(left);
+                    None
+                }
+                None => None,
+            }
+        };
+        if let Some((status, text)) = refusal {
+            return self.refuse(request.request_id, request.release_version, status, &text);
+        }
+        let rqi = request.request_id.clone();
+        let rvi = request.release_version.clone();
+        match self.incoming.push(rqi, rvi, now.monotonic + wait, &mut self.timers) {
+            Some(token) => self.events.push_back(Event::Request { token, request }),
+            None => {
+                let text = "a request with this rqi is pending already (TS-0001 7.1.7)";
+                self.refuse(request.request_id, request.release_version, StatusCode::BAD_REQUEST, text);
+            }
+        }
+    }
+
+    fn handle_response(&mut self, response: Response) {
+        let number = if response.request_id.is_empty() {
+            self.counters.deviations += 1;
+            self.outgoing.only_sent()
+        } else {
+            self.outgoing.find(&response.request_id)
+        };
+        let Some(finished) = number.and_then(|number| self.outgoing.finish(number)) else {
+            self.counters.unmatched += 1;
+            self.events.push_back(Event::Unmatched(response));
+            return;
+        };
+        self.counters.responses_received += 1;
+        if let Some(request) = &finished.registration
+            && let Some(registration) = Registration::from_exchange(request, &response)
+        {
+            self.assume_registered(registration.clone());
+            self.events.push_back(Event::Registered(registration));
+        }
+        if let Some(request) = &finished.ending
+            && response.status == StatusCode::DELETED
+            && let Some(registration) = self.registration.take_if(|r| r.may_end_with(request))
+        {
+            self.events.push_back(Event::Deregistered(registration));
+        }
+        self.events.push_back(Event::Response { waiter: finished.waiter, result: Ok(response) });
+    }
+
+    // ---- what goes out
+
+    fn write_queue(&mut self, _now: Now) {
+        loop {
+            let Some(connection) = &mut self.connection else { return };
+            if !connection.is_open() || connection.buffered() > self.config.high_water {
+                return;
+            }
+            let Some((number, request)) = self.outgoing.next_to_send() else { return };
+            match write_primitive(connection, self.format, |out| codec::encode_request(self.format, &request, out)) {
+                Ok(()) => {
+                    self.counters.requests_sent += 1;
+                    if Registration::is_requested_by(&request) {
+                        self.outgoing.keep_registration(number, request);
+                    } else if request.operation == Operation::Delete {
+                        self.outgoing.keep_ending(number, request);
+                    }
+                }
+                Err(error) => self.fail(number, error.kind(), error.message()),
+            }
+        }
+    }
+
+    fn write_response(&mut self, response: &Response) -> Result<()> {
+        let gone = || Error::new(ErrorKind::ConnectionLost, "the connection that brought the request is gone");
+        let connection = self.connection.as_mut().filter(|c| c.is_open()).ok_or_else(gone)?;
+        write_primitive(connection, self.format, |out| codec::encode_response(self.format, response, out))?;
+        self.counters.responses_sent += 1;
+        Ok(())
+    }
+
+    /// Answers a request that does not reach the application.
+    fn refuse(&mut self, rqi: String, rvi: Option<String>, status: StatusCode, text: &str) {
+        let mut response = Response::error(status, text);
+        response.request_id = rqi;
+        response.release_version = rvi;
+        // A connection that cannot take the refusal is closing: its end is reported by itself.
+        let _ = self.write_response(&response);
+    }
+
+    fn answer_for_the_application(&mut self, now: Now, number: u64) {
+        if let Some(token) = self.incoming.token(number) {
+            self.counters.unanswered += 1;
+            let text = "the application did not answer in time";
+            // As in `refuse`: a connection that is gone has been reported.
+            let _ = self.respond(now, token, Response::error(StatusCode::INTERNAL_SERVER_ERROR, text));
+        }
+    }
+
+    // ---- ends
+
+    fn time_out(&mut self, number: u64, now: Instant) {
+        if self.outgoing.deadline(number).is_none_or(|deadline| deadline > now) {
+            return;
+        }
+        self.counters.timeouts += 1;
+        let text = if self.outgoing.is_sent(number) {
+            "no response in time; whether the request was carried out is not known"
+        } else {
+            "the request ran out of time before it could be sent; it was not carried out"
+        };
+        self.fail(number, ErrorKind::Timeout, text);
+    }
+
+    fn fail(&mut self, number: u64, kind: ErrorKind, text: &str) {
+        if let Some(finished) = self.outgoing.finish(number) {
+            self.events.push_back(Event::Response { waiter: finished.waiter, result: Err(Error::new(kind, text)) });
+        }
+    }
+
+    /// Takes the next step of a close that was asked for.
+    fn go_on_closing(&mut self, now: Now) {
+        if self.phase != Phase::Draining {
+            return;
+        }
+        match &mut self.connection {
+            Some(connection) if connection.is_open() => {
+                if self.outgoing.is_empty() && self.incoming.len() == 0 {
+                    connection.close(now.monotonic, 1000, "");
+                }
+            }
+            Some(_) => {} // the closing handshake is under way
+            None => {
+                for number in self.outgoing.all_numbers() {
+                    self.fail(number, ErrorKind::Closed, "the session was closed before the request could be sent");
+                }
+                self.phase = Phase::Closed;
+                self.events.push_back(Event::Closed);
+            }
+        }
+    }
+}
+
+/// Writes one primitive as one message (WS-5.1-1), straight into the outgoing buffer.
+fn write_primitive(
+    connection: &mut Connection,
+    format: Format,
+    encode: impl FnOnce(&mut BytesMut) -> std::result::Result<(), codec::EncodeError>,
+) -> Result<()> {
+    connection
+        .send_with(message_kind(format), encode)
+        .map_err(|error| match error {
+            websocket::SendError::Write(error) => Error::new(ErrorKind::Encode, error.to_string()),
+            websocket::SendError::Closed => Error::new(ErrorKind::ConnectionLost, "the connection is closing"),
+        })
+        .map(|_| ())
+}
+
+/// 72 random bits in characters that need no escape in any format.
+fn identifier_prefix(random: &mut dyn Random) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_~";
+    let mut bytes = [0; 12];
+    random.fill(&mut bytes);
+    let mut prefix: String = bytes.iter().map(|b| ALPHABET[usize::from(b & 63)] as char).collect();
+    prefix.push('-');
+    prefix
+}
