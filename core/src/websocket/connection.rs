@@ -1,0 +1,509 @@
+//! One WebSocket connection after its handshake: state, control frames, closing handshake, deadlines.
+//!
+//! Covers: RFC 6455 5.5 (control frames), 6 (sending and receiving), 7 (closing); rows WS-6.1-1, WS-6.1-2, WS-6.3-1, WS-6.3-2.
+//! What it does not do: the opening handshake ([`super::handshake`]), and anything with sockets, clocks or threads.
+
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    fmt,
+    time::{Duration, Instant},
+};
+
+use bytes::{Bytes, BytesMut};
+
+use super::{
+    MessageKind, Random, Role,
+    close::CloseFrame,
+    escape,
+    frame::{Opcode, Violation},
+    keep_alive::{Action, KeepAlive},
+    receive::{Received, Receiver},
+    send::Sender,
+};
+
+/// Pings answered one by one between two transmissions; beyond that only the newest is (RFC 6455 5.5.3 allows it), so that a
+/// flood of pings fills no memory.
+const MAX_WAITING_PONGS: usize = 16;
+
+/// Events kept in reserve by an idle connection.
+const IDLE_EVENTS: usize = 4;
+
+/// The limits and times of a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The largest message taken, in bytes; 1 MiB. Counted from the heads of frames, before anything is buffered; a larger
+    /// one closes the connection with 1009 (RFC 6455 7.4.1, 10.4).
+    pub max_message_size: usize,
+    /// The most fragments of one message taken; 4096. One more closes the connection with 1008: a peer may otherwise make
+    /// us work for every byte.
+    pub max_fragments: usize,
+    /// The largest payload of one frame that is sent; 32 KiB, since some peers refuse frames above 64 KiB. `None`: a message
+    /// is always one frame, for peers that cannot put fragments together. `Some(0)` counts as `Some(1)`.
+    pub fragment_size: Option<usize>,
+    /// How long the peer has to answer our close frame, and then to end the TCP connection; 5 s each.
+    pub close_timeout: Duration,
+    /// After so much time without a received byte a ping is sent; 20 s. `None`: never.
+    pub ping_after: Option<Duration>,
+    /// So long after a ping without a received byte the peer counts as gone; 10 s.
+    pub pong_timeout: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_message_size: 1 << 20,
+            max_fragments: 4096,
+            fragment_size: Some(32 << 10),
+            close_timeout: Duration::from_secs(5),
+            ping_after: Some(Duration::from_secs(20)),
+            pong_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What a connection has to tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A whole message has come.
+    Message {
+        /// What its first frame said. The payload of [`MessageKind::Text`] is valid UTF-8.
+        kind: MessageKind,
+        /// Unmasked and joined; owns exactly its size.
+        payload: Bytes,
+    },
+    /// A ping of ours was answered: one asked for by [`Connection::ping`], or one sent after silence.
+    Pong {
+        /// The number that [`Connection::ping`] gave.
+        ping: u64,
+        /// From the making of the ping to the reading of its answer.
+        round_trip: Duration,
+    },
+    /// The connection is over. Always the last event, and it always comes.
+    Closed(Closed),
+}
+
+/// How a connection ended. [`Display`](fmt::Display) makes one line of it that is safe to log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closed {
+    /// The code in the first close frame of the two ends; 1005 if that frame had none. `None` if there was no close frame,
+    /// which RFC 6455 7.1.5 calls 1006.
+    pub code: Option<u16>,
+    /// The reason in that frame, or in our words what happened instead of one. The peer's words come as they are: do not log
+    /// them unescaped.
+    pub reason: String,
+    /// Whether the peer began.
+    pub by_peer: bool,
+    /// Whether close frames went both ways (RFC 6455 7.1.4), so that neither end was cut off in a message.
+    pub clean: bool,
+}
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            code,
+            reason,
+            by_peer,
+            clean,
+        } = self;
+        match (code, by_peer) {
+            (Some(code), true) => write!(f, "closed by the peer with code {code}")?,
+            (Some(code), false) => write!(f, "closed by this end with code {code}")?,
+            (None, true) => f.write_str("ended by the peer without a close frame")?,
+            (None, false) => f.write_str("given up by this end without a close frame")?,
+        }
+        if code.is_some() && !clean {
+            f.write_str(", without the closing handshake")?;
+        }
+        if !reason.is_empty() {
+            write!(f, ": {}", escape(reason))?;
+        }
+        Ok(())
+    }
+}
+
+/// Why a message was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendError<E = Infallible> {
+    /// Our close frame was sent; nothing may follow it (RFC 6455 5.5.1).
+    Closing,
+    /// The connection is over.
+    Closed,
+    /// The payload could not be written. Nothing of it was sent, and the connection goes on.
+    Write(E),
+}
+
+impl<E: fmt::Display> fmt::Display for SendError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closing => {
+                f.write_str("the WebSocket connection is closing; send on the next one")
+            }
+            Self::Closed => f.write_str("the WebSocket connection is closed; send on the next one"),
+            Self::Write(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<E: std::error::Error> std::error::Error for SendError<E> {}
+
+/// What is to be done with the TCP connection, once everything from [`Connection::poll_transmit`] is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disconnect {
+    /// Nothing: go on reading and writing.
+    NotYet,
+    /// Shut down the sending side and go on reading. The connection failed, the peer may still be sending, and closing a
+    /// socket with unread bytes would reset it and could take our close frame away from the peer (RFC 6455 7.1.1).
+    Finish,
+    /// Close it.
+    Now,
+}
+
+#[derive(Debug)]
+enum State {
+    Open,
+    /// Our close frame is out, the peer's is not in (RFC 6455 7.1.3). `outcome` is what it comes to without that.
+    Closing {
+        outcome: Closed,
+        deadline: Option<Instant>,
+    },
+    /// [`Event::Closed`] is out; only the TCP connection is left, at most until the deadline.
+    Over {
+        disconnect: Disconnect,
+        deadline: Option<Instant>,
+    },
+}
+
+/// One end of a WebSocket connection after the opening handshake, without its socket.
+///
+/// The methods are of four kinds:
+/// - *input*, what the outside reports: [`handle_data`](Self::handle_data), [`handle_eof`](Self::handle_eof),
+///   [`handle_timeout`](Self::handle_timeout);
+/// - *commands*, what the user wants: [`send`](Self::send), [`try_send`](Self::try_send), [`ping`](Self::ping),
+///   [`close`](Self::close);
+/// - *output*, what the outside is to do: [`poll_transmit`](Self::poll_transmit), [`poll_event`](Self::poll_event),
+///   [`poll_timeout`](Self::poll_timeout), [`disconnect`](Self::disconnect);
+/// - *queries*, which change nothing: [`is_open`](Self::is_open), [`is_closed`](Self::is_closed),
+///   [`buffered`](Self::buffered).
+///
+/// The order: after any number of inputs and commands,
+/// 1. take events until there are none (commands given in between are fine),
+/// 2. transmit, when the socket takes bytes: once per batch, not once per message,
+/// 3. do what [`disconnect`](Self::disconnect) says, when all is written,
+/// 4. set one timer to [`poll_timeout`](Self::poll_timeout), and wait for the next input or command.
+///
+/// An instant given is never earlier than the one before. An idle connection holds no buffer.
+#[derive(Debug)]
+pub struct Connection {
+    role: Role,
+    close_timeout: Duration,
+    state: State,
+    receiver: Receiver,
+    sender: Sender,
+    keep_alive: KeepAlive,
+    events: VecDeque<Event>,
+    /// Pongs added since the last transmission.
+    waiting_pongs: usize,
+    /// The newest ping beyond [`MAX_WAITING_PONGS`].
+    late_ping: Option<Bytes>,
+}
+
+impl Connection {
+    /// A connection whose opening handshake is done. `random` gives masking keys, which only a client needs.
+    ///
+    /// Bytes that came along with the handshake are the first for [`handle_data`](Self::handle_data).
+    pub fn new(role: Role, config: Config, random: Box<dyn Random>, now: Instant) -> Self {
+        let Config {
+            max_message_size,
+            max_fragments,
+            fragment_size,
+            close_timeout,
+            ping_after,
+            pong_timeout,
+        } = config;
+        Self {
+            role,
+            close_timeout,
+            state: State::Open,
+            receiver: Receiver::new(role, max_message_size, max_fragments),
+            sender: Sender::new(role, fragment_size, random),
+            keep_alive: KeepAlive::new(ping_after, pong_timeout, now),
+            events: VecDeque::new(),
+            waiting_pongs: 0,
+            late_ping: None,
+        }
+    }
+
+    /// Input: bytes came from the peer, cut anywhere. They are unmasked in place; what is left in `data` has no meaning.
+    pub fn handle_data(&mut self, now: Instant, mut data: &mut [u8]) {
+        if data.is_empty() {
+            return;
+        }
+        self.keep_alive.heard(now);
+        // What follows the peer's close frame, or a violation, is not looked at (RFC 6455 1.4, 7.1.7).
+        while !self.is_closed() {
+            match self.receiver.next(&mut data) {
+                Ok(Some(received)) => self.take(now, received),
+                Ok(None) => return,
+                Err(violation) => self.fail(now, violation),
+            }
+        }
+    }
+
+    /// Input: the peer ended the TCP connection, or it broke.
+    pub fn handle_eof(&mut self, _now: Instant) {
+        self.abandon("the TCP connection ended", true);
+    }
+
+    /// Input: the instant of [`poll_timeout`](Self::poll_timeout) has come. Harmless at any other time.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let action = match self.state {
+            State::Open => self.keep_alive.handle_timeout(now),
+            State::Closing { deadline, .. } | State::Over { deadline, .. } => match deadline {
+                Some(deadline) if deadline <= now => Action::GiveUp,
+                _ => Action::Nothing,
+            },
+        };
+        match action {
+            Action::Nothing => {}
+            Action::Ping => {
+                self.ping(now);
+            }
+            Action::GiveUp => self.abandon("the peer has been silent since a ping", false),
+        }
+    }
+
+    /// Command: sends a message whose payload `write` appends to the outgoing buffer; gives its size in bytes.
+    ///
+    /// `write` may only append. For [`MessageKind::Text`] it writes UTF-8.
+    ///
+    /// # Errors
+    /// When this end has sent a close frame, or the connection is over; then `write` is not called.
+    pub fn send(
+        &mut self,
+        kind: MessageKind,
+        write: impl FnOnce(&mut BytesMut),
+    ) -> Result<usize, SendError> {
+        self.try_send(kind, |out| {
+            write(out);
+            Ok(())
+        })
+    }
+
+    /// Command: like [`send`](Self::send), with a payload whose writing can fail.
+    ///
+    /// # Errors
+    /// As for `send`, and [`SendError::Write`] when `write` fails; then nothing is sent and the connection goes on.
+    pub fn try_send<E>(
+        &mut self,
+        kind: MessageKind,
+        write: impl FnOnce(&mut BytesMut) -> Result<(), E>,
+    ) -> Result<usize, SendError<E>> {
+        match self.state {
+            State::Open => self.sender.message(kind, write).map_err(SendError::Write),
+            State::Closing { .. } => Err(SendError::Closing),
+            State::Over { .. } => Err(SendError::Closed),
+        }
+    }
+
+    /// Command: asks the peer for a sign of life. Gives the number by which [`Event::Pong`] tells of the answer, or `None`
+    /// when the connection is not open. If no byte at all comes within [`Config::pong_timeout`], the peer counts as gone.
+    pub fn ping(&mut self, now: Instant) -> Option<u64> {
+        if !self.is_open() {
+            return None;
+        }
+        let number = self.keep_alive.ping(now);
+        self.sender.control(Opcode::Ping, &number.to_be_bytes());
+        Some(number)
+    }
+
+    /// Command: begins the closing handshake (RFC 6455 7.1.2). Messages that the peer sends before its answer still come.
+    /// Does nothing when this end has sent a close frame already.
+    ///
+    /// A `reason` above 123 bytes is cut. The code 1005 sends a close frame without code and reason; any other code that may
+    /// not be sent (RFC 6455 7.4) is replaced by 1011.
+    pub fn close(&mut self, now: Instant, code: impl Into<u16>, reason: &str) {
+        if self.is_open() {
+            let frame = CloseFrame::new(code.into(), reason);
+            self.send_close(&frame);
+            let CloseFrame { code, reason } = frame;
+            let outcome = Closed {
+                code: Some(code),
+                reason,
+                by_peer: false,
+                clean: false,
+            };
+            self.state = State::Closing {
+                outcome,
+                deadline: self.close_deadline(now),
+            };
+        }
+    }
+
+    /// Output: moves everything that is ready to the end of `out`, without copying if that is empty. False: there was nothing.
+    pub fn poll_transmit(&mut self, out: &mut BytesMut) -> bool {
+        self.answer_late_ping();
+        self.waiting_pongs = 0;
+        let ready = self.sender.waiting() > 0;
+        if ready {
+            self.sender.drain_into(out);
+        }
+        ready
+    }
+
+    /// Output: the next thing to tell.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        let event = self.events.pop_front();
+        if event.is_none() && self.events.capacity() > IDLE_EVENTS {
+            self.events = VecDeque::new();
+        }
+        event
+    }
+
+    /// Output: when to call [`handle_timeout`](Self::handle_timeout), unless something else happens before. `None`: never.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match self.state {
+            State::Open => self.keep_alive.poll_timeout(),
+            State::Closing { deadline, .. } | State::Over { deadline, .. } => deadline,
+        }
+    }
+
+    /// Output: what is to be done with the TCP connection, once everything from [`poll_transmit`](Self::poll_transmit) is
+    /// written. The server closes first; a client waits for that, at most [`Config::close_timeout`] (RFC 6455 7.1.1).
+    pub fn disconnect(&self) -> Disconnect {
+        match self.state {
+            State::Over { disconnect, .. } if self.sender.waiting() == 0 => disconnect,
+            _ => Disconnect::NotYet,
+        }
+    }
+
+    /// Query: whether messages can be sent.
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, State::Open)
+    }
+
+    /// Query: whether [`Event::Closed`] has been given out or waits in [`poll_event`](Self::poll_event).
+    pub fn is_closed(&self) -> bool {
+        matches!(self.state, State::Over { .. })
+    }
+
+    /// Query: how many bytes wait for [`poll_transmit`](Self::poll_transmit).
+    pub fn buffered(&self) -> usize {
+        self.sender.waiting()
+    }
+
+    /// Acts on what the peer sent.
+    fn take(&mut self, now: Instant, received: Received) {
+        match received {
+            Received::Message { kind, payload } => {
+                self.events.push_back(Event::Message { kind, payload })
+            }
+            Received::Ping(payload) => self.answer_ping(payload),
+            Received::Pong(payload) => {
+                if let Some((ping, round_trip)) = self.keep_alive.pong(now, &payload) {
+                    self.events.push_back(Event::Pong { ping, round_trip });
+                }
+            }
+            Received::Close(payload) => match CloseFrame::parse(&payload) {
+                Ok(frame) => self.take_close(now, frame),
+                Err(violation) => self.fail(now, violation),
+            },
+        }
+    }
+
+    /// The peer's close frame answers ours, or is answered with its own code (RFC 6455 5.5.1).
+    fn take_close(&mut self, now: Instant, frame: CloseFrame) {
+        let closed = match &self.state {
+            State::Closing { outcome, .. } => Closed {
+                clean: true,
+                ..outcome.clone()
+            },
+            _ => {
+                self.send_close(&CloseFrame::new(frame.code, ""));
+                Closed {
+                    code: Some(frame.code),
+                    reason: frame.reason,
+                    by_peer: true,
+                    clean: true,
+                }
+            }
+        };
+        let disconnect = match self.role {
+            Role::Server => Disconnect::Now,
+            Role::Client => Disconnect::NotYet,
+        };
+        self.finish(closed, disconnect, self.close_deadline(now));
+    }
+
+    /// Fails the connection (RFC 6455 7.1.7): says why, and reads no more.
+    fn fail(&mut self, now: Instant, violation: Violation) {
+        self.close(now, violation.code, &violation.reason);
+        if let State::Closing { outcome, .. } = &self.state {
+            self.finish(
+                outcome.clone(),
+                Disconnect::Finish,
+                self.close_deadline(now),
+            );
+        }
+    }
+
+    /// Nothing more can come or go. The arguments tell why, unless the connection was closing already.
+    fn abandon(&mut self, reason: &str, by_peer: bool) {
+        self.sender.clear();
+        let closed = match &self.state {
+            State::Open => Closed {
+                code: None,
+                reason: reason.to_owned(),
+                by_peer,
+                clean: false,
+            },
+            State::Closing { outcome, .. } => outcome.clone(),
+            State::Over { .. } => {
+                self.state = State::Over {
+                    disconnect: Disconnect::Now,
+                    deadline: None,
+                };
+                return;
+            }
+        };
+        self.finish(closed, Disconnect::Now, None);
+    }
+
+    /// Tells the outcome and lets go of everything but what is still to be transmitted.
+    fn finish(&mut self, closed: Closed, disconnect: Disconnect, deadline: Option<Instant>) {
+        self.events.push_back(Event::Closed(closed));
+        self.state = State::Over {
+            disconnect,
+            deadline,
+        };
+        self.receiver.clear();
+        self.late_ping = None;
+    }
+
+    fn answer_ping(&mut self, payload: Bytes) {
+        if !self.is_open() {
+            return; // Our close frame is the last that we send.
+        }
+        if self.waiting_pongs < MAX_WAITING_PONGS {
+            self.waiting_pongs += 1;
+            self.sender.control(Opcode::Pong, &payload);
+        } else {
+            self.late_ping = Some(payload);
+        }
+    }
+
+    fn answer_late_ping(&mut self) {
+        if let Some(payload) = self.late_ping.take() {
+            self.sender.control(Opcode::Pong, &payload);
+        }
+    }
+
+    fn send_close(&mut self, frame: &CloseFrame) {
+        self.answer_late_ping();
+        self.sender.control(Opcode::Close, &frame.payload());
+    }
+
+    fn close_deadline(&self, now: Instant) -> Option<Instant> {
+        now.checked_add(self.close_timeout)
+    }
+}
