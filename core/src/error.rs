@@ -6,6 +6,7 @@
 use std::fmt;
 
 use crate::primitive::Response;
+use crate::websocket::handshake::Refusal;
 
 /// Declares [`ErrorKind`] with its C code and Python class, so that the three languages cannot drift apart.
 macro_rules! error_kinds {
@@ -97,19 +98,6 @@ error_kinds! {
     // -100 and below: the library
     /// A defect of the library, or a resource of the process that could not be had.
     Internal = -100, "InternalError";
-}
-
-/// The answer of a server that refused the opening handshake.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Refusal {
-    /// HTTP status code.
-    pub status: u16,
-    /// Reason phrase.
-    pub reason: String,
-    /// Header fields, names as they came.
-    pub headers: Vec<(String, String)>,
-    /// The body as far as it was read, at most 16 KiB.
-    pub body: Vec<u8>,
 }
 
 /// An error of the library.

@@ -1,4 +1,10 @@
 //! The oneM2M WebSocket binding (TS-0020, ITU-T Y.4500.20).
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod binding;
+pub mod codec;
+mod error;
 pub mod primitive;
 pub mod websocket;
+
+pub use error::{Error, ErrorKind, Result};

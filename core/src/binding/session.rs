@@ -14,9 +14,9 @@ use super::outgoing::Outgoing;
 use super::subprotocol::message_kind;
 use super::timers::{Timer, Timers};
 use super::{Accepts, IncomingToken, Now, OutgoingLimits, Registration, Token};
-use crate::codec::{self, DecodeError, DecodeOptions, Primitive};
+use crate::codec::{self, DecodeError, DecodeOptions, Primitive, Shape};
 use crate::primitive::{Format, Operation, Request, Response, StatusCode};
-use crate::websocket::{self, Closed, Connection, MessageKind, Random};
+use crate::websocket::{self, Closed, Connection, Disconnect, MessageKind, Random};
 use crate::{Error, ErrorKind, Result};
 
 /// Settings of a [`Session`].
@@ -86,7 +86,7 @@ pub enum Event<W> {
     Unmatched(Response),
     /// Bytes that are no primitive, or a primitive in the wrong kind of frame; the text says what was done.
     Malformed(String),
-    /// The connection is gone; the session goes on.
+    /// The connection is over; the session goes on. Its transport is still to be wound up ([`Session::transport`]).
     Disconnected(Closed),
     /// The session is over: [`Session::close`] is complete.
     Closed,
@@ -173,11 +173,11 @@ impl<W> Session<W> {
 
     /// Joins a connection whose opening handshake agreed on `format`. One that was there before is given up.
     pub fn attach(&mut self, now: Now, connection: Connection, format: Format) {
-        self.lose_connection("a new connection took its place");
+        self.detach(now);
         self.connection = Some(connection);
         self.format = format;
         self.counters.connections += 1;
-        self.write_queue(now);
+        self.write_queue();
     }
 
     /// Bytes from the socket. They are changed in place (unmasked).
@@ -196,6 +196,13 @@ impl<W> Session<W> {
         }
     }
 
+    /// The transport is closed, or failed: nothing of the connection is left.
+    pub fn detach(&mut self, now: Now) {
+        self.handle_eof(now);
+        self.connection = None;
+        self.go_on_closing(now);
+    }
+
     /// The time that [`poll_timeout`](Self::poll_timeout) named has come.
     pub fn handle_timeout(&mut self, now: Now) {
         if let Some(connection) = &mut self.connection {
@@ -208,7 +215,7 @@ impl<W> Session<W> {
                 Timer::Incoming(number) => self.answer_for_the_application(now, number),
             }
         }
-        self.write_queue(now);
+        self.write_queue();
         self.go_on_closing(now);
     }
 
@@ -253,7 +260,7 @@ impl<W> Session<W> {
             request.release_version.clone_from(&self.config.release_version);
         }
         let token = self.outgoing.push(request, waiter, now.monotonic + wait, &mut self.timers)?;
-        self.write_queue(now);
+        self.write_queue();
         Ok(token)
     }
 
@@ -345,10 +352,10 @@ impl<W> Session<W> {
     }
 
     /// Moves all bytes that are ready to the end of `out`; false if there were none.
-    pub fn poll_transmit(&mut self, now: Now, out: &mut BytesMut) -> bool {
+    pub fn poll_transmit(&mut self, out: &mut BytesMut) -> bool {
         let Some(connection) = &mut self.connection else { return false };
         let any = connection.poll_transmit(out);
-        self.write_queue(now); // what the high-water mark held back
+        self.write_queue(); // what the high-water mark held back
         any
     }
 
@@ -371,16 +378,22 @@ impl<W> Session<W> {
         self.connection.as_ref().is_some_and(Connection::is_open)
     }
 
-    /// True while the transport is still needed: open, or in the closing handshake.
+    /// What is to be done with the transport once everything from [`poll_transmit`](Self::poll_transmit) is written.
     #[must_use]
-    pub fn needs_transport(&self) -> bool {
-        self.connection.is_some()
+    pub fn transport(&self) -> Disconnect {
+        self.connection.as_ref().map_or(Disconnect::Now, Connection::disconnect)
     }
 
     /// True if something waits for a connection (WS-5.2-6: then the client reopens it).
     #[must_use]
     pub fn wants_connection(&self) -> bool {
         self.connection.is_none() && self.outgoing.queued() > 0
+    }
+
+    /// True if [`poll_event`](Self::poll_event) has something.
+    #[must_use]
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
     }
 
     /// True once [`close`](Self::close) or [`abort`](Self::abort) was called.
@@ -427,27 +440,20 @@ impl<W> Session<W> {
                 websocket::Event::Message { kind, payload } => self.handle_message(now, kind, payload),
                 websocket::Event::Pong { .. } => {}
                 websocket::Event::Closed(closed) => {
-                    let text = if closed.reason.is_empty() { "no reason given" } else { &closed.reason };
-                    let text = match closed.code {
-                        Some(code) => format!("closed with {code}, {text:?}"),
-                        None => "the transport ended without a closing handshake".to_owned(),
-                    };
-                    self.lose_connection(&text);
+                    let text = closed.to_string();
+                    self.fail_sent(&text);
                     self.events.push_back(Event::Disconnected(closed));
                 }
             }
         }
-        self.write_queue(now);
+        self.write_queue();
         self.go_on_closing(now);
     }
 
-    fn lose_connection(&mut self, why: &str) {
-        if self.connection.take().is_none() {
-            return;
-        }
+    fn fail_sent(&mut self, why: &str) {
         self.incoming.clear();
         for number in self.outgoing.sent_numbers() {
-            let text = format!("the connection broke before the response came ({why}); the outcome is unknown");
+            let text = format!("the connection was {why}; the response did not come and the outcome is unknown");
             self.fail(number, ErrorKind::ConnectionLost, &text);
         }
     }
@@ -459,7 +465,7 @@ impl<W> Session<W> {
         }
         match decoded {
             Ok(decoded) => {
-                self.counters.deviations += decoded.deviations.count();
+                self.counters.deviations += decoded.deviations.iter().count() as u64;
                 match decoded.primitive {
                     Primitive::Request(request) => self.handle_request(now, request),
                     Primitive::Response(response) => self.handle_response(response),
@@ -490,7 +496,7 @@ impl<W> Session<W> {
     /// What is no primitive is answered, unless it may be a response: an answer to an answer has no end.
     fn handle_malformed(&mut self, error: &DecodeError) {
         self.counters.malformed += 1;
-        if !error.is_response() {
+        if error.shape() != Shape::Response {
             let rqi = error.request_id().unwrap_or_default().to_owned();
             self.refuse(rqi, self.config.release_version.clone(), error.status(), &error.to_string());
         }
@@ -562,7 +568,7 @@ impl<W> Session<W> {
 
     // ---- what goes out
 
-    fn write_queue(&mut self, _now: Now) {
+    fn write_queue(&mut self) {
         loop {
             let Some(connection) = &mut self.connection else { return };
             if !connection.is_open() || connection.buffered() > self.config.high_water {
@@ -641,7 +647,7 @@ impl<W> Session<W> {
                     connection.close(now.monotonic, 1000, "");
                 }
             }
-            Some(_) => {} // the closing handshake is under way
+            Some(_) => {} // the closing handshake is under way, or the transport is being wound up
             None => {
                 for number in self.outgoing.all_numbers() {
                     self.fail(number, ErrorKind::Closed, "the session was closed before the request could be sent");
@@ -660,10 +666,12 @@ fn write_primitive(
     encode: impl FnOnce(&mut BytesMut) -> std::result::Result<(), codec::EncodeError>,
 ) -> Result<()> {
     connection
-        .send_with(message_kind(format), encode)
+        .try_send(message_kind(format), encode)
         .map_err(|error| match error {
             websocket::SendError::Write(error) => Error::new(ErrorKind::Encode, error.to_string()),
-            websocket::SendError::Closed => Error::new(ErrorKind::ConnectionLost, "the connection is closing"),
+            websocket::SendError::Closing | websocket::SendError::Closed => {
+                Error::new(ErrorKind::ConnectionLost, "the connection is closing")
+            }
         })
         .map(|_| ())
 }
