@@ -1,5 +1,4 @@
 //! The oneM2M WebSocket binding (TS-0020, ITU-T Y.4500.20).
-#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod binding;
 pub mod codec;
