@@ -4,6 +4,8 @@
 //! its connections. [`Registry`] is what a registrar knows of its registrees. Time is an argument, random bytes come
 //! from a trait; sockets and tasks are [`crate::net`]'s part.
 
+mod config;
+mod event;
 mod incoming;
 mod outgoing;
 mod poa;
@@ -15,12 +17,14 @@ mod timers;
 
 use std::time::{Instant, SystemTime};
 
+pub use config::Config;
+pub use event::{Counters, Event};
 pub use incoming::IncomingToken;
 pub use outgoing::{OutgoingLimits, Token};
 pub use poa::PointOfAccess;
 pub use registration::{Accepts, Registration, RegistreeKind};
 pub use registry::{Admission, ConnectionId, Registry};
-pub use session::{Config, Counters, Event, Session};
+pub use session::Session;
 
 /// The two clocks of a machine: one for waiting, one for the times in primitives.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -106,7 +106,8 @@ impl FromStr for PointOfAccess {
             return Err(bad("a user name or password does not belong in it"));
         }
         let (host, port) = if let Some(v6) = authority.strip_prefix('[') {
-            let (host, after) = v6.split_once(']').ok_or_else(|| bad("the bracket of an IPv6 address is not closed"))?;
+            let (host, after) =
+                v6.split_once(']').ok_or_else(|| bad("the bracket of an IPv6 address is not closed"))?;
             host.parse::<Ipv6Addr>().map_err(|_| bad("what stands in brackets is no IPv6 address"))?;
             match after.strip_prefix(':') {
                 Some(port) => (host, Some(port)),

@@ -110,10 +110,7 @@ impl Registration {
         request.operation == Operation::Delete
             && self.addresses.iter().map(String::as_str).chain([self.entity.as_str()]).any(|address| {
                 let address = address.trim_start_matches('/');
-                request
-                    .to
-                    .strip_suffix(address)
-                    .is_some_and(|before| before.is_empty() || before.ends_with('/'))
+                request.to.strip_suffix(address).is_some_and(|before| before.is_empty() || before.ends_with('/'))
             })
     }
 }

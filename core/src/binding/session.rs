@@ -13,110 +13,11 @@ use super::incoming::Incoming;
 use super::outgoing::Outgoing;
 use super::subprotocol::message_kind;
 use super::timers::{Timer, Timers};
-use super::{Accepts, IncomingToken, Now, OutgoingLimits, Registration, Token};
-use crate::codec::{self, DecodeError, DecodeOptions, Primitive, Shape};
+use super::{Config, Counters, Event, IncomingToken, Now, Registration, Token};
+use crate::codec::{self, DecodeError, Primitive, Shape};
 use crate::primitive::{Format, Operation, Request, Response, StatusCode};
-use crate::websocket::{self, Closed, Connection, Disconnect, MessageKind, Random};
+use crate::websocket::{self, CloseCode, Connection, Disconnect, MessageKind, Random};
 use crate::{Error, ErrorKind, Result};
-
-/// Settings of a [`Session`].
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// How primitives are read.
-    pub decode: DecodeOptions,
-    /// Longest wait for a response: 30 s. A request's own `rqet` counts where it is sooner.
-    pub request_timeout: Duration,
-    /// Longest wait for our application's answer to a request of the peer's: 30 s, then 5000 is sent.
-    pub answer_timeout: Duration,
-    /// Requests of the peer's that may be unanswered at a time: 256. One more is answered 5207 NOT_ACCEPTABLE.
-    pub max_incoming: usize,
-    /// Bounds of what waits on our side.
-    pub outgoing: OutgoingLimits,
-    /// Which requests the application takes.
-    pub accepts: Accepts,
-    /// Put into requests that have no `fr`.
-    pub originator: Option<String>,
-    /// Put into requests that have no `rvi`; `None` speaks to a Release 1 registrar.
-    pub release_version: Option<String>,
-    /// True for a registree: its own requests other than a registration wait for the registration (WS-6.4-3).
-    pub gated: bool,
-    /// Written but unsent bytes above which no further request is taken out of the queue: 1 MiB.
-    pub high_water: usize,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            decode: DecodeOptions::default(),
-            request_timeout: Duration::from_secs(30),
-            answer_timeout: Duration::from_secs(30),
-            max_incoming: 256,
-            outgoing: OutgoingLimits::default(),
-            accepts: Accepts::default(),
-            originator: None,
-            release_version: Some("3".to_owned()),
-            gated: false,
-            high_water: 1 << 20,
-        }
-    }
-}
-
-/// What happened in a session. `W` is what the caller gave with the request.
-#[derive(Debug)]
-pub enum Event<W> {
-    /// The peer asks for something: answer with [`Session::respond`].
-    Request {
-        /// Names the request in the answer.
-        token: IncomingToken,
-        /// The request.
-        request: Request,
-    },
-    /// The outcome of a request of ours.
-    Response {
-        /// What was given to [`Session::send`].
-        waiter: W,
-        /// The response, whatever its status; an error if there will be none.
-        result: Result<Response>,
-    },
-    /// A registration of ours succeeded (WS-6.4-2).
-    Registered(Registration),
-    /// Our registration was ended by deleting its resource (WS-6.4-5).
-    Deregistered(Registration),
-    /// A response that nobody waits for: late, duplicate or foreign. Counted, never answered.
-    Unmatched(Response),
-    /// Bytes that are no primitive, or a primitive in the wrong kind of frame; the text says what was done.
-    Malformed(String),
-    /// The connection is over; the session goes on. Its transport is still to be wound up ([`Session::transport`]).
-    Disconnected(Closed),
-    /// The session is over: [`Session::close`] is complete.
-    Closed,
-}
-
-/// What a session counted. Plain numbers, never reset.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-#[non_exhaustive]
-pub struct Counters {
-    /// Connections that carried this session.
-    pub connections: u64,
-    /// Requests written to a connection.
-    pub requests_sent: u64,
-    /// Responses that found their request.
-    pub responses_received: u64,
-    /// Requests read from a connection, also those that were refused.
-    pub requests_received: u64,
-    /// Responses written to a connection.
-    pub responses_sent: u64,
-    /// Responses that nobody waits for.
-    pub unmatched: u64,
-    /// Requests of ours that ran out of time.
-    pub timeouts: u64,
-    /// Requests of the peer's that our application did not answer in time.
-    pub unanswered: u64,
-    /// Messages that were no primitive.
-    pub malformed: u64,
-    /// Deviations from the standard that were tolerated.
-    pub deviations: u64,
-}
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Phase {
@@ -476,7 +377,7 @@ impl<W> Session<W> {
     }
 
     /// WS-6.2.2.9-3: answered where an `rqi` can be read, otherwise closed; never guessed.
-    fn handle_wrong_opcode(&mut self, now: Now, kind: MessageKind, read: Result<Primitive, DecodeError>) {
+    fn handle_wrong_opcode(&mut self, now: Now, kind: MessageKind, read: std::result::Result<Primitive, DecodeError>) {
         self.counters.malformed += 1;
         let text = format!("a {kind:?} frame does not carry {:?} (TS-0020 table 6.2.2.9-1)", self.format);
         match read {
@@ -486,7 +387,7 @@ impl<W> Session<W> {
             }
             _ => {
                 if let Some(connection) = &mut self.connection {
-                    connection.close(now.monotonic, 1003, &text);
+                    connection.close(now.monotonic, CloseCode::Unsupported, &text);
                 }
             }
         }
@@ -507,7 +408,10 @@ impl<W> Session<W> {
         self.counters.requests_received += 1;
         let mut wait = self.config.answer_timeout;
         let refusal = if !self.config.accepts.takes(request.operation) {
-            Some((StatusCode::OPERATION_NOT_ALLOWED, format!("this entity does not take {} requests", request.operation)))
+            Some((
+                StatusCode::OPERATION_NOT_ALLOWED,
+                format!("this entity does not take {} requests", request.operation),
+            ))
         } else if self.incoming.len() >= self.config.max_incoming {
             let text = format!("{} requests on this connection are unanswered already", self.config.max_incoming);
             Some((StatusCode::NOT_ACCEPTABLE, text))
@@ -644,7 +548,7 @@ impl<W> Session<W> {
         match &mut self.connection {
             Some(connection) if connection.is_open() => {
                 if self.outgoing.is_empty() && self.incoming.len() == 0 {
-                    connection.close(now.monotonic, 1000, "");
+                    connection.close(now.monotonic, CloseCode::Normal, "");
                 }
             }
             Some(_) => {} // the closing handshake is under way, or the transport is being wound up

@@ -1,0 +1,50 @@
+//! Settings of a session, with their defaults.
+//!
+//! Covers: the rows of `Session`; each limit has a default here and a test at its edge beside [`super::Session`].
+
+use std::time::Duration;
+
+use super::{Accepts, OutgoingLimits};
+use crate::codec::DecodeOptions;
+
+/// Settings of a [`super::Session`].
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How primitives are read.
+    pub decode: DecodeOptions,
+    /// Longest wait for a response: 30 s. A request's own `rqet` counts where it is sooner.
+    pub request_timeout: Duration,
+    /// Longest wait for our application's answer to a request of the peer's: 30 s, then 5000 is sent.
+    pub answer_timeout: Duration,
+    /// Requests of the peer's that may be unanswered at a time: 256. One more is answered 5207 NOT_ACCEPTABLE.
+    pub max_incoming: usize,
+    /// Bounds of what waits on our side.
+    pub outgoing: OutgoingLimits,
+    /// Which requests the application takes.
+    pub accepts: Accepts,
+    /// Put into requests that have no `fr`.
+    pub originator: Option<String>,
+    /// Put into requests that have no `rvi`; `None` speaks to a Release 1 registrar.
+    pub release_version: Option<String>,
+    /// True for a registree: its own requests other than a registration wait for the registration (WS-6.4-3).
+    pub gated: bool,
+    /// Written but unsent bytes above which no further request is taken out of the queue: 1 MiB.
+    pub high_water: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            decode: DecodeOptions::default(),
+            request_timeout: Duration::from_secs(30),
+            answer_timeout: Duration::from_secs(30),
+            max_incoming: 256,
+            outgoing: OutgoingLimits::default(),
+            accepts: Accepts::default(),
+            originator: None,
+            release_version: Some("3".to_owned()),
+            gated: false,
+            high_water: 1 << 20,
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What a session has to tell: events, and numbers that only grow.
+
+use super::{IncomingToken, Registration};
+use crate::Result;
+use crate::primitive::{Request, Response};
+use crate::websocket::Closed;
+
+/// What happened in a session. `W` is what the caller gave with the request.
+#[derive(Debug)]
+pub enum Event<W> {
+    /// The peer asks for something: answer with [`super::Session::respond`].
+    Request {
+        /// Names the request in the answer.
+        token: IncomingToken,
+        /// The request.
+        request: Request,
+    },
+    /// The outcome of a request of ours.
+    Response {
+        /// What was given to [`super::Session::send`].
+        waiter: W,
+        /// The response, whatever its status; an error if there will be none.
+        result: Result<Response>,
+    },
+    /// A registration of ours succeeded (WS-6.4-2).
+    Registered(Registration),
+    /// Our registration was ended by deleting its resource (WS-6.4-5).
+    Deregistered(Registration),
+    /// A response that nobody waits for: late, duplicate or foreign. Counted, never answered.
+    Unmatched(Response),
+    /// Bytes that are no primitive, or a primitive in the wrong kind of frame; the text says what was done.
+    Malformed(String),
+    /// The connection is over; the session goes on. Its transport is still to be wound up ([`super::Session::transport`]).
+    Disconnected(Closed),
+    /// The session is over: [`super::Session::close`] is complete.
+    Closed,
+}
+
+/// What a session counted. Plain numbers, never reset.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Connections that carried this session.
+    pub connections: u64,
+    /// Requests written to a connection.
+    pub requests_sent: u64,
+    /// Responses that found their request.
+    pub responses_received: u64,
+    /// Requests read from a connection, also those that were refused.
+    pub requests_received: u64,
+    /// Responses written to a connection.
+    pub responses_sent: u64,
+    /// Responses that nobody waits for.
+    pub unmatched: u64,
+    /// Requests of ours that ran out of time.
+    pub timeouts: u64,
+    /// Requests of the peer's that our application did not answer in time.
+    pub unanswered: u64,
+    /// Messages that were no primitive.
+    pub malformed: u64,
+    /// Deviations from the standard that were tolerated.
+    pub deviations: u64,
+}
