@@ -49,6 +49,8 @@ pub struct Session<W> {
     events: VecDeque<Event<W>>,
     counters: Counters,
     phase: Phase,
+    /// Why there is no connection.
+    last_failure: Option<String>,
 }
 
 impl<W> Session<W> {
@@ -67,6 +69,7 @@ impl<W> Session<W> {
             events: VecDeque::new(),
             counters: Counters::default(),
             phase: Phase::Open,
+            last_failure: None,
         }
     }
 
@@ -78,6 +81,7 @@ impl<W> Session<W> {
         self.connection = Some(connection);
         self.format = format;
         self.counters.connections += 1;
+        self.last_failure = None;
         self.write_queue();
     }
 
@@ -234,6 +238,17 @@ impl<W> Session<W> {
         }
     }
 
+    /// No connection could be opened. The cause is told with requests that run out of time meanwhile; if trying again is
+    /// pointless (`fatal`), all that waits fails with it at once.
+    pub fn connection_failed(&mut self, cause: &Error, fatal: bool) {
+        if fatal {
+            for number in self.outgoing.all_numbers() {
+                self.fail_with(number, cause.clone());
+            }
+        }
+        self.last_failure = Some(cause.to_string());
+    }
+
     /// Asks the peer for a sign of life; it is given up if none comes in time.
     pub fn probe(&mut self, now: Now) {
         if let Some(connection) = &mut self.connection {
@@ -307,6 +322,12 @@ impl<W> Session<W> {
     #[must_use]
     pub fn registration(&self) -> Option<&Registration> {
         self.registration.as_ref()
+    }
+
+    /// The originator of requests that name none: as configured, or as assigned at registration.
+    #[must_use]
+    pub fn originator(&self) -> Option<&str> {
+        self.config.originator.as_deref()
     }
 
     /// Requests on the wire without a response.
@@ -527,16 +548,21 @@ impl<W> Session<W> {
         }
         self.counters.timeouts += 1;
         let text = if self.outgoing.is_sent(number) {
-            "no response in time; whether the request was carried out is not known"
+            "no response in time; whether the request was carried out is not known".to_owned()
         } else {
-            "the request ran out of time before it could be sent; it was not carried out"
+            let why = self.last_failure.as_deref().unwrap_or("there was no connection, or no place in the window");
+            format!("the request ran out of time before it could be sent; it was not carried out ({why})")
         };
-        self.fail(number, ErrorKind::Timeout, text);
+        self.fail(number, ErrorKind::Timeout, &text);
     }
 
     fn fail(&mut self, number: u64, kind: ErrorKind, text: &str) {
+        self.fail_with(number, Error::new(kind, text));
+    }
+
+    fn fail_with(&mut self, number: u64, error: Error) {
         if let Some(finished) = self.outgoing.finish(number) {
-            self.events.push_back(Event::Response { waiter: finished.waiter, result: Err(Error::new(kind, text)) });
+            self.events.push_back(Event::Response { waiter: finished.waiter, result: Err(error) });
         }
     }
 

@@ -1,0 +1,184 @@
+//! A client for a foreign language: every call returns at once, its outcome goes to a [`Recipient`].
+
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use super::{Delivery, Home, Outcome, Queue, Recipient, runtime};
+use crate::binding::{Counters, Registration, Token};
+use crate::client::{self, AeRegistration, Application, ClientBuilder, CseRegistration, StateChange, Subscription};
+use crate::net::link::IncomingRequest;
+use crate::primitive::Request;
+use crate::{Error, ErrorKind, Result};
+
+/// A client whose requests and state changes go to a [`Queue`] under the number of its handle.
+///
+/// All methods may be called on any thread, also at the same time. None waits. Every call returns `Forked` in a child
+/// process. Dropping it closes the connection at once.
+pub struct Client {
+    // In a forked child the runtime's threads are gone, and its locks may be held by nobody for ever: nothing of the
+    // client is touched there, not even to drop it.
+    client: Option<client::Client>,
+    runtime: Handle,
+    home: Home,
+}
+
+struct ToQueue {
+    queue: Arc<Queue>,
+    handle: u64,
+}
+
+impl Application for ToQueue {
+    fn on_request(&self, request: IncomingRequest) {
+        self.queue.push(Delivery::Request { handle: self.handle, request });
+    }
+
+    fn on_state(&self, change: &StateChange) {
+        self.queue.push(Delivery::State { handle: self.handle, change: change.clone() });
+    }
+}
+
+impl Client {
+    /// Makes a client; nothing is opened yet.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if a setting is out of range, `Internal` if the runtime cannot be started.
+    pub fn new(config: ClientBuilder, queue: Arc<Queue>, handle: u64) -> Result<Self> {
+        let runtime = runtime::handle()?;
+        let client = client::Client::start(config, &runtime)?;
+        client.set_application(Arc::new(ToQueue { queue, handle }));
+        Ok(Self { client: Some(client), runtime, home: Home::here() })
+    }
+
+    /// Opens the connection if it is not open. Outcome: `Done`.
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn connect(&self, to: &Recipient, call: u64) -> Result<()> {
+        self.spawn(to, call, |client| async move { client.connect().await.map(|()| Outcome::Done) })
+    }
+
+    /// Sends a request. Outcome: `Response`. The token cancels it.
+    ///
+    /// # Errors
+    /// Why it was not taken; see [`client::Client::send`]. The recipient then hears nothing.
+    pub fn send(&self, request: Request, to: &Recipient, call: u64) -> Result<Token> {
+        let client = self.client()?;
+        match to {
+            Recipient::Queue(queue) => client.send_with(request, queue.clone(), call),
+            Recipient::Slot(slot) => client.send_with(request, slot.clone(), call),
+        }
+    }
+
+    /// Forgets a request: true if its outcome will not be delivered any more.
+    pub fn cancel(&self, token: Token) -> bool {
+        self.client().is_ok_and(|client| client.cancel(token))
+    }
+
+    /// Registers the originator as an AE. Outcome: `Registered`.
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn register_ae(&self, ae: AeRegistration, to: &Recipient, call: u64) -> Result<()> {
+        self.spawn(to, call, |client| async move { client.register_ae(ae).await.map(Outcome::Registered) })
+    }
+
+    /// Registers the originator as a CSE. Outcome: `Registered`.
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn register_cse(&self, cse: CseRegistration, to: &Recipient, call: u64) -> Result<()> {
+        self.spawn(to, call, |client| async move { client.register_cse(cse).await.map(Outcome::Registered) })
+    }
+
+    /// Subscribes to `target`. Outcome: `Response`.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub fn subscribe(&self, target: String, subscription: Subscription, to: &Recipient, call: u64) -> Result<Token> {
+        self.send(self.client()?.subscription_request(target, subscription), to, call)
+    }
+
+    /// Closes the connection for now; the next request opens it again. Outcome: `Done`.
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn disconnect(&self, to: &Recipient, call: u64) -> Result<()> {
+        self.spawn(to, call, |client| async move {
+            client.disconnect().await;
+            Ok(Outcome::Done)
+        })
+    }
+
+    /// Closes the client: waits for what is under way, then closes the connection. Outcome: `Done`. May be called again.
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn close(&self, to: &Recipient, call: u64) -> Result<()> {
+        self.client()?.begin_close(); // nothing is taken any more from here on
+        self.spawn(to, call, |client| async move {
+            client.close().await;
+            Ok(Outcome::Done)
+        })
+    }
+
+    /// Closes at once; what is under way fails with `Closed`.
+    pub fn abort(&self) {
+        if let Ok(client) = self.client() {
+            client.abort();
+        }
+    }
+
+    /// Where the connection stands.
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn state(&self) -> Result<StateChange> {
+        Ok(self.client()?.state())
+    }
+
+    /// The registration in force.
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn registration(&self) -> Result<Option<Registration>> {
+        Ok(self.client()?.registration())
+    }
+
+    /// What the client counted so far.
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn counters(&self) -> Result<Counters> {
+        Ok(self.client()?.counters())
+    }
+
+    fn client(&self) -> Result<&client::Client> {
+        self.home.check()?;
+        self.client.as_ref().ok_or_else(|| Error::new(ErrorKind::Closed, "the client was dropped"))
+    }
+
+    fn spawn<F>(&self, to: &Recipient, call: u64, make: impl FnOnce(client::Client) -> F) -> Result<()>
+    where
+        F: Future<Output = Result<Outcome>> + Send + 'static,
+    {
+        let future = make(self.client()?.clone());
+        let to = to.clone();
+        self.runtime.spawn(async move {
+            let result = future.await;
+            to.deliver(call, result);
+        });
+        Ok(())
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        match self.client() {
+            // Calls under way hold clones: it ends for them too.
+            Ok(client) => client.abort(),
+            Err(_forked) => std::mem::forget(self.client.take()),
+        }
+    }
+}

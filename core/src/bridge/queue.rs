@@ -1,0 +1,141 @@
+//! Everything that happens for a foreign language, in order, with one descriptor to wait on.
+
+use std::collections::VecDeque;
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::Outcome;
+use super::wake::Wake;
+use crate::Result;
+use crate::client::StateChange;
+use crate::net::link::IncomingRequest;
+use crate::primitive::{Response, StatusCode};
+
+/// One thing that happened. The numbers are the caller's: of a call, or of a handle.
+#[derive(Debug)]
+pub enum Delivery {
+    /// A call came to its end.
+    Completed {
+        /// The call.
+        call: u64,
+        /// Its outcome.
+        result: Result<Outcome>,
+    },
+    /// The peer of a handle asks for something.
+    Request {
+        /// The handle.
+        handle: u64,
+        /// The request, to be answered once; dropped, it is answered 5000.
+        request: IncomingRequest,
+    },
+    /// The connection of a handle changed.
+    State {
+        /// The handle.
+        handle: u64,
+        /// The change.
+        change: StateChange,
+    },
+}
+
+/// A bounded queue from the runtime to a foreign language.
+///
+/// Outcomes are always taken: they are bounded by the calls that wait. Requests above the bound are answered
+/// 5207 NOT_ACCEPTABLE at once; of state changes above it the oldest are dropped.
+pub struct Queue {
+    inner: Mutex<Inner>,
+    arrived: Condvar,
+    wake: Wake,
+    capacity: usize,
+}
+
+#[derive(Default)]
+struct Inner {
+    deliveries: VecDeque<Delivery>,
+    requests: usize,
+    states: usize,
+}
+
+/// State changes that are kept for a consumer that does not look.
+const MOST_STATES: usize = 256;
+
+impl Queue {
+    /// An empty queue that holds at most `capacity` requests of peers.
+    ///
+    /// # Errors
+    /// `Internal` if the process has no descriptor left.
+    pub fn new(capacity: usize) -> Result<Self> {
+        Ok(Self { inner: Mutex::default(), arrived: Condvar::new(), wake: Wake::new()?, capacity })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Readable while the queue has something; to be waited on, never read.
+    #[must_use]
+    pub fn descriptor(&self) -> RawFd {
+        self.wake.as_raw_fd()
+    }
+
+    pub(super) fn push(&self, delivery: Delivery) {
+        let mut inner = self.lock();
+        match &delivery {
+            Delivery::Completed { .. } => {}
+            Delivery::Request { .. } if inner.requests >= self.capacity => {
+                drop(inner);
+                if let Delivery::Request { request, .. } = delivery {
+                    let text = format!("{} requests wait for this application already", self.capacity);
+                    // A connection that is gone needs no answer.
+                    let _ = request.respond(Response::error(StatusCode::NOT_ACCEPTABLE, text));
+                }
+                return;
+            }
+            Delivery::Request { .. } => inner.requests += 1,
+            Delivery::State { .. } => {
+                if inner.states >= MOST_STATES
+                    && let Some(oldest) =
+                        inner.deliveries.iter().position(|delivery| matches!(delivery, Delivery::State { .. }))
+                {
+                    inner.deliveries.remove(oldest);
+                    inner.states -= 1;
+                }
+                inner.states += 1;
+            }
+        }
+        let first = inner.deliveries.is_empty();
+        inner.deliveries.push_back(delivery);
+        if first {
+            // One wake-up per burst: the consumer takes all there is.
+            self.wake.set();
+            self.arrived.notify_all();
+        }
+    }
+
+    /// Takes all there is, without waiting.
+    #[must_use]
+    pub fn drain(&self) -> VecDeque<Delivery> {
+        let mut inner = self.lock();
+        if inner.deliveries.is_empty() {
+            return VecDeque::new();
+        }
+        self.wake.reset();
+        std::mem::take(&mut *inner).deliveries
+    }
+
+    /// Waits until there is something, and takes all of it; empty if `timeout` passed first.
+    #[must_use]
+    pub fn wait(&self, timeout: Duration) -> VecDeque<Delivery> {
+        let deadline = Instant::now() + timeout;
+        let mut inner = self.lock();
+        while inner.deliveries.is_empty() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return VecDeque::new();
+            }
+            inner = self.arrived.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        drop(inner);
+        self.drain()
+    }
+}

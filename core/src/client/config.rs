@@ -1,0 +1,292 @@
+//! Settings of a client, with the defaults of the library and presets for known registrars.
+//!
+//! Covers: TS-0020 6.4 (a client is configured with its registrar's point of access), rows WS-6.4-1, WS-6.2.2.7-1.
+
+use std::time::Duration;
+
+use super::Client;
+use crate::binding::{self, Accepts, PointOfAccess, Registration, subprotocol};
+use crate::primitive::Format;
+use crate::websocket;
+use crate::{Error, ErrorKind, Result};
+
+/// Settings that a known registrar asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[non_exhaustive]
+pub enum Preset {
+    /// What the standard says.
+    #[default]
+    Standard,
+    /// ACME: one request at a time (it mixes up pipelined ones), `rvi` 4, and a `ws://` point of access in the AE, without
+    /// which it sends no notifications.
+    Acme,
+}
+
+impl Preset {
+    /// The preset with this name: `default` or `acme`.
+    ///
+    /// # Errors
+    /// `InvalidArgument`, with the names that there are.
+    pub fn by_name(name: &str) -> Result<Self> {
+        match name {
+            "default" => Ok(Self::Standard),
+            "acme" => Ok(Self::Acme),
+            _ => Err(Error::new(
+                ErrorKind::InvalidArgument,
+                format!("there is no preset {name:?}; there are \"default\" and \"acme\""),
+            )),
+        }
+    }
+}
+
+/// When a lost connection is opened again (WS-5.2-6).
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Reopening {
+    /// Delay before the second attempt: 0.5 s. It doubles with every failure, and each delay is a random part of it.
+    pub first_delay: Duration,
+    /// Largest delay: 60 s.
+    pub largest_delay: Duration,
+    /// A connection that lasted so long begins anew with the first delay: 30 s.
+    pub stable_after: Duration,
+}
+
+impl Default for Reopening {
+    fn default() -> Self {
+        Self {
+            first_delay: Duration::from_millis(500),
+            largest_delay: Duration::from_secs(60),
+            stable_after: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Settings of a [`Client`]; made by [`Client::builder`].
+///
+/// Every setting has a default; only the point of access is needed, and for most registrars the originator.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ClientBuilder {
+    pub(super) point_of_access: String,
+    pub(super) originator: Option<String>,
+    pub(super) registered: bool,
+    pub(super) stay_connected: bool,
+    pub(super) open_timeout: Duration,
+    pub(super) reopening: Reopening,
+    pub(super) origin_header: bool,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) subprotocols: Option<Vec<String>>,
+    pub(super) allow_missing_subprotocol: bool,
+    pub(super) preset: Preset,
+    pub(super) session: binding::Config,
+    pub(super) websocket: websocket::Config,
+}
+
+impl ClientBuilder {
+    pub(super) fn new(point_of_access: String) -> Self {
+        Self {
+            point_of_access,
+            originator: None,
+            registered: false,
+            stay_connected: true,
+            open_timeout: Duration::from_secs(10),
+            reopening: Reopening::default(),
+            origin_header: true,
+            headers: Vec::new(),
+            subprotocols: None,
+            allow_missing_subprotocol: false,
+            preset: Preset::Standard,
+            session: binding::Config { gated: true, ..binding::Config::default() },
+            websocket: websocket::Config::default(),
+        }
+    }
+
+    /// The originator (`fr`) of all requests that name none: the AE-ID (`Cname`, `Sname`) or CSE-ID (`/id`). Without one, or
+    /// with `C` or `S`, the registrar assigns an AE-ID at registration, which is used from then on.
+    pub fn originator(mut self, id: impl Into<String>) -> Self {
+        self.originator = Some(id.into()).filter(|id| !id.is_empty());
+        self
+    }
+
+    /// Says that the originator is registered already, or needs no registration (an administrator): requests are sent
+    /// without one. Off by default: everything but a registration is refused until it succeeded (WS-6.4-3).
+    pub fn registered(mut self, yes: bool) -> Self {
+        self.registered = yes;
+        self
+    }
+
+    /// Opens a lost connection again at once, so that notifications arrive. On by default; without it the next request
+    /// opens it (WS-5.2-6).
+    pub fn stay_connected(mut self, yes: bool) -> Self {
+        self.stay_connected = yes;
+        self
+    }
+
+    /// Longest time for opening a connection (name, TCP, handshake): 10 s.
+    pub fn open_timeout(mut self, time: Duration) -> Self {
+        self.open_timeout = time;
+        self
+    }
+
+    /// Longest wait for a response: 30 s. A request's own expiration counts where it is sooner.
+    pub fn request_timeout(mut self, time: Duration) -> Self {
+        self.session.request_timeout = time;
+        self
+    }
+
+    /// Longest time that the application may take to answer a request of the peer's: 30 s, then the peer gets 5000.
+    pub fn answer_timeout(mut self, time: Duration) -> Self {
+        self.session.answer_timeout = time;
+        self
+    }
+
+    /// When a lost connection is opened again.
+    pub fn reopening(mut self, reopening: Reopening) -> Self {
+        self.reopening = reopening;
+        self
+    }
+
+    /// Requests on the wire without a response: 1 to 65 535, 64 by default.
+    pub fn window(mut self, requests: usize) -> Self {
+        self.session.outgoing.window = requests;
+        self
+    }
+
+    /// Bounds of the queue for requests that wait for a connection or a place in the window: 1024 requests and 8 MiB. A
+    /// request that does not fit is refused.
+    pub fn queue(mut self, requests: usize, bytes: usize) -> Self {
+        self.session.outgoing.queued_requests = requests;
+        self.session.outgoing.queued_bytes = bytes;
+        self
+    }
+
+    /// Largest message taken: 1 MiB. A larger one closes the connection with 1009.
+    pub fn max_message_size(mut self, bytes: usize) -> Self {
+        self.websocket.max_message_size = bytes;
+        self
+    }
+
+    /// Sends a ping after so much time without a received byte, 20 s by default, `None` for never.
+    pub fn ping_after(mut self, silence: Option<Duration>) -> Self {
+        self.websocket.ping_after = silence;
+        self
+    }
+
+    /// Which requests the application takes: all by default (WS-6.1-3).
+    pub fn accepts(mut self, accepts: Accepts) -> Self {
+        self.session.accepts = accepts;
+        self
+    }
+
+    /// The release version indicator (`rvi`) of all requests that have none: `3` by default; `None` for Release 1.
+    pub fn release_version(mut self, rvi: Option<String>) -> Self {
+        self.session.release_version = rvi;
+        self
+    }
+
+    /// Sends the originator in the handshake header `X-M2M-Origin`: on by default, since ACME and tinyIoT need it.
+    pub fn origin_header(mut self, yes: bool) -> Self {
+        self.origin_header = yes;
+        self
+    }
+
+    /// Adds a header field to the opening handshake.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Offers these subprotocol names instead of `oneM2M.json, oneM2M.R2.0.json`.
+    pub fn subprotocols<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.subprotocols = Some(names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Tolerates a server that chooses no subprotocol: then the first one offered is spoken. Off by default.
+    pub fn allow_missing_subprotocol(mut self, yes: bool) -> Self {
+        self.allow_missing_subprotocol = yes;
+        self
+    }
+
+    /// Refuses every deviation of the peer's from the standard that is tolerated otherwise. Off by default.
+    pub fn strict(mut self, yes: bool) -> Self {
+        self.session.decode.strict = yes;
+        self
+    }
+
+    /// Sets what a known registrar asks for. Settings made after this call hold.
+    pub fn preset(mut self, preset: Preset) -> Self {
+        self.preset = preset;
+        if preset == Preset::Acme {
+            self.session.outgoing.window = 1;
+            self.session.release_version = Some("4".to_owned());
+            self.subprotocols = Some(vec!["oneM2M.json".to_owned()]);
+        }
+        self
+    }
+
+    /// Makes the client; nothing is opened before [`Client::connect`] or the first request.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if a setting is out of range.
+    ///
+    /// # Panics
+    /// If it is called outside a tokio runtime.
+    pub fn build(self) -> Result<Client> {
+        Client::start(self, &tokio::runtime::Handle::current())
+    }
+
+    /// Makes the client and opens its connection.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if a setting is out of range, and what [`Client::connect`] returns.
+    ///
+    /// # Panics
+    /// If it is called outside a tokio runtime.
+    pub async fn connect(self) -> Result<Client> {
+        let client = self.build()?;
+        client.connect().await?;
+        Ok(client)
+    }
+
+    /// Checks the settings and puts together what the session and the dialing need.
+    pub(super) fn check(&mut self) -> Result<(PointOfAccess, Vec<String>)> {
+        let bad = |text: String| Err(Error::new(ErrorKind::InvalidArgument, text));
+        let poa: PointOfAccess = self.point_of_access.parse()?;
+        let outgoing = self.session.outgoing;
+        if outgoing.window == 0 || outgoing.window.saturating_add(outgoing.queued_requests) > 65_535 {
+            return bad(format!(
+                "window {} and queue {} are out of range: at least 1, together at most 65535",
+                outgoing.window, outgoing.queued_requests
+            ));
+        }
+        for (name, time) in [
+            ("open_timeout", self.open_timeout),
+            ("request_timeout", self.session.request_timeout),
+            ("answer_timeout", self.session.answer_timeout),
+        ] {
+            if time.is_zero() || time > LONGEST {
+                return bad(format!("{name} {time:?} is out of range: more than 0, at most {LONGEST:?}"));
+            }
+        }
+        let subprotocols = self.subprotocols.clone().unwrap_or_else(|| subprotocol::offer(&[Format::Json]));
+        if let Some(name) = subprotocols.iter().find(|name| subprotocol::format_of(name, true) != Some(Format::Json)) {
+            return bad(format!("subprotocol {name:?} is not one that this version speaks; it speaks oneM2M.json"));
+        }
+        if subprotocols.is_empty() {
+            return bad("at least one subprotocol is to be offered".to_owned());
+        }
+        if self.registered && self.originator.is_none() {
+            return bad("registered needs the originator that is registered".to_owned());
+        }
+        self.session.originator.clone_from(&self.originator);
+        Ok((poa, subprotocols))
+    }
+
+    /// The registration that is in force from the beginning.
+    pub(super) fn known_registration(&self) -> Option<Registration> {
+        self.registered.then(|| Registration::known(self.originator.clone().unwrap_or_default()))
+    }
+}
+
+/// Longest time that a setting may name: a year. Deadlines stay far from the end of the clock.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);

@@ -1,0 +1,203 @@
+//! The task behind a client: opens its connection, keeps it, opens it again.
+//!
+//! Covers: TS-0020 5.2; rows WS-5.2-5, -6, -9. Requests never wait for this task: they go to the session, which writes
+//! them or queues them.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use super::{ConnectionState, Reopening, Shared, StateChange};
+use crate::binding::{Event, Session};
+use crate::net::dial::Opened;
+use crate::net::link::{Until, Waiter};
+use crate::net::{OsRandom, now, pump};
+use crate::websocket::{Connection, Random, Role};
+use crate::{Error, ErrorKind};
+
+/// Runs until the session is closed.
+pub(super) async fn run(shared: Arc<Shared>) {
+    let mut backoff = Backoff::new(shared.reopening);
+    loop {
+        shared.tend(|session| session.is_closing() || session.wants_connection() || shared.is_wanted()).await;
+        if shared.link.peek(Session::is_closing) {
+            break;
+        }
+        shared.tell(ConnectionState::Connecting, None, backoff.failures + 1, None);
+        let opened = {
+            let dial = shared.dial();
+            let mut dial = pin!(dial.open());
+            let mut tend = pin!(shared.tend(Session::is_closing));
+            poll_fn(|cx| match dial.as_mut().poll(cx) {
+                Poll::Ready(opened) => Poll::Ready(Some(opened)),
+                Poll::Pending => tend.as_mut().poll(cx).map(|()| None),
+            })
+            .await
+        };
+        match opened {
+            None => break,
+            Some(Ok(opened)) => {
+                let since = Instant::now();
+                let cause = shared.carry(opened).await;
+                if shared.link.peek(Session::is_closing) {
+                    break;
+                }
+                backoff.connection_ended(since.elapsed());
+                let reopens = shared.reopens();
+                // Once at once; a connection that breaks again soon is opened with a delay.
+                let delay = (backoff.failures > 1).then(|| backoff.next_delay());
+                shared.tell(ConnectionState::Disconnected, Some(cause), 0, reopens.then(|| delay.unwrap_or_default()));
+                if let Some(delay) = delay {
+                    shared.pause(delay).await;
+                }
+            }
+            Some(Err(error)) => {
+                let fatal = is_fatal(&error);
+                shared.link.with(|session, _| session.connection_failed(&error, fatal));
+                let asked = shared.answer_connect(Err(&error));
+                backoff.failures += 1;
+                // An explicit attempt that fails is over; a connection that was lost is tried for again.
+                if fatal || asked {
+                    shared.give_up();
+                }
+                let goes_on = shared.is_wanted() || shared.link.peek(Session::wants_connection);
+                let delay = goes_on.then(|| backoff.next_delay());
+                shared.tell(ConnectionState::Disconnected, Some(error), backoff.failures, delay);
+                if let Some(delay) = delay {
+                    shared.pause(delay).await;
+                }
+            }
+        }
+    }
+    shared.tend(|_| true).await;
+    let gone = Error::new(ErrorKind::Closed, "the client was closed");
+    shared.answer_connect(Err(&gone));
+    shared.tell(ConnectionState::Closed, None, 0, None);
+}
+
+/// Trying again is pointless: the server understood, and refused.
+fn is_fatal(error: &Error) -> bool {
+    match error.kind() {
+        ErrorKind::InvalidArgument | ErrorKind::NoCommonSubprotocol => true,
+        ErrorKind::HandshakeRefused => error.refusal().is_some_and(|refusal| refusal.status / 100 == 4),
+        _ => false,
+    }
+}
+
+impl Shared {
+    /// Carries the session over a connection until it ends; returns why it ended.
+    async fn carry(&self, opened: Opened) -> Error {
+        let Opened { stream, format, mut leftover } = opened;
+        let connection =
+            Connection::new(Role::Client, self.websocket.clone(), Box::new(OsRandom::new()), now().monotonic);
+        self.link.with(|session, now| session.attach(now, connection, format));
+        self.tell(ConnectionState::Open, None, 0, None);
+        self.answer_connect(Ok(()));
+        if !leftover.is_empty() {
+            self.link.with(|session, now| session.handle_data(now, &mut leftover));
+        }
+        let mut cause = None;
+        pump::run(stream, &self.link, |event| {
+            if let Event::Disconnected(closed) = &event {
+                cause = Some(Error::new(ErrorKind::ConnectionLost, format!("the connection was {closed}")));
+            }
+            self.handle(event);
+        })
+        .await;
+        cause.unwrap_or_else(|| Error::new(ErrorKind::ConnectionLost, "the connection failed"))
+    }
+
+    /// Keeps the session's deadlines and hands out its events while there is no connection, until `ready`.
+    async fn tend(&self, ready: impl Fn(&Session<Waiter>) -> bool) {
+        let mut timer: Option<Pin<Box<tokio::time::Sleep>>> = None;
+        poll_fn(|cx| {
+            loop {
+                while let Some(event) = self.link.poll_event() {
+                    self.handle(event);
+                }
+                let deadline = match self.link.poll_until(cx.waker(), &ready) {
+                    Until::Ready if self.link.peek(Session::has_events) => continue,
+                    Until::Ready => return Poll::Ready(()),
+                    Until::Wait(None) => return Poll::Pending,
+                    Until::Wait(Some(deadline)) => deadline.into(),
+                };
+                let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+                if timer.deadline() != deadline {
+                    timer.as_mut().reset(deadline);
+                }
+                if timer.as_mut().poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                self.link.drive(|session, now| session.handle_timeout(now));
+            }
+        })
+        .await;
+    }
+
+    /// Waits before the next attempt; closing or an explicit [`super::Client::connect`] ends the wait.
+    async fn pause(&self, delay: Duration) {
+        let mut sleep = pin!(tokio::time::sleep(delay));
+        let mut tend = pin!(self.tend(|session| session.is_closing() || self.is_asked()));
+        poll_fn(|cx| if sleep.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { tend.as_mut().poll(cx) }).await;
+    }
+
+    fn tell(&self, state: ConnectionState, cause: Option<Error>, attempt: u32, next_attempt: Option<Duration>) {
+        self.publish(StateChange { state, cause, attempt, next_attempt });
+    }
+}
+
+/// Delays between attempts: exponential with full jitter, so that clients that were cut off together do not come back
+/// together.
+struct Backoff {
+    policy: Reopening,
+    failures: u32,
+    random: OsRandom,
+}
+
+impl Backoff {
+    fn new(policy: Reopening) -> Self {
+        Self { policy, failures: 0, random: OsRandom::new() }
+    }
+
+    fn connection_ended(&mut self, lasted: Duration) {
+        self.failures = if lasted >= self.policy.stable_after { 0 } else { self.failures + 1 };
+    }
+
+    fn next_delay(&mut self) -> Duration {
+        let doubled = self.policy.first_delay.saturating_mul(1 << self.failures.saturating_sub(1).min(20));
+        let mut bytes = [0; 2];
+        self.random.fill(&mut bytes);
+        let part = f64::from(u16::from_le_bytes(bytes)) / f64::from(u16::MAX);
+        doubled.min(self.policy.largest_delay).mul_f64(part)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ws_5_2_6_delays_double_up_to_the_largest_and_are_spread() {
+        let policy = Reopening::default();
+        let mut backoff = Backoff::new(policy);
+        for (failures, largest) in [(1, 500), (2, 1000), (3, 2000), (8, 60_000), (4_000_000_000, 60_000)] {
+            backoff.failures = failures;
+            let delays: Vec<Duration> = (0..200).map(|_| backoff.next_delay()).collect();
+            assert!(delays.iter().all(|d| *d <= Duration::from_millis(largest)));
+            assert!(delays.iter().max() > delays.iter().min());
+            assert!(delays.iter().any(|d| *d > Duration::from_millis(largest / 2)));
+        }
+    }
+
+    #[test]
+    fn a_stable_connection_begins_anew() {
+        let mut backoff = Backoff::new(Reopening::default());
+        backoff.connection_ended(Duration::from_secs(1));
+        backoff.connection_ended(Duration::from_secs(1));
+        assert_eq!(backoff.failures, 2);
+        backoff.connection_ended(Duration::from_secs(31));
+        assert_eq!(backoff.failures, 0);
+    }
+}

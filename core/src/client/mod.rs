@@ -1,0 +1,387 @@
+//! The registree's end: an AE, or a CSE towards its registrar.
+//!
+//! Covers: TS-0020 5.2, 6.2.2, 6.4, 6.5; rows WS-5.2-1, -4, -5, -6, -9, -10, WS-6.4-1. The settings are in
+//! [`ClientBuilder`], what a registration needs in [`AeRegistration`] and [`CseRegistration`].
+
+mod config;
+mod driver;
+mod register;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{oneshot, watch};
+
+pub use config::{ClientBuilder, Preset, Reopening};
+pub use register::{AeRegistration, CseRegistration, Subscription};
+
+use crate::binding::{Counters, Event, Registration, Session, Token};
+use crate::net::OsRandom;
+use crate::net::dial::Dial;
+use crate::net::link::{Completion, IncomingRequest, Link, Responder, Waiter};
+use crate::primitive::{Request, Response, StatusCode};
+use crate::websocket::handshake::Limits;
+use crate::{Error, ErrorKind, Result, websocket};
+
+/// Where a client's connection stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ConnectionState {
+    /// There is none. It is opened by the next request, by [`Client::connect`], or by itself if the client stays connected.
+    Disconnected,
+    /// One is being opened.
+    Connecting,
+    /// Requests travel in both directions.
+    Open,
+    /// The client was closed; nothing can be sent any more.
+    Closed,
+}
+
+/// A change of a client's connection, with its cause.
+#[derive(Clone, Debug)]
+pub struct StateChange {
+    /// Where it stands now.
+    pub state: ConnectionState,
+    /// Why a connection was lost or could not be opened.
+    pub cause: Option<Error>,
+    /// Which attempt to open it this is, or how many failed in a row.
+    pub attempt: u32,
+    /// Time until the next attempt; `None` if there is none to come.
+    pub next_attempt: Option<Duration>,
+}
+
+/// What the application has to say to requests of the peer's, and hears of the connection. Called on the task that
+/// drives the connection: must not block.
+pub(crate) trait Application: Send + Sync {
+    fn on_request(&self, request: IncomingRequest);
+    fn on_state(&self, change: &StateChange);
+}
+
+/// A registree's end of the binding. Clones are handles of the same client.
+///
+/// Requests are sent with [`send`](Self::send) from any task; those of the peer's arrive at
+/// [`on_request`](Self::on_request). A lost connection is opened again without a new registration (WS-5.2-9). When the last
+/// handle is dropped, the connection is closed at once; use [`close`](Self::close) to wait for what is under way.
+///
+/// ```no_run
+/// use onem2m_ws::client::{AeRegistration, Client};
+/// use onem2m_ws::primitive::{Request, ResourceType, Response};
+/// use serde_json::json;
+///
+/// # async fn example() -> onem2m_ws::Result<()> {
+/// let client = Client::builder("ws://localhost:9000").originator("Csensor1").connect().await?;
+/// client.on_request(|request| {
+///     let _ = request.respond(Response::ok());
+/// });
+/// client.register_ae(AeRegistration::new("Nexample").name("sensor1")).await?;
+/// let container = json!({"m2m:cnt": {"rn": "data"}});
+/// let response = client.send(Request::create("cse-in/sensor1", ResourceType::CONTAINER, container)).await?;
+/// println!("{}", response.status);
+/// client.close().await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Client(Arc<Owner>);
+
+/// Ends the client when the last handle is dropped; the driver's own reference does not count.
+struct Owner(Arc<Shared>);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.link.with(|session, now| session.abort(now, websocket::CloseCode::Normal.into(), "the client ended"));
+    }
+}
+
+pub(crate) struct Shared {
+    link: Arc<Link>,
+    dial: Dial,
+    websocket: websocket::Config,
+    reopening: Reopening,
+    stay_connected: bool,
+    origin_header: bool,
+    preset: Preset,
+    application: RwLock<Option<Arc<dyn Application>>>,
+    state: watch::Sender<StateChange>,
+    wanted: Mutex<Wanted>,
+}
+
+#[derive(Default)]
+struct Wanted {
+    /// A connection is to be kept.
+    connection: bool,
+    /// The connection that is open now is not to be opened again when it ends.
+    parked: bool,
+    /// Who waits for the outcome of the next attempt.
+    asked: Vec<oneshot::Sender<Result<()>>>,
+}
+
+impl Client {
+    /// Settings of a client of the registrar at `point_of_access`: `ws://host[:port]`.
+    pub fn builder(point_of_access: impl Into<String>) -> ClientBuilder {
+        ClientBuilder::new(point_of_access.into())
+    }
+
+    pub(crate) fn start(mut config: ClientBuilder, runtime: &Handle) -> Result<Self> {
+        let (poa, subprotocols) = config.check()?;
+        let mut session = Session::new(config.session.clone(), &mut OsRandom::new());
+        if let Some(registration) = config.known_registration() {
+            session.assume_registered(registration);
+        }
+        let disconnected =
+            StateChange { state: ConnectionState::Disconnected, cause: None, attempt: 0, next_attempt: None };
+        let shared = Arc::new(Shared {
+            link: Link::new(session),
+            dial: Dial {
+                poa,
+                subprotocols,
+                headers: config.headers,
+                deadline: config.open_timeout,
+                limits: Limits::default(),
+                allow_missing_subprotocol: config.allow_missing_subprotocol,
+            },
+            websocket: config.websocket,
+            reopening: config.reopening,
+            stay_connected: config.stay_connected,
+            origin_header: config.origin_header,
+            preset: config.preset,
+            application: RwLock::new(None),
+            state: watch::Sender::new(disconnected),
+            wanted: Mutex::new(Wanted::default()),
+        });
+        runtime.spawn(driver::run(Arc::clone(&shared)));
+        Ok(Self(Arc::new(Owner(shared))))
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.0.0
+    }
+
+    /// Opens the connection if it is not open.
+    ///
+    /// # Errors
+    /// Why it could not be opened: `UnknownHost`, `ConnectionRefused`, `OpenTimeout`, `HandshakeRefused` (with the server's
+    /// answer), `NotWebSocket`, `NoCommonSubprotocol`, `Network`; `Closed` if the client was closed.
+    pub async fn connect(&self) -> Result<()> {
+        let closed = || Error::new(ErrorKind::Closed, "the client was closed");
+        let answer = {
+            let shared = self.shared();
+            match shared.state.borrow().state {
+                ConnectionState::Open => return Ok(()),
+                ConnectionState::Closed => return Err(closed()),
+                ConnectionState::Disconnected | ConnectionState::Connecting => {}
+            }
+            shared.ask_connect()
+        };
+        answer.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    /// Sends a request and waits for its response, whatever its status. Empty `rqi`, `fr` and `rvi` are filled in.
+    ///
+    /// Without a connection the request waits for one, which is opened (WS-5.2-6). Dropping the future forgets the
+    /// request; it may have been carried out.
+    ///
+    /// # Errors
+    /// `NotRegistered`, `Closed`, `QueueFull`, `DuplicateRequestId`, `InvalidArgument`, `Encode`: it was not sent.
+    /// `Timeout`, `ConnectionLost`: the outcome is unknown unless the text says otherwise.
+    pub async fn send(&self, request: Request) -> Result<Response> {
+        self.shared().link.request(request).await
+    }
+
+    /// Sends a request whose outcome is given to `completion`.
+    pub(crate) fn send_with(&self, request: Request, completion: Arc<dyn Completion>, id: u64) -> Result<Token> {
+        self.shared().link.request_with(request, completion, id)
+    }
+
+    /// Forgets a request that [`send_with`](Self::send_with) took; true if it still waited.
+    pub(crate) fn cancel(&self, token: Token) -> bool {
+        self.shared().link.with(|session, _| session.cancel(token)).is_some()
+    }
+
+    /// Takes the requests of the peer's: `handler` is called on the task that drives the connection and must not block. It
+    /// answers now, or moves the request to where it is answered later; a request that is dropped is answered 5000.
+    /// Without a handler every request is answered 4005 OPERATION_NOT_ALLOWED.
+    pub fn on_request(&self, handler: impl Fn(IncomingRequest) + Send + Sync + 'static) {
+        struct Handler<F>(F);
+        impl<F: Fn(IncomingRequest) + Send + Sync> Application for Handler<F> {
+            fn on_request(&self, request: IncomingRequest) {
+                (self.0)(request);
+            }
+            fn on_state(&self, _change: &StateChange) {}
+        }
+        self.set_application(Arc::new(Handler(handler)));
+    }
+
+    pub(crate) fn set_application(&self, application: Arc<dyn Application>) {
+        *self.shared().application.write().unwrap_or_else(PoisonError::into_inner) = Some(application);
+    }
+
+    /// Where the connection stands.
+    #[must_use]
+    pub fn state(&self) -> StateChange {
+        self.shared().state.borrow().clone()
+    }
+
+    /// Follows the changes of the connection. Changes in quick succession may be seen as one.
+    #[must_use]
+    pub fn states(&self) -> watch::Receiver<StateChange> {
+        self.shared().state.subscribe()
+    }
+
+    /// The registration in force, if there is one.
+    #[must_use]
+    pub fn registration(&self) -> Option<Registration> {
+        self.shared().link.peek(|session| session.registration().cloned())
+    }
+
+    /// What the client counted so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.shared().link.peek(Session::counters)
+    }
+
+    /// Requests that wait to be sent: for a connection, or for a place in the window.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.shared().link.peek(Session::queued)
+    }
+
+    pub(crate) fn preset(&self) -> Preset {
+        self.shared().preset
+    }
+
+    /// Closes the connection for now: the next request opens it again (WS-5.2-6), and the registration stays in force
+    /// (WS-6.4-4). What waits for a response fails with `ConnectionLost`. Returns when the connection is closed.
+    pub async fn disconnect(&self) {
+        let shared = self.shared();
+        let mut states = shared.state.subscribe();
+        if !shared.link.peek(Session::is_connected) {
+            return;
+        }
+        shared.wanted().parked = true;
+        shared.link.with(|session, now| session.disconnect(now, websocket::CloseCode::Normal.into(), ""));
+        // The sender lives as long as `shared` does.
+        let _ = states.wait_for(|change| change.state != ConnectionState::Open).await;
+    }
+
+    /// Closes the client: takes no further request, waits until nothing under way waits for a response (WS-6.5-2), then
+    /// closes the connection. The registration stays in force (WS-6.4-4). Returns when all is done; can be called again.
+    pub async fn close(&self) {
+        let mut states = self.shared().state.subscribe();
+        self.begin_close();
+        // The sender lives as long as `self` does.
+        let _ = states.wait_for(|change| change.state == ConnectionState::Closed).await;
+    }
+
+    /// Begins what [`close`](Self::close) waits for.
+    pub(crate) fn begin_close(&self) {
+        self.shared().link.with(|session, now| session.close(now));
+    }
+
+    /// Closes at once: what is under way fails with `Closed`.
+    pub(crate) fn abort(&self) {
+        let code = websocket::CloseCode::Normal.into();
+        self.shared().link.with(|session, now| session.abort(now, code, ""));
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.shared().state.borrow().state;
+        write!(f, "Client({}, {state:?})", self.shared().dial.poa)
+    }
+}
+
+impl Shared {
+    /// What to dial now: the header names who we are by now (an AE-ID may have been assigned).
+    fn dial(&self) -> Dial {
+        let mut dial = self.dial.clone();
+        let originator = self.link.peek(|session| session.originator().map(str::to_owned));
+        if let Some(originator) = originator.filter(|_| self.origin_header) {
+            dial.headers.push(("X-M2M-Origin".to_owned(), originator));
+        }
+        dial
+    }
+
+    fn handle(&self, event: Event<Waiter>) {
+        match event {
+            Event::Request { token, request } => {
+                let application = self.application.read().unwrap_or_else(PoisonError::into_inner).clone();
+                let to: Arc<Link> = Arc::clone(&self.link);
+                let responder = Responder::new(to, token, None);
+                let request = IncomingRequest { request, responder };
+                match application {
+                    Some(application) => application.on_request(request),
+                    None => {
+                        let text = "this entity has no handler for requests";
+                        // A connection that is gone needs no answer.
+                        let _ = request.respond(Response::error(StatusCode::OPERATION_NOT_ALLOWED, text));
+                    }
+                }
+            }
+            Event::Malformed(text) => {
+                tracing::warn!(poa = %self.dial.poa, "malformed message: {}", text.escape_debug())
+            }
+            Event::Unmatched(response) => {
+                tracing::debug!(poa = %self.dial.poa, rqi = ?response.request_id, "response that nobody waits for");
+            }
+            Event::Registered(registration) => tracing::info!(entity = ?registration.entity, "registered"),
+            Event::Deregistered(registration) => tracing::info!(entity = ?registration.entity, "deregistered"),
+            Event::Disconnected(closed) => tracing::info!(poa = %self.dial.poa, "{closed}"),
+            // Outcomes go to their waiters before they come here; the end is seen in the session's state.
+            Event::Response { .. } | Event::Closed => {}
+        }
+    }
+
+    fn publish(&self, change: StateChange) {
+        let application = self.application.read().unwrap_or_else(PoisonError::into_inner).clone();
+        self.state.send_replace(change.clone());
+        if let Some(application) = application {
+            application.on_state(&change);
+        }
+    }
+
+    fn wanted(&self) -> std::sync::MutexGuard<'_, Wanted> {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_wanted(&self) -> bool {
+        let wanted = self.wanted();
+        wanted.connection || !wanted.asked.is_empty()
+    }
+
+    fn is_asked(&self) -> bool {
+        !self.wanted().asked.is_empty()
+    }
+
+    /// The connection ended: true if it is to be opened again at once.
+    fn reopens(&self) -> bool {
+        let mut wanted = self.wanted();
+        let parked = std::mem::take(&mut wanted.parked);
+        wanted.connection = self.stay_connected && !parked;
+        wanted.connection
+    }
+
+    fn give_up(&self) {
+        self.wanted().connection = false;
+    }
+
+    fn ask_connect(&self) -> oneshot::Receiver<Result<()>> {
+        let (sender, receiver) = oneshot::channel();
+        self.wanted().asked.push(sender);
+        self.link.with(|_, _| ()); // wakes the driver
+        receiver
+    }
+
+    /// Tells those who asked for a connection what became of it; true if anybody did.
+    fn answer_connect(&self, outcome: std::result::Result<(), &Error>) -> bool {
+        let asked = std::mem::take(&mut self.wanted().asked);
+        let any = !asked.is_empty();
+        for sender in asked {
+            // Who does not wait any more is not told.
+            let _ = sender.send(outcome.map_err(Clone::clone));
+        }
+        any
+    }
+}

@@ -1,0 +1,234 @@
+//! What a registration and a subscription need, and the requests that they are.
+//!
+//! Covers: TS-0020 6.4, TS-0001 10.2.2 (AE registration), 10.2.1 (CSE registration), 9.6.8 (subscription); rows WS-5.2-4,
+//! WS-6.4-1, WS-6.4-2.
+
+use serde_json::{Map, Value, json};
+
+use super::{Client, Preset};
+use crate::binding::Registration;
+use crate::primitive::{CseType, NotificationContentType, NotificationEventType, Request, ResourceType, Response};
+use crate::{Error, ErrorKind, Result};
+
+/// The address that every CSE has for its own `<CSEBase>` (TS-0004 6.2.4).
+const OWN_CSE_BASE: &str = "-";
+
+/// A resource under construction: attributes by their short names.
+#[derive(Clone, PartialEq, Default, Debug)]
+struct Attributes(Map<String, Value>);
+
+impl Attributes {
+    fn set(&mut self, short_name: &str, value: impl Into<Value>) {
+        self.0.insert(short_name.to_owned(), value.into());
+    }
+
+    fn set_new(&mut self, short_name: &str, value: impl Into<Value>) {
+        self.0.entry(short_name).or_insert_with(|| value.into());
+    }
+}
+
+/// What the registration of an AE needs: CREATE of an `<AE>` below the registrar's `<CSEBase>`.
+///
+/// ```
+/// use onem2m_ws::client::AeRegistration;
+///
+/// let registration = AeRegistration::new("Nexample.sensor").name("sensor1").below("cse-in");
+/// # let _ = registration;
+/// ```
+#[derive(Clone, PartialEq, Debug)]
+#[must_use]
+pub struct AeRegistration {
+    to: String,
+    attributes: Attributes,
+}
+
+impl AeRegistration {
+    /// A registration with this App-ID (`api`): `N` and a name of your own, or `R` and a registered one. It says that
+    /// the AE can be reached (`rr`), which is what a WebSocket connection is for, and speaks releases 2a to 4.
+    pub fn new(app_id: impl Into<String>) -> Self {
+        let mut attributes = Attributes::default();
+        attributes.set("api", app_id.into());
+        attributes.set("rr", true);
+        attributes.set("srv", json!(["2a", "3", "4"]));
+        Self { to: OWN_CSE_BASE.to_owned(), attributes }
+    }
+
+    /// The resource name (`rn`); the registrar makes one if there is none.
+    pub fn name(self, name: impl Into<String>) -> Self {
+        self.set("rn", name.into())
+    }
+
+    /// The address of the registrar's `<CSEBase>`: `-` by default, which every CSE has; `cse-in` for older ones.
+    pub fn below(mut self, cse_base: impl Into<String>) -> Self {
+        self.to = cse_base.into();
+        self
+    }
+
+    /// Sets any attribute by its short name.
+    pub fn set(mut self, short_name: &str, value: impl Into<Value>) -> Self {
+        self.attributes.set(short_name, value);
+        self
+    }
+
+    fn into_request(mut self, preset: Preset) -> Request {
+        if preset == Preset::Acme {
+            // ACME's sentinel for "over the connection that the AE opened"; without it nothing is notified.
+            self.attributes.set_new("poa", json!(["ws://default"]));
+        }
+        Request::create(self.to, ResourceType::AE, json!({ "m2m:ae": self.attributes.0 }))
+    }
+}
+
+/// What the registration of a CSE needs: CREATE of a `<remoteCSE>` below the registrar's `<CSEBase>`.
+#[derive(Clone, PartialEq, Debug)]
+#[must_use]
+pub struct CseRegistration {
+    to: String,
+    attributes: Attributes,
+}
+
+impl CseRegistration {
+    /// A registration of the CSE `cse_id` (`/id-mn`) whose `<CSEBase>` is named `cse_name`, as an MN-CSE that can be reached
+    /// over the connection that it opened.
+    pub fn new(cse_id: impl Into<String>, cse_name: &str) -> Self {
+        let cse_id = cse_id.into();
+        let mut attributes = Attributes::default();
+        attributes.set("rn", cse_id.trim_start_matches('/'));
+        attributes.set("cb", format!("{cse_id}/{cse_name}"));
+        attributes.set("csi", cse_id);
+        attributes.set("cst", CseType::MN_CSE.code());
+        attributes.set("rr", true);
+        attributes.set("srv", json!(["2a", "3", "4"]));
+        Self { to: OWN_CSE_BASE.to_owned(), attributes }
+    }
+
+    /// The address of the registrar's `<CSEBase>`: `-` by default.
+    pub fn below(mut self, cse_base: impl Into<String>) -> Self {
+        self.to = cse_base.into();
+        self
+    }
+
+    /// The kind of CSE: an MN-CSE by default.
+    pub fn cse_type(self, cst: CseType) -> Self {
+        self.set("cst", cst.code())
+    }
+
+    /// Sets any attribute by its short name.
+    pub fn set(mut self, short_name: &str, value: impl Into<Value>) -> Self {
+        self.attributes.set(short_name, value);
+        self
+    }
+}
+
+/// A `<subscription>`: what is to be notified, and how.
+///
+/// By default every new child of the target is notified, whole, to the originator's own connection.
+#[derive(Clone, PartialEq, Default, Debug)]
+#[must_use]
+pub struct Subscription {
+    attributes: Attributes,
+    events: Vec<NotificationEventType>,
+}
+
+impl Subscription {
+    /// New children of the target, whole, to the originator.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The resource name (`rn`).
+    pub fn name(self, name: impl Into<String>) -> Self {
+        self.set("rn", name.into())
+    }
+
+    /// Adds an event that is notified (`enc.net`); the first one replaces the default.
+    pub fn event(mut self, event: NotificationEventType) -> Self {
+        self.events.push(event);
+        self
+    }
+
+    /// What a notification carries (`nct`).
+    pub fn content(self, nct: NotificationContentType) -> Self {
+        self.set("nct", nct.code())
+    }
+
+    /// Whom to notify (`nu`) instead of the originator.
+    pub fn notify<S: Into<String>>(self, targets: impl IntoIterator<Item = S>) -> Self {
+        self.set("nu", targets.into_iter().map(|target| Value::String(target.into())).collect::<Vec<_>>())
+    }
+
+    /// Sets any attribute by its short name.
+    pub fn set(mut self, short_name: &str, value: impl Into<Value>) -> Self {
+        self.attributes.set(short_name, value);
+        self
+    }
+
+    fn into_request(mut self, target: String, originator: &str) -> Request {
+        if self.events.is_empty() {
+            self.events.push(NotificationEventType::CREATE_OF_DIRECT_CHILD_RESOURCE);
+        }
+        let events: Vec<u16> = self.events.iter().map(|event| event.code()).collect();
+        self.attributes.set_new("enc", json!({ "net": events }));
+        self.attributes.set_new("nu", json!([originator]));
+        self.attributes.set_new("nct", NotificationContentType::ALL_ATTRIBUTES.code());
+        Request::create(target, ResourceType::SUBSCRIPTION, json!({ "m2m:sub": self.attributes.0 }))
+    }
+}
+
+impl Client {
+    /// Registers the originator as an AE. From then on requests of any kind can be sent and received.
+    ///
+    /// Returns the registration; its `entity` is the AE-ID, which the registrar assigned if the originator was `C`, `S` or
+    /// none.
+    ///
+    /// # Errors
+    /// `RegistrationRefused` with the registrar's answer, and what [`Client::send`] returns.
+    pub async fn register_ae(&self, ae: AeRegistration) -> Result<Registration> {
+        self.register(self.ae_request(ae)).await
+    }
+
+    pub(crate) fn ae_request(&self, ae: AeRegistration) -> Request {
+        ae.into_request(self.preset())
+    }
+
+    /// Registers the originator as a CSE.
+    ///
+    /// # Errors
+    /// As [`Client::register_ae`].
+    pub async fn register_cse(&self, cse: CseRegistration) -> Result<Registration> {
+        self.register(Self::cse_request(cse)).await
+    }
+
+    pub(crate) fn cse_request(cse: CseRegistration) -> Request {
+        Request::create(cse.to, ResourceType::REMOTE_CSE, json!({ "m2m:csr": cse.attributes.0 }))
+    }
+
+    async fn register(&self, request: Request) -> Result<Registration> {
+        let sent = request.clone();
+        let response = self.send(request).await?;
+        registration_of(&sent, response)
+    }
+
+    /// Subscribes to `target`: notifications arrive at [`Client::on_request`]. Returns the registrar's answer, 2001 with the
+    /// `<subscription>` if all is well.
+    ///
+    /// # Errors
+    /// What [`Client::send`] returns.
+    pub async fn subscribe(&self, target: impl Into<String>, subscription: Subscription) -> Result<Response> {
+        self.send(self.subscription_request(target.into(), subscription)).await
+    }
+
+    pub(crate) fn subscription_request(&self, target: String, subscription: Subscription) -> Request {
+        let originator = self.registration().map(|registration| registration.entity).unwrap_or_default();
+        subscription.into_request(target, &originator)
+    }
+}
+
+/// The registration that an answer brought about, or the answer as an error.
+pub(crate) fn registration_of(request: &Request, response: Response) -> Result<Registration> {
+    Registration::from_exchange(request, &response).ok_or_else(|| {
+        let debug = response.debug_text().unwrap_or_default();
+        let text = format!("the registrar answered the registration with {}: {:?}", response.status, debug);
+        Error::new(ErrorKind::RegistrationRefused, text).with_response(response)
+    })
+}

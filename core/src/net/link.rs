@@ -1,0 +1,304 @@
+//! A session that several tasks and threads share: the handle that they hold, and what wakes the task that drives it.
+//!
+//! Covers: row WS-5.1-1 (requests and responses in either direction). One lock; it is never held while user code runs,
+//! and no task, channel or box is made for a request: a future waits in a slab beside the session.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use bytes::BytesMut;
+use slab::Slab;
+
+use super::now;
+use crate::binding::{Event, IncomingToken, Now, Session, Token};
+use crate::primitive::{Request, Response};
+use crate::{Error, ErrorKind, Result};
+
+/// Takes the outcome of a request by its number: how foreign languages wait without a future.
+pub(crate) trait Completion: Send + Sync {
+    /// Called once per request, on the task that drives the connection; must not block.
+    fn complete(&self, id: u64, result: Result<Response>);
+}
+
+/// Who waits for the outcome of a request.
+pub(crate) enum Waiter {
+    /// A future, by its place in the slab.
+    Task(usize),
+    /// Somebody who is called.
+    Call(Arc<dyn Completion>, u64),
+}
+
+/// A session behind a lock.
+pub(crate) struct Link(Mutex<State>);
+
+struct State {
+    session: Session<Waiter>,
+    /// Wakes the task that drives the session; empty while that task runs.
+    driver: Option<Waker>,
+    tasks: Slab<Task>,
+}
+
+struct Task {
+    waker: Option<Waker>,
+    result: Option<Result<Response>>,
+}
+
+impl Link {
+    pub(crate) fn new(session: Session<Waiter>) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(State { session, driver: None, tasks: Slab::new() })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic cannot leave the state half-changed in a way that matters more than going on: all of it is counters,
+        // queues and buffers of this one connection.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Uses the session, then wakes its driver, which looks for what has changed.
+    pub(crate) fn with<R>(&self, use_session: impl FnOnce(&mut Session<Waiter>, Now) -> R) -> R {
+        let mut state = self.lock();
+        let result = use_session(&mut state.session, now());
+        let driver = state.driver.take();
+        drop(state);
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+        result
+    }
+
+    /// Uses the session from its driver, which looks for changes by itself: nobody is woken, also not by what user code
+    /// does before the driver rests again.
+    pub(crate) fn drive<R>(&self, use_session: impl FnOnce(&mut Session<Waiter>, Now) -> R) -> R {
+        let mut state = self.lock();
+        state.driver = None;
+        use_session(&mut state.session, now())
+    }
+
+    /// Looks at the session without waking anybody.
+    pub(crate) fn peek<R>(&self, look: impl FnOnce(&Session<Waiter>) -> R) -> R {
+        look(&self.lock().session)
+    }
+
+    /// Sends a request; its outcome comes from the future, which forgets the request when it is dropped.
+    pub(crate) fn request(self: &Arc<Self>, request: Request) -> ResponseFuture {
+        ResponseFuture { link: Arc::clone(self), state: FutureState::Unsent(Some(Box::new(request))) }
+    }
+
+    /// Sends a request whose outcome goes to `completion` with the number `id`.
+    pub(crate) fn request_with(&self, request: Request, completion: Arc<dyn Completion>, id: u64) -> Result<Token> {
+        self.with(|session, now| session.send(now, request, Waiter::Call(completion, id)))
+    }
+
+    /// The next event for the role above; outcomes of requests are given to their waiters on the way.
+    pub(crate) fn poll_event(&self) -> Option<Event<Waiter>> {
+        loop {
+            let mut state = self.lock();
+            let event = state.session.poll_event()?;
+            let Event::Response { waiter, result } = event else { return Some(event) };
+            match waiter {
+                Waiter::Task(place) => {
+                    let waker = state.tasks.get_mut(place).and_then(|task| {
+                        task.result = Some(result);
+                        task.waker.take()
+                    });
+                    drop(state);
+                    if let Some(waker) = waker {
+                        waker.wake();
+                    }
+                }
+                Waiter::Call(completion, id) => {
+                    drop(state);
+                    completion.complete(id, result);
+                }
+            }
+        }
+    }
+
+    /// For the driver: moves what is ready to `out`. If there is nothing, and no event either, `waker` is kept for the
+    /// next change, and the time of the next deadline is returned.
+    pub(crate) fn poll_transmit(&self, out: &mut BytesMut, waker: &Waker) -> Transmit {
+        let mut state = self.lock();
+        if state.session.poll_transmit(out) || state.session.has_events() {
+            return Transmit::Progress;
+        }
+        state.driver = Some(waker.clone());
+        Transmit::Idle(state.session.poll_timeout())
+    }
+
+    /// For the driver between connections: waits until `ready` says that there is something to do, and handles deadlines
+    /// meanwhile through the returned time.
+    pub(crate) fn poll_until(&self, waker: &Waker, ready: impl FnOnce(&Session<Waiter>) -> bool) -> Until {
+        let mut state = self.lock();
+        if state.session.has_events() || ready(&state.session) {
+            return Until::Ready;
+        }
+        state.driver = Some(waker.clone());
+        Until::Wait(state.session.poll_timeout())
+    }
+}
+
+/// What [`Link::poll_transmit`] found.
+pub(crate) enum Transmit {
+    /// Bytes, or an event: look again.
+    Progress,
+    /// Nothing until a wake-up, or this time.
+    Idle(Option<Instant>),
+}
+
+/// What [`Link::poll_until`] found.
+pub(crate) enum Until {
+    /// There is something to do.
+    Ready,
+    /// Nothing until a wake-up, or this time.
+    Wait(Option<Instant>),
+}
+
+/// The response to a request, in the future.
+pub(crate) struct ResponseFuture {
+    link: Arc<Link>,
+    state: FutureState,
+}
+
+enum FutureState {
+    Unsent(Option<Box<Request>>),
+    Waiting { place: usize, token: Token },
+    Done,
+}
+
+impl Future for ResponseFuture {
+    type Output = Result<Response>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        match &mut this.state {
+            FutureState::Unsent(request) => {
+                let Some(request) = request.take() else { return Poll::Pending };
+                let mut state = this.link.lock();
+                let place = state.tasks.insert(Task { waker: Some(cx.waker().clone()), result: None });
+                match state.session.send(now(), *request, Waiter::Task(place)) {
+                    Ok(token) => {
+                        let driver = state.driver.take();
+                        drop(state);
+                        if let Some(driver) = driver {
+                            driver.wake();
+                        }
+                        this.state = FutureState::Waiting { place, token };
+                        Poll::Pending
+                    }
+                    Err(error) => {
+                        state.tasks.remove(place);
+                        drop(state);
+                        this.state = FutureState::Done;
+                        Poll::Ready(Err(error))
+                    }
+                }
+            }
+            FutureState::Waiting { place, .. } => {
+                let place = *place;
+                let mut state = this.link.lock();
+                let task = &mut state.tasks[place];
+                if let Some(result) = task.result.take() {
+                    state.tasks.remove(place);
+                    drop(state);
+                    this.state = FutureState::Done;
+                    return Poll::Ready(result);
+                }
+                if !task.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+                    task.waker = Some(cx.waker().clone());
+                }
+                Poll::Pending
+            }
+            FutureState::Done => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for ResponseFuture {
+    fn drop(&mut self) {
+        if let FutureState::Waiting { place, token } = self.state {
+            let mut state = self.link.lock();
+            state.session.cancel(token);
+            state.tasks.try_remove(place);
+        }
+    }
+}
+
+/// Where the answer to a request of the peer's goes.
+pub(crate) trait Respond: Send + Sync {
+    /// Sends the answer; `about` is the request, if its outcome matters to the role.
+    fn respond(&self, token: IncomingToken, about: Option<Box<Request>>, response: Response) -> Result<()>;
+}
+
+impl Respond for Link {
+    fn respond(&self, token: IncomingToken, _about: Option<Box<Request>>, response: Response) -> Result<()> {
+        self.with(|session, now| session.respond(now, token, response))
+    }
+}
+
+/// The obligation to answer one request of the peer's, exactly once.
+///
+/// Dropped without an answer, it answers 5000 INTERNAL_SERVER_ERROR by itself, so that a peer never waits in vain. It
+/// may be kept and used on any thread, as long as the answer time-out allows.
+pub struct Responder(Option<Obligation>);
+
+struct Obligation {
+    to: Arc<dyn Respond>,
+    token: IncomingToken,
+    about: Option<Box<Request>>,
+}
+
+impl Responder {
+    pub(crate) fn new(to: Arc<dyn Respond>, token: IncomingToken, about: Option<Box<Request>>) -> Self {
+        Self(Some(Obligation { to, token, about }))
+    }
+
+    /// Sends the answer. `rqi` is filled in.
+    ///
+    /// # Errors
+    /// [`ErrorKind::AlreadyResponded`] if the answer time-out was faster, [`ErrorKind::ConnectionLost`] if the connection is
+    /// gone, [`ErrorKind::Encode`] if the content cannot be written (5000 was sent instead).
+    pub fn respond(mut self, response: Response) -> Result<()> {
+        match self.0.take() {
+            Some(Obligation { to, token, about }) => to.respond(token, about, response),
+            None => Err(Error::new(ErrorKind::AlreadyResponded, "the request was answered already")),
+        }
+    }
+}
+
+impl Drop for Responder {
+    fn drop(&mut self) {
+        if let Some(Obligation { to, token, about }) = self.0.take() {
+            let status = crate::primitive::StatusCode::INTERNAL_SERVER_ERROR;
+            // A connection that is gone needs no answer.
+            let _ = to.respond(token, about, Response::error(status, "the application did not answer"));
+        }
+    }
+}
+
+impl std::fmt::Debug for Responder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Responder").finish_non_exhaustive()
+    }
+}
+
+/// A request of the peer's, with the obligation to answer it.
+#[derive(Debug)]
+pub struct IncomingRequest {
+    /// The request.
+    pub request: Request,
+    /// Answers it.
+    pub responder: Responder,
+}
+
+impl IncomingRequest {
+    /// Answers the request; see [`Responder::respond`].
+    ///
+    /// # Errors
+    /// As [`Responder::respond`].
+    pub fn respond(self, response: Response) -> Result<()> {
+        self.responder.respond(response)
+    }
+}

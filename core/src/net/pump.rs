@@ -1,0 +1,177 @@
+//! Joins a session to a stream: bytes in, events out, bytes out.
+//!
+//! Covers: rows WS-5.1-1, WS-6.3-1. All that is ready is read and handled before anything is written, and then all
+//! that became ready is written with one system call: a write per reply is the largest cost of all. An idle connection
+//! holds no buffer: the one that is read into belongs to the worker thread.
+
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
+
+use super::link::{Link, Transmit, Waiter};
+use crate::binding::Event;
+use crate::websocket::Disconnect;
+
+/// Read into by every connection of a worker thread in turn.
+const READ_BUFFER: usize = 64 << 10;
+/// Rounds before other tasks of the worker have their turn.
+const ROUNDS: usize = 16;
+/// Unwritten bytes above which nothing more is read: a peer that does not read is not read from either.
+const HIGH_WATER: usize = 1 << 20;
+
+thread_local! {
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Drives the connection that `link`'s session has, until nothing of it is left. `on_event` is called without a lock.
+pub(crate) async fn run<S>(stream: S, link: &Link, mut on_event: impl FnMut(Event<Waiter>))
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut pump = Pump { stream, link, out: BytesMut::new(), input: Input::Open, output: Output::Open, timer: None };
+    poll_fn(|cx| pump.poll(cx, &mut on_event)).await;
+    link.drive(|session, now| session.detach(now));
+    while let Some(event) = link.poll_event() {
+        on_event(event);
+    }
+}
+
+#[derive(PartialEq)]
+enum Input {
+    Open,
+    Ended,
+}
+
+#[derive(PartialEq)]
+enum Output {
+    Open,
+    /// All is written, and the sending side is being shut down; reading goes on.
+    Finishing,
+    Finished,
+}
+
+struct Pump<'a, S> {
+    stream: S,
+    link: &'a Link,
+    out: BytesMut,
+    input: Input,
+    output: Output,
+    timer: Option<(Instant, Pin<Box<Sleep>>)>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Pump<'_, S> {
+    fn poll(&mut self, cx: &mut Context<'_>, on_event: &mut impl FnMut(Event<Waiter>)) -> Poll<()> {
+        for _ in 0..ROUNDS {
+            let mut progress = self.read(cx);
+            while let Some(event) = self.link.poll_event() {
+                on_event(event);
+            }
+            let deadline = match self.link.poll_transmit(&mut self.out, cx.waker()) {
+                Transmit::Progress => {
+                    progress = true;
+                    None
+                }
+                Transmit::Idle(deadline) => deadline,
+            };
+            if self.write(cx).is_err() {
+                return Poll::Ready(());
+            }
+            if self.out.is_empty() && !progress {
+                match self.link.peek(|session| session.transport()) {
+                    Disconnect::NotYet => {}
+                    Disconnect::Finish => self.finish(cx),
+                    Disconnect::Now => return Pin::new(&mut self.stream).poll_shutdown(cx).map(|_| ()),
+                }
+            }
+            if !progress && !self.is_due(cx, deadline) {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Takes what is there; true if there was anything.
+    fn read(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.input == Input::Ended || self.out.len() > HIGH_WATER {
+            return false;
+        }
+        BUFFER.with_borrow_mut(|buffer| {
+            buffer.resize(READ_BUFFER, 0);
+            let mut read = ReadBuf::new(buffer);
+            match Pin::new(&mut self.stream).poll_read(cx, &mut read) {
+                Poll::Pending => return false,
+                Poll::Ready(Ok(())) if !read.filled().is_empty() => {
+                    self.link.drive(|session, now| session.handle_data(now, read.filled_mut()));
+                }
+                Poll::Ready(_) => {
+                    self.input = Input::Ended;
+                    self.link.drive(|session, now| session.handle_eof(now));
+                }
+            }
+            true
+        })
+    }
+
+    /// Writes as much as the socket takes.
+    fn write(&mut self, cx: &mut Context<'_>) -> std::io::Result<()> {
+        while !self.out.is_empty() {
+            match Pin::new(&mut self.stream).poll_write(cx, &self.out) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(Ok(0)) => return Err(std::io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(written)) => self.out.advance(written),
+                Poll::Ready(Err(error)) => {
+                    self.link.drive(|session, now| session.handle_eof(now));
+                    return Err(error);
+                }
+            }
+        }
+        if self.out.capacity() > 0 {
+            self.out = BytesMut::new();
+        }
+        Ok(())
+    }
+
+    /// Shuts the sending side down, once.
+    fn finish(&mut self, cx: &mut Context<'_>) {
+        if self.output == Output::Open {
+            self.output = Output::Finishing;
+        }
+        if self.output == Output::Finishing && Pin::new(&mut self.stream).poll_shutdown(cx).is_ready() {
+            self.output = Output::Finished;
+        }
+    }
+
+    /// True if `deadline` has passed and was handled; otherwise the timer wakes the task then.
+    ///
+    /// The timer is only ever set earlier: a deadline that moves away (each byte moves the keep-alive) costs nothing, the
+    /// timer then fires once in vain.
+    fn is_due(&mut self, cx: &mut Context<'_>, deadline: Option<Instant>) -> bool {
+        let Some(deadline) = deadline else { return false };
+        let timer = match &mut self.timer {
+            Some((at, timer)) => {
+                if deadline < *at || timer.is_elapsed() {
+                    *at = deadline;
+                    timer.as_mut().reset(deadline.into());
+                }
+                timer
+            }
+            None => &mut self.timer.insert((deadline, Box::pin(tokio::time::sleep_until(deadline.into())))).1,
+        };
+        let fired = |timer: &mut Pin<Box<Sleep>>, cx: &mut Context<'_>| -> Poll<()> {
+            ready!(timer.as_mut().poll(cx));
+            Poll::Ready(())
+        };
+        if fired(timer, cx).is_pending() {
+            return false;
+        }
+        self.link.drive(|session, now| session.handle_timeout(now));
+        true
+    }
+}
