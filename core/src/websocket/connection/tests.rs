@@ -43,8 +43,11 @@ fn feed(connection: &mut Connection, bytes: &[u8]) {
     connection.handle_data(Instant::now(), &mut bytes.to_vec());
 }
 
+/// Frames by their first byte and payload.
+type Parts<'a> = &'a [(u8, &'a [u8])];
+
 /// A client's frames, for a server to read.
-fn frames(parts: &[(u8, &[u8])]) -> Vec<u8> {
+fn frames(parts: Parts) -> Vec<u8> {
     parts
         .iter()
         .flat_map(|(first, payload)| frame(Role::Client, *first, payload))
@@ -52,7 +55,7 @@ fn frames(parts: &[(u8, &[u8])]) -> Vec<u8> {
 }
 
 /// What a server makes of these frames of a client: its events and what it transmits.
-fn served(config: Config, parts: &[(u8, &[u8])]) -> (Vec<Event>, Vec<u8>) {
+fn served(config: Config, parts: Parts) -> (Vec<Event>, Vec<u8>) {
     let mut server = connection(Role::Server, config, Instant::now());
     feed(&mut server, &frames(parts));
     (events(&mut server), transmitted(&mut server))
@@ -66,7 +69,7 @@ fn closed(events: &[Event]) -> &Closed {
 }
 
 /// That the frames fail the connection with `code`, told to the peer and to the user alike.
-fn assert_fails(name: &str, config: Config, parts: &[(u8, &[u8])], code: CloseCode) {
+fn assert_fails(name: &str, config: Config, parts: Parts, code: CloseCode) {
     let code = u16::from(code);
     let (events, out) = served(config, parts);
     let closed = closed(&events);
@@ -245,7 +248,7 @@ mod messages {
 
     #[test]
     fn ws_6_1_2_a_ping_between_fragments_is_answered_and_changes_nothing() {
-        let parts: &[(u8, &[u8])] = &[
+        let parts: Parts = &[
             (TEXT_BEGINS, b"m2m"),
             (PING, b"there?"),
             (CONTINUES, b""),
@@ -299,7 +302,7 @@ mod rules {
 
     #[test]
     fn frames_out_of_order_are_protocol_errors() {
-        let table: &[(&str, &[(u8, &[u8])])] = &[
+        let table: &[(&str, Parts)] = &[
             ("continuation of nothing", &[(CONTINUES, b"a")]),
             ("end of nothing", &[(ENDS, b"a")]),
             ("end after the end", &[(TEXT, b"a"), (ENDS, b"b")]),
@@ -337,7 +340,7 @@ mod rules {
 
     #[test]
     fn text_that_is_not_utf8_is_inconsistent_data() {
-        let table: &[(&str, &[(u8, &[u8])])] = &[
+        let table: &[(&str, Parts)] = &[
             ("in one frame", &[(TEXT, b"\xff")]),
             ("surrogate", &[(TEXT, b"\xed\xa0\x80")]),
             ("overlong", &[(TEXT, b"\xc0\xaf")]),
@@ -359,7 +362,7 @@ mod rules {
         for (name, parts) in table {
             assert_fails(name, Config::default(), parts, CloseCode::Invalid);
         }
-        let split: &[(u8, &[u8])] = &[
+        let split: Parts = &[
             (TEXT_BEGINS, b"\xe2"),
             (CONTINUES, b"\x82"),
             (PING, b""),
@@ -421,7 +424,7 @@ mod limits {
             served(small(), &[(TEXT, b"0123456789")]).0,
             [text("0123456789")]
         );
-        let fragmented: &[(u8, &[u8])] = &[(TEXT_BEGINS, b"01234"), (ENDS, b"56789")];
+        let fragmented: Parts = &[(TEXT_BEGINS, b"01234"), (ENDS, b"56789")];
         assert_eq!(served(small(), fragmented).0, [text("0123456789")]);
         assert_fails(
             "in one frame",
@@ -436,7 +439,7 @@ mod limits {
             CloseCode::Size,
         );
         // Each message counts for itself.
-        let two: &[(u8, &[u8])] = &[(TEXT, b"0123456789"), (TEXT, b"0123456789")];
+        let two: Parts = &[(TEXT, b"0123456789"), (TEXT, b"0123456789")];
         assert_eq!(served(small(), two).0.len(), 2);
     }
 
@@ -457,9 +460,9 @@ mod limits {
 
     #[test]
     fn as_many_fragments_as_allowed_pass_and_one_more_does_not() {
-        let three: &[(u8, &[u8])] = &[(TEXT_BEGINS, b""), (CONTINUES, b""), (ENDS, b"a")];
+        let three: Parts = &[(TEXT_BEGINS, b""), (CONTINUES, b""), (ENDS, b"a")];
         assert_eq!(served(small(), three).0, [text("a")]);
-        let four: &[(u8, &[u8])] = &[
+        let four: Parts = &[
             (TEXT_BEGINS, b""),
             (CONTINUES, b""),
             (CONTINUES, b""),
@@ -814,7 +817,7 @@ mod cuts {
 
     fn streams() -> Vec<Vec<u8>> {
         let long = [b'x'; 300];
-        let good: &[(u8, &[u8])] = &[
+        let good: Parts = &[
             (TEXT, "grüße €".as_bytes()),
             (BINARY, &long),
             (TEXT_BEGINS, b"\xe2"),
@@ -825,7 +828,7 @@ mod cuts {
             (ENDS, &long[..130]),
             (TEXT, b""),
         ];
-        let ends: [&[(u8, &[u8])]; 6] = [
+        let ends: [Parts; 6] = [
             &[(CLOSE, b"\x03\xe8bye"), (TEXT, b"ignored")],
             &[(TEXT, b"bad \xff utf-8"), (TEXT, b"ignored")],
             &[(0x83, b"unknown")],
