@@ -482,11 +482,13 @@ mod limits {
             .flat_map(|i| frame(Role::Server, PONG, &i.to_be_bytes()))
             .collect();
         assert_eq!(transmitted(&mut server), expected);
-        feed(&mut server, &frame(Role::Client, PING, b"again"));
-        assert_eq!(
-            transmitted(&mut server),
-            frame(Role::Server, PONG, b"again")
-        );
+        // After a transmission each is answered again.
+        feed(&mut server, &frames(&[(PING, b"one"), (PING, b"two")]));
+        let both = [
+            frame(Role::Server, PONG, b"one"),
+            frame(Role::Server, PONG, b"two"),
+        ];
+        assert_eq!(transmitted(&mut server), both.concat());
     }
 
     #[test]
