@@ -507,3 +507,6 @@ impl Connection {
         now.checked_add(self.close_timeout)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,6 +28,8 @@ mod keep_alive;
 mod mask;
 mod receive;
 mod send;
+#[cfg(test)]
+pub(crate) mod testing;
 mod utf8;
 
 pub use connection::{Closed, Config, Connection, Disconnect, Event, SendError};

@@ -73,6 +73,16 @@ impl Receiver {
         self.message = None;
     }
 
+    /// The heap memory held, in bytes.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.control.capacity()
+            + self
+                .message
+                .as_ref()
+                .map_or(0, |message| message.payload.capacity())
+    }
+
     /// Takes the next whole thing off the front of `data`, unmasking in place. `None`: all of `data` was taken.
     ///
     /// After an error the stream has lost its meaning; nothing more may be read from it.
@@ -216,4 +226,60 @@ fn gather(kept: &mut Vec<u8>, piece: &[u8], is_end: bool) -> Option<Bytes> {
     }
     kept.extend_from_slice(piece);
     is_end.then(|| Bytes::from(std::mem::take(kept)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::websocket::testing::frame;
+
+    const BINARY: u8 = 0x82;
+
+    fn receiver() -> Receiver {
+        Receiver::new(Role::Client, 1 << 20, 10)
+    }
+
+    #[test]
+    fn a_head_alone_claims_no_memory() {
+        let mut receiver = receiver();
+        let mut bytes = frame(Role::Server, BINARY, &[1; 1 << 20]);
+        assert_eq!(receiver.next(&mut &mut bytes[..11]), Ok(None));
+        assert_eq!(receiver.held(), 1);
+    }
+
+    #[test]
+    fn a_message_in_pieces_owns_its_size_and_leaves_nothing_behind() {
+        for step in [1000, 1 << 12, 1 << 18] {
+            let mut receiver = receiver();
+            let payload = vec![1; 300_001];
+            let mut bytes = [
+                frame(Role::Server, 0x02, &payload),
+                frame(Role::Server, 0x80, &payload[..77]),
+            ]
+            .concat();
+            let mut whole = None;
+            for mut piece in bytes.chunks_mut(step) {
+                whole = whole.or(receiver.next(&mut piece).unwrap());
+            }
+            let Some(Received::Message { payload, .. }) = whole else {
+                panic!("no message")
+            };
+            assert_eq!(payload.len(), 300_078);
+            assert_eq!(payload.try_into_mut().unwrap().capacity(), 300_078);
+            assert_eq!(receiver.held(), 0);
+        }
+    }
+
+    #[test]
+    fn a_control_frame_in_pieces_leaves_nothing_behind() {
+        let mut receiver = receiver();
+        let mut bytes = frame(Role::Server, 0x89, b"in pieces");
+        let (mut first, mut second) = bytes.split_at_mut(5);
+        assert_eq!(receiver.next(&mut first), Ok(None));
+        assert_eq!(
+            receiver.next(&mut second),
+            Ok(Some(Received::Ping(Bytes::from_static(b"in pieces"))))
+        );
+        assert_eq!(receiver.held(), 0);
+    }
 }

@@ -39,6 +39,12 @@ impl Sender {
         self.out.len()
     }
 
+    /// The heap memory held, in bytes.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.out.capacity()
+    }
+
     /// Moves everything that waits to the end of `out`.
     pub(super) fn drain_into(&mut self, out: &mut BytesMut) {
         let waiting = std::mem::take(&mut self.out);

@@ -10,7 +10,9 @@ use data_encoding::BASE64;
 use tungstenite::handshake::derive_accept_key;
 
 use super::{
-    InvalidField, Limits, check_field, check_subprotocol,
+    InvalidField, Limits,
+    body::BodyReader,
+    check_field, check_subprotocol,
     head::{Fields, Gatherer, room},
     printable,
 };
@@ -49,11 +51,8 @@ pub struct ClientHandshake {
 #[derive(Debug)]
 enum Reading {
     Head(Gatherer),
-    /// The body of a refusal, up to `size` bytes.
-    Body {
-        refusal: Refusal,
-        size: usize,
-    },
+    /// The body of a refusal.
+    Body(Refusal, BodyReader),
 }
 
 /// The connection is open.
@@ -87,7 +86,7 @@ pub struct Refusal {
     pub reason: String,
     /// All header fields.
     pub headers: Vec<(String, String)>,
-    /// The body as far as it came, at most [`Limits::max_bytes`].
+    /// The body as far as it came, chunks joined, at most [`Limits::max_bytes`].
     pub body: Vec<u8>,
 }
 
@@ -146,10 +145,7 @@ impl ClientHandshake {
     pub fn handle_data(&mut self, data: &[u8]) -> Result<Option<Accepted>, HandshakeError> {
         let gatherer = match &mut self.reading {
             Reading::Head(gatherer) => gatherer,
-            Reading::Body { refusal, size } => {
-                refusal.body.extend_from_slice(data);
-                return refusal.check_end(*size).map(|()| None);
-            }
+            Reading::Body(..) => return self.read_body(data).map(|()| None),
         };
         let gathered = gatherer
             .push(data, self.limits.max_bytes)
@@ -164,7 +160,7 @@ impl ClientHandshake {
     pub fn handle_eof(&mut self) -> HandshakeError {
         match &mut self.reading {
             Reading::Head(gatherer) => HandshakeError::Ended(gatherer.so_far().len()),
-            Reading::Body { refusal, .. } => HandshakeError::Refused(refusal.clone()),
+            Reading::Body(refusal, _) => HandshakeError::Refused(refusal.clone()),
         }
     }
 
@@ -187,16 +183,16 @@ impl ClientHandshake {
         let fields = Fields::from_parsed(answer.headers);
         let status = answer.code.unwrap_or_default();
         if status != 101 {
-            let size = body_size(status, &fields, self.limits.max_bytes);
+            let body = BodyReader::new(status, &fields, self.limits.max_bytes);
             let reason = answer.reason.unwrap_or_default().to_owned();
             let refusal = Refusal {
                 status,
                 reason,
                 headers: fields.0,
-                body: leftover.to_vec(),
+                body: Vec::new(),
             };
-            refusal.check_end(size)?;
-            self.reading = Reading::Body { refusal, size };
+            self.reading = Reading::Body(refusal, body);
+            self.read_body(&leftover)?;
             return Ok(None);
         }
         if answer.version != Some(1) {
@@ -225,6 +221,15 @@ impl ClientHandshake {
             leftover,
             deviation,
         }))
+    }
+
+    fn read_body(&mut self, data: &[u8]) -> Result<(), HandshakeError> {
+        if let Reading::Body(refusal, body) = &mut self.reading
+            && body.read(data, &mut refusal.body)
+        {
+            return Err(HandshakeError::Refused(refusal.clone()));
+        }
+        Ok(())
     }
 
     /// RFC 6455 4.1: what is answered was offered. A difference in case is tolerated, and so is, on request, no answer.
@@ -313,17 +318,6 @@ fn check_start(so_far: &[u8]) -> Result<(), HandshakeError> {
     }
 }
 
-/// How much of a refusal's body to wait for: until the end of the connection if the answer does not say (RFC 7230 3.3.3).
-fn body_size(status: u16, fields: &Fields, most: usize) -> usize {
-    if matches!(status, 100..=199 | 204 | 304) {
-        return 0;
-    }
-    let length = fields
-        .first("Content-Length")
-        .and_then(|length| length.parse().ok());
-    length.map_or(most, |length: usize| length.min(most))
-}
-
 fn once<'a>(fields: &'a Fields, name: &str) -> Result<Option<&'a str>, HandshakeError> {
     fields
         .only(name)
@@ -341,16 +335,6 @@ impl Refusal {
             .iter()
             .find(|(n, _)| n.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
-    }
-
-    /// Gives the refusal out as an error when its body has `size` bytes; what is beyond is cut off.
-    fn check_end(&self, size: usize) -> Result<(), HandshakeError> {
-        if self.body.len() < size {
-            return Ok(());
-        }
-        let mut whole = self.clone();
-        whole.body.truncate(size);
-        Err(HandshakeError::Refused(whole))
     }
 }
 
@@ -402,3 +386,6 @@ impl fmt::Display for HandshakeError {
 }
 
 impl std::error::Error for HandshakeError {}
+
+#[cfg(test)]
+mod tests;

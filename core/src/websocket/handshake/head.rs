@@ -145,12 +145,10 @@ pub(super) fn room(limits: &Limits) -> Vec<httparse::Header<'static>> {
 mod tests {
     use super::*;
 
+    type Parts = Option<(Vec<u8>, Vec<u8>)>;
+
     /// Pushes `stream` in pieces of `step` bytes; the head, and what was left over together with what was not pushed.
-    fn gather(
-        stream: &[u8],
-        step: usize,
-        max: usize,
-    ) -> Result<Option<(Vec<u8>, Vec<u8>)>, TooLarge> {
+    fn gather(stream: &[u8], step: usize, max: usize) -> Result<Parts, TooLarge> {
         let mut gatherer = Gatherer::default();
         for (i, piece) in stream.chunks(step).enumerate() {
             if let Some((head, rest)) = gatherer.push(piece, max)? {

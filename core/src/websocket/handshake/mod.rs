@@ -7,6 +7,7 @@
 //!
 //! What it does not do: TLS, proxies, deadlines, redirects, or choosing a subprotocol.
 
+mod body;
 pub mod client;
 mod head;
 pub mod server;

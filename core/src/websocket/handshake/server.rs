@@ -322,3 +322,6 @@ fn phrase(status: u16) -> &'static str {
         _ => "Refused",
     }
 }
+
+#[cfg(test)]
+mod tests;
