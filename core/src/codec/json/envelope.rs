@@ -62,6 +62,8 @@ pub(super) struct Envelope<'a> {
     pub(super) unknown: Vec<(Cow<'a, str>, Span)>,
     pub(super) deviations: Deviations,
     wrapper: Option<Shape>,
+    /// Every member has been seen.
+    complete: bool,
 }
 
 impl<'a> Envelope<'a> {
@@ -76,6 +78,7 @@ impl<'a> Envelope<'a> {
             unknown: Vec::new(),
             deviations: Deviations::NONE,
             wrapper: None,
+            complete: false,
         }
     }
 
@@ -168,6 +171,7 @@ impl<'a> Envelope<'a> {
         if !scanner.at_end() {
             return Err(Problem::new(DecodeErrorKind::TrailingBytes, scanner.position()));
         }
+        self.complete = true;
         match (self.shape(), self.wrapper) {
             (Shape::Unknown, _) => Err(Problem::new(DecodeErrorKind::NeitherRequestNorResponse, 0)),
             (shape, Some(wrapper)) if shape != wrapper => Err(Problem::new(DecodeErrorKind::BadWrapper, 0)),
@@ -214,7 +218,15 @@ impl<'a> Envelope<'a> {
     /// The error to report, with what is known of the message.
     #[cold]
     pub(super) fn error(&self, problem: Problem) -> DecodeError {
-        DecodeError::new(problem.kind, problem.offset, self.shape(), self.readable_request_id())
+        let mut shape = self.shape();
+        if !self.complete && shape == Shape::Request {
+            // What was not read may hold a status, and a message with a status must not be answered. If in doubt, not.
+            let rest = self.text.as_bytes().get(problem.offset..).unwrap_or_default();
+            if memchr::memmem::find(rest, b"rsc\"").is_some() {
+                shape = Shape::Unknown;
+            }
+        }
+        DecodeError::new(problem.kind, problem.offset, shape, self.readable_request_id())
     }
 
     /// `rqi`, if it was seen and is a string or a number.
