@@ -124,7 +124,7 @@ class Acme:
         return "\n".join(parts) or "(it printed nothing)"
 
     def wait_ready(self) -> None:
-        """Returns when the CSEBase can be retrieved; an open port is not enough, it answers 4000 and 4004 for a while."""
+        """Returns when the CSEBase can be retrieved. An open port is not enough: first it answers 4000 and 4004."""
         deadline = time.monotonic() + READY_SECONDS
         last: Any = "no answer yet"
         while time.monotonic() < deadline:
