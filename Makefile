@@ -15,9 +15,8 @@ CC ?= cc
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-# Crates of the workspace beside `onem2m-ws` itself.
+# The crate of the C library, tested in a run of its own so that its tests are counted apart.
 C_CRATE := onem2m-ws-c
-PY_CRATE := onem2m-ws-py
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -118,19 +117,25 @@ test-interop: build ## across languages, against ACME, the examples, and the rul
 # --- check -----------------------------------------------------------------------------------------------------------
 
 .PHONY: check
-check: check-rust check-python check-c check-deny check-conformance ## format, lints, types, header, symbols, licences
+check: check-format check-clippy check-doc check-types check-c check-deny check-conformance ## format, lints, types, header, symbols, licences
 
-.PHONY: check-rust
-check-rust: | need
+.PHONY: check-format
+check-format: $(VENV)/requirements.stamp
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
-	$(CARGO) clippy --locked -p onem2m-ws --no-default-features -- -D warnings
-	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --workspace --no-deps
-
-.PHONY: check-python
-check-python: $(VENV)/wheel.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+.PHONY: check-clippy
+check-clippy: | need
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --locked -p onem2m-ws --no-default-features -- -D warnings
+
+.PHONY: check-doc
+check-doc: | need
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --workspace --no-deps
+
+.PHONY: check-types
+check-types: $(VENV)/wheel.stamp
 	$(BIN)/mypy $(PY_TOOLS)
 	$(BIN)/mypy py/python/onem2m_ws
 	$(BIN)/mypy py/tests
