@@ -46,8 +46,9 @@ REQUIREMENTS = Path(__file__).resolve().parent / "acme-requirements.txt"
 VENV = Path(os.environ.get("ACME_VENV", ROOT / "build" / "acme-venv"))
 ADMIN = "CAdmin"
 
-# ACME is ready after 0.6 to 4 s on a quiet machine; the deadline is for one that compiles at the same time.
-READY_SECONDS = 90.0
+# ACME is ready after 0.6 to 4 s on a quiet machine. Three attempts: where somebody else was quicker to take the chosen
+# port, ACME goes on without it and never answers; and the last one is for a machine that compiles at the same time.
+READY_SECONDS = (30.0, 60.0, 90.0)
 STOP_SECONDS = 30.0
 
 
@@ -123,9 +124,9 @@ class Acme:
                 parts.append(f"--- {path.name}\n" + "\n".join(tail))
         return "\n".join(parts) or "(it printed nothing)"
 
-    def wait_ready(self) -> None:
+    def wait_ready(self, seconds: float) -> None:
         """Returns when the CSEBase can be retrieved. An open port is not enough: first it answers 4000 and 4004."""
-        deadline = time.monotonic() + READY_SECONDS
+        deadline = time.monotonic() + seconds
         last: Any = "no answer yet"
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
@@ -139,7 +140,7 @@ class Acme:
             except OSError as error:
                 last = error
             time.sleep(0.05)
-        raise Failed(f"ACME was not ready after {READY_SECONDS:.0f} s; last answer: {last}\n{self.log()}")
+        raise Failed(f"ACME was not ready after {seconds:.0f} s; last answer: {last}\n{self.log()}")
 
     def wait_for(self, what: str, to: str, seconds: float = 60.0, rsc: int = 2000) -> Any:
         """Retrieves `to` until the answer has status `rsc` and returns that answer; `what` names it in the error."""
@@ -226,7 +227,7 @@ def running(*, port: int = 0, registrar: str | None = None, members: list[str] |
     kind, cse_id, cse_name = ("MN", "id-mn", "cse-mn") if registrar else ("IN", "id-in", "cse-in")
     with tempfile.TemporaryDirectory(prefix="acme-") as name:
         folder = Path(name)
-        for attempt in range(3):
+        for seconds in READY_SECONDS:
             chosen = port or free_port()
             (folder / "acme.ini").write_text(_ini(kind, cse_id, cse_name, chosen, registrar, members or []))
             with open(folder / "acme.out", "wb") as out:
@@ -240,10 +241,9 @@ def running(*, port: int = 0, registrar: str | None = None, members: list[str] |
             acme = Acme(f"/{cse_id}", cse_name, chosen, folder, process)
             try:
                 try:
-                    acme.wait_ready()
+                    acme.wait_ready(seconds)
                 except Failed:
-                    # One that ended may have lost its port to somebody else; one that hangs will not do better.
-                    if attempt == 2 or port or process.poll() is None:
+                    if seconds == READY_SECONDS[-1]:
                         raise
                     continue
                 yield acme
