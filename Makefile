@@ -1,0 +1,192 @@
+# onem2m-ws: `make demo` to see it work, `make test` to see it proven, `make help` for the rest.
+#
+# Needs Rust, Python 3.9 or later with its venv module, a C compiler and make. Everything else is pinned and put into
+# .venv and build/ in this folder. A second run only does what has changed.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+# The tests start servers and compilers on machines with two cores; side by side they would only disturb each other.
+.NOTPARALLEL:
+
+PYTHON ?= python3
+CC ?= cc
+CARGO ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+# The crate of the C library, tested in a run of its own so that its tests are counted apart.
+C_CRATE := onem2m-ws-c
+
+VENV := .venv
+BIN := $(VENV)/bin
+LOGS := build/log
+ACME := $(BIN)/python tests/interop/acme.py
+RELEASE := $(TARGET)/release
+SHARED := $(RELEASE)/libonem2m_ws.so
+RUST_SOURCES := $(wildcard Cargo.toml Cargo.lock core/Cargo.toml core/build.rs) \
+    $(shell find core/src core/schema -type f 2>/dev/null)
+C_SOURCES := $(wildcard ffi-c/Cargo.toml ffi-c/build.rs include/onem2m_ws.h) $(shell find ffi-c/src -type f 2>/dev/null)
+PY_SOURCES := $(wildcard py/Cargo.toml py/pyproject.toml py/build.rs) \
+    $(shell find py/src py/python -type f -not -path '*/__pycache__/*' -not -name '*.so' 2>/dev/null)
+C_EXAMPLES := $(patsubst examples/c/%.c,build/examples/%,$(wildcard examples/c/*.c))
+# Our own Python files, in groups in which no module name occurs twice.
+PY_TOOLS := tests/interop tests/conformance tests/architecture tests/tools
+
+# Runs a command, shows what it prints and keeps it for the summary.
+logged = mkdir -p $(LOGS); { $(1); } 2>&1 | tee $(LOGS)/$@.log
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
+
+.PHONY: need
+need:
+	@missing=(); \
+	version=$$(rustc --version 2>/dev/null | sed -E 's/^rustc 1\.([0-9]+).*/\1/'); \
+	command -v $(CARGO) >/dev/null && [ "$${version:-0}" -ge 88 ] || missing+=("Rust 1.88 or later (rustc, cargo)"); \
+	if ! $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null; then \
+	    missing+=("Python 3.9 or later ($(PYTHON))"); \
+	elif ! $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null; then \
+	    missing+=("the venv module of $(PYTHON) with ensurepip (Debian: python3-venv)"); \
+	fi; \
+	command -v $(firstword $(CC)) >/dev/null || missing+=("a C compiler ($(firstword $(CC)))"); \
+	if [ $${#missing[@]} -ne 0 ]; then \
+	    text=$$(printf '; %s' "$${missing[@]}"); echo "missing: $${text:2}" >&2; exit 1; \
+	fi
+
+# --- build -----------------------------------------------------------------------------------------------------------
+
+$(VENV)/requirements.stamp: tests/requirements.txt | need
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	touch $@
+
+$(VENV)/wheel.stamp: $(RUST_SOURCES) $(PY_SOURCES) $(VENV)/requirements.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check ./py
+	touch $@
+
+# The static library is made beside the shared one.
+$(SHARED): $(RUST_SOURCES) $(C_SOURCES) | need
+	$(CARGO) build --release --locked -p $(C_CRATE)
+	touch $@
+
+build/examples/%: examples/c/%.c include/onem2m_ws.h $(SHARED)
+	mkdir -p $(@D)
+	$(CC) -std=c99 -Wall -Wextra -Wpedantic -Werror -O2 -Iinclude -o $@ $< \
+	    -L$(RELEASE) -lonem2m_ws -Wl,-rpath,$(abspath $(RELEASE))
+
+.PHONY: build
+build: $(SHARED) $(C_EXAMPLES) $(VENV)/wheel.stamp ## the C library, its examples, and the Python package in .venv
+
+.PHONY: demo
+demo: build ## shows the binding at work: register, exchange, go offline, come back
+	@$(BIN)/python examples/demo.py --actuator build/examples/actuator
+
+# --- test ------------------------------------------------------------------------------------------------------------
+
+.PHONY: test
+test: test-clean test-rust test-c test-python test-interop ## all tests; the last lines count them
+	@$(BIN)/python tests/tools/summary.py $(LOGS)/test-*.log
+
+.PHONY: test-clean
+test-clean:
+	@rm -f $(LOGS)/test-*.log
+
+# The tests are compiled before ACME starts, so that it does not compete with the compiler for its deadlines.
+.PHONY: test-rust
+test-rust: $(VENV)/requirements.stamp ## the Rust tests, with a live ACME beside them
+	$(CARGO) check --locked -p onem2m-ws --no-default-features
+	$(CARGO) test --locked --workspace --exclude $(C_CRATE) --no-run
+	$(call logged,$(ACME) --optional -- $(CARGO) test --locked --no-fail-fast --workspace --exclude $(C_CRATE))
+
+.PHONY: test-c
+test-c: $(VENV)/requirements.stamp ## the C interface: header, C99 and C++17, shared and static, with a live ACME
+	$(CARGO) test --locked -p $(C_CRATE) --no-run
+	$(call logged,$(ACME) --optional -- $(CARGO) test --locked --no-fail-fast -p $(C_CRATE) -- --show-output)
+
+.PHONY: test-python
+test-python: $(VENV)/wheel.stamp ## the Python package, as installed, with a live ACME
+	$(call logged,$(ACME) --optional -- $(BIN)/python -m pytest py/tests)
+
+.PHONY: test-interop
+test-interop: build ## across languages, against ACME, the examples, and the rules of the tree
+	$(CARGO) build --release --locked -p onem2m-ws --examples
+	$(call logged,$(BIN)/python -m pytest $(PY_TOOLS))
+
+# --- check -----------------------------------------------------------------------------------------------------------
+
+.PHONY: check
+check: check-format check-clippy check-doc check-types check-c check-deny check-conformance ## format, lints, types, header, symbols, licences
+
+.PHONY: check-format
+check-format: $(VENV)/requirements.stamp
+	$(CARGO) fmt --all --check
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+.PHONY: check-clippy
+check-clippy: | need
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --locked -p onem2m-ws --no-default-features -- -D warnings
+
+.PHONY: check-doc
+check-doc: | need
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --workspace --no-deps
+
+.PHONY: check-types
+check-types: $(VENV)/wheel.stamp
+	$(BIN)/mypy $(PY_TOOLS)
+	$(BIN)/mypy py/python/onem2m_ws
+	$(BIN)/mypy py/tests
+	$(BIN)/mypy examples
+	$(BIN)/python -m mypy.stubtest --mypy-config-file mypy.ini onem2m_ws._native
+
+.PHONY: check-c
+check-c: $(SHARED)
+	$(CARGO) test --locked -p $(C_CRATE) --test header
+	diff -u ffi-c/symbols.txt <(nm -D --defined-only $(SHARED) | awk '{ print $$3 }' | LC_ALL=C sort)
+
+# cargo-deny where it is installed; else the part of it that needs no database. Only an unreachable database of
+# advisories is forgiven, and said.
+.PHONY: check-deny
+check-deny: $(VENV)/requirements.stamp
+	@if $(CARGO) deny --version >/dev/null 2>&1; then \
+	    $(CARGO) deny check bans licenses sources; \
+	    if $(CARGO) deny fetch db >/dev/null 2>&1; then $(CARGO) deny check advisories; \
+	    else echo 'deny: ADVISORIES WERE NOT CHECKED: their database cannot be reached'; fi; \
+	else $(BIN)/python tests/tools/deny.py; fi
+
+.PHONY: check-conformance
+check-conformance: $(VENV)/requirements.stamp
+	$(BIN)/python tests/conformance/make_table.py --check
+
+# --- what is generated and committed ---------------------------------------------------------------------------------
+
+.PHONY: header
+header: | need ## writes include/onem2m_ws.h and ffi-c/symbols.txt anew; commit what changes
+	UPDATE=1 $(CARGO) test --locked -p $(C_CRATE) --test header
+	$(CARGO) build --release --locked -p $(C_CRATE)
+	nm -D --defined-only $(SHARED) | awk '{ print $$3 }' | LC_ALL=C sort > ffi-c/symbols.txt
+
+.PHONY: conformance
+conformance: $(VENV)/requirements.stamp ## writes docs/conformance.md anew
+	$(BIN)/python tests/conformance/make_table.py
+
+.PHONY: format
+format: $(VENV)/requirements.stamp ## formats Rust and Python
+	$(CARGO) fmt --all
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# --- the rest --------------------------------------------------------------------------------------------------------
+
+.PHONY: bench
+bench: | need ## benchmarks of codec and session, and whole programs beside tokio-tungstenite
+	$(CARGO) bench --locked -p onem2m-ws
+
+.PHONY: clean
+clean: | need ## removes everything that was built
+	$(CARGO) clean
+	rm -rf $(VENV) build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

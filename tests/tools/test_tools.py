@@ -1,0 +1,94 @@
+"""The tools that judge a run must not be fooled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deny import check, holds
+from summary import counts, main
+
+CARGO = """
+running 2 tests
+test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s
+test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.10s
+C: 7 passed, 1 failed
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (CARGO, (22, 3, 1)),
+        ("====== 4 passed, 1 skipped in 3.87s ======", (4, 0, 1)),
+        ("=== 1 failed, 2 passed, 1 xpassed, 3 errors in 62.10s (0:01:02) ===", (2, 5, 0)),
+        ("4 passed in 4.04s", (4, 0, 0)),
+        ("nothing was tested", (0, 0, 0)),
+    ],
+)
+def test_counts(text: str, expected: tuple[int, int, int]) -> None:
+    assert counts(text) == expected
+
+
+def test_a_run_without_tests_and_a_failed_one_are_no_success(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, empty, bad = (tmp_path / name for name in ("good.log", "empty.log", "bad.log"))
+    good.write_text("\x1b[32m4 passed\x1b[0m in 4.04s\nSKIPPED, tests against ACME: no index\n")
+    empty.write_text("error: could not compile\n")
+    bad.write_text("1 failed in 1.00s\n")
+    assert main([str(good)]) == 0
+    out = capsys.readouterr().out
+    assert "no index" in out
+    assert out.endswith("4 passed, 0 failed, 0 skipped\n")
+    assert main([str(good), str(empty)]) == 1
+    assert main([str(good), str(bad)]) == 1
+    assert main([]) == 1
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("MIT", True),
+        ("MIT OR GPL-3.0", True),
+        ("GPL-3.0 OR MIT", True),
+        ("MIT AND GPL-3.0", False),
+        ("GPL-3.0 OR MIT AND ISC", True),
+        ("(GPL-3.0 OR MIT) AND ISC", True),
+        ("(MIT OR Apache-2.0) AND Unicode-3.0", False),
+        ("MIT/GPL-3.0", True),
+        ("Apache-2.0 WITH LLVM-exception", False),
+        ("", False),
+        ("MIT MIT", False),
+    ],
+)
+def test_licence_expressions(expression: str, expected: bool) -> None:
+    assert holds(expression, {"MIT", "ISC"}) is expected
+
+
+def test_rules_are_applied() -> None:
+    registry = "https://example.org/index"
+    crate: dict[str, Any] = {"version": "1.0.0", "license": "MIT", "source": f"registry+{registry}", "dependencies": []}
+    loose = {"name": "serde", "req": "*", "source": f"registry+{registry}"}
+    metadata = {
+        "workspace_members": ["ours"],
+        "packages": [
+            {**crate, "name": "ours", "id": "ours", "source": None, "dependencies": [loose]},
+            {**crate, "name": "fine", "id": "1"},
+            {**crate, "name": "fine", "id": "2", "version": "2.0.0"},
+            {**crate, "name": "copyleft", "id": "3", "license": "GPL-3.0"},
+            {**crate, "name": "excepted", "id": "4", "license": "MPL-2.0"},
+            {**crate, "name": "banned", "id": "5"},
+            {**crate, "name": "fetched", "id": "6", "source": "git+https://example.org/x"},
+            {**crate, "name": "beside", "id": "7", "source": None},
+        ],
+    }
+    rules = {
+        "licenses": {"allow": ["MIT"], "exceptions": [{"crate": "excepted", "allow": ["MPL-2.0"]}]},
+        "bans": {"deny": [{"crate": "banned"}]},
+        "sources": {"allow-registry": [registry]},
+    }
+    errors, notes = check(metadata, rules)
+    assert [error.split()[1] for error in errors] == ["ours", "copyleft", "banned", "fetched", "beside"]
+    assert notes == ["fine is there in 2 versions: 1.0.0, 2.0.0"]
