@@ -360,7 +360,7 @@ impl<W> Session<W> {
         while let Some(event) = self.connection.as_mut().and_then(Connection::poll_event) {
             match event {
                 websocket::Event::Message { kind, payload } => self.handle_message(now, kind, payload),
-                websocket::Event::Pong { .. } => {}
+                websocket::Event::Pong { .. } => self.events.push_back(Event::Alive),
                 websocket::Event::Closed(closed) => {
                     let text = closed.to_string();
                     self.fail_sent(&text);

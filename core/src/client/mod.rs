@@ -330,7 +330,7 @@ impl Shared {
             Event::Deregistered(registration) => tracing::info!(entity = ?registration.entity, "deregistered"),
             Event::Disconnected(closed) => tracing::info!(poa = %self.dial.poa, "{closed}"),
             // Outcomes go to their waiters before they come here; the end is seen in the session's state.
-            Event::Response { .. } | Event::Closed => {}
+            Event::Response { .. } | Event::Alive | Event::Closed => {}
         }
     }
 
