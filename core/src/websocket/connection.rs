@@ -192,7 +192,8 @@ enum State {
 /// 3. do what [`disconnect`](Self::disconnect) says, when all is written,
 /// 4. set one timer to [`poll_timeout`](Self::poll_timeout), and wait for the next input or command.
 ///
-/// An instant given is never earlier than the one before. An idle connection holds no buffer.
+/// Report what has come before time that has passed, or a peer may be given up whose answer lies unread. An instant given is
+/// never earlier than the one before. An idle connection holds no buffer.
 #[derive(Debug)]
 pub struct Connection {
     role: Role,
