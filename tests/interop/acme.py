@@ -65,6 +65,8 @@ class Failed(RuntimeError):
 @functools.cache
 def interpreter() -> str:
     """The Python that has ACME installed; installs it into `build/acme-venv` first where it is not."""
+    if sys.version_info < (3, 11):
+        raise Unavailable("ACME needs Python 3.11 or later")
     VENV.parent.mkdir(parents=True, exist_ok=True)
     with open(VENV.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
