@@ -219,13 +219,17 @@ impl<'a> Envelope<'a> {
         Ok(Some((span, token)))
     }
 
+    /// The text of a parameter that is a string.
+    #[inline]
+    fn owned(&self, parameter: Parameter, token: &str) -> Option<String> {
+        let text = token.strip_prefix('"')?.strip_suffix('"')?;
+        Some(if self.escaped & parameter.bit() == 0 { text.to_owned() } else { unescape(text) })
+    }
+
     #[inline]
     fn string(&mut self, parameter: Parameter) -> Result<Option<String>, Problem> {
         let Some((span, token)) = self.get(parameter)? else { return Ok(None) };
-        match string_of(token) {
-            Some(text) => Ok(Some(text.into_owned())),
-            None => Err(bad(parameter, "a string", span)),
-        }
+        self.owned(parameter, token).map(Some).ok_or_else(|| bad(parameter, "a string", span))
     }
 
     /// A string that some peers write as a number.
@@ -236,10 +240,7 @@ impl<'a> Envelope<'a> {
             self.deviate(Deviation::NumberText, span.start as usize)?;
             return Ok(Some(token.to_owned()));
         }
-        match string_of(token) {
-            Some(text) => Ok(Some(text.into_owned())),
-            None => Err(bad(parameter, "a string", span)),
-        }
+        self.owned(parameter, token).map(Some).ok_or_else(|| bad(parameter, "a string", span))
     }
 
     fn release_version(&mut self) -> Result<Option<String>, Problem> {
@@ -254,7 +255,7 @@ impl<'a> Envelope<'a> {
     #[inline]
     fn time(&mut self, parameter: Parameter) -> Result<Option<AbsRelTimestamp>, Problem> {
         let Some((span, token)) = self.get(parameter)? else { return Ok(None) };
-        if let Some(text) = string_of(token) {
+        if let Some(text) = self.owned(parameter, token) {
             return Ok(Some(AbsRelTimestamp::from_text(text)));
         }
         match self.integer_of(token, span, parameter)? {
@@ -275,8 +276,14 @@ impl<'a> Envelope<'a> {
 
     /// A number that is not negative and fits into `N`.
     #[inline]
-    fn unsigned<N: TryFrom<i128>>(&mut self, parameter: Parameter) -> Result<Option<N>, Problem> {
+    fn unsigned<N>(&mut self, parameter: Parameter) -> Result<Option<N>, Problem>
+    where
+        N: TryFrom<u64> + TryFrom<i128>,
+    {
         let Some((span, token)) = self.get(parameter)? else { return Ok(None) };
+        if let Some(number) = plain_integer(token) {
+            return N::try_from(number).map(Some).map_err(|_| bad(parameter, "in range", span));
+        }
         match self.integer_of(token, span, parameter)? {
             Some(number) => N::try_from(number).map(Some).map_err(|_| bad(parameter, "in range", span)),
             None => Err(bad(parameter, "an integer", span)),
@@ -286,10 +293,8 @@ impl<'a> Envelope<'a> {
     /// The integer that a value is, however it is written; `None` if it is none.
     #[inline]
     fn integer_of(&mut self, token: &str, span: Span, parameter: Parameter) -> Result<Option<i128>, Problem> {
-        // The common case: few digits.
-        let bytes = token.as_bytes();
-        if bytes.len() <= 18 && bytes.iter().all(u8::is_ascii_digit) {
-            return Ok(Some(bytes.iter().fold(0_i64, |n, digit| n * 10 + i64::from(digit - b'0')).into()));
+        if let Some(number) = plain_integer(token) {
+            return Ok(Some(number.into()));
         }
         self.unusual_integer(token, span, parameter)
     }
@@ -460,6 +465,18 @@ impl<'a> Envelope<'a> {
         }
         self.deviate(Deviation::PlainContent, at).map(|()| Some(self.slice(span)))
     }
+}
+
+/// A number as most are written: few digits.
+#[inline]
+fn plain_integer(token: &str) -> Option<u64> {
+    if token.len() > 19 {
+        return None;
+    }
+    token.bytes().try_fold(0, |number, byte| match byte {
+        b'0'..=b'9' => Some(number * 10 + u64::from(byte - b'0')),
+        _ => None,
+    })
 }
 
 fn is_number(token: &str) -> bool {

@@ -41,6 +41,15 @@ pub(super) struct StringSpan {
     pub(super) escaped: bool,
 }
 
+/// What a value turned out to be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Skipped {
+    /// Members of an object, items of an array.
+    pub(super) entries: usize,
+    /// A string that contains a backslash.
+    pub(super) escaped: bool,
+}
+
 /// A position in JSON text.
 ///
 /// The text must be UTF-8; everything else is checked.
@@ -97,8 +106,15 @@ impl<'a> Scanner<'a> {
     }
 
     /// The next byte that is not white space; zero, which is nowhere JSON outside of strings, at the end.
-    #[inline]
+    #[inline(always)]
     pub(super) fn peek(&mut self) -> u8 {
+        match self.bytes.get(self.at) {
+            Some(byte) if *byte > b' ' => *byte,
+            _ => self.peek_behind_space(),
+        }
+    }
+
+    fn peek_behind_space(&mut self) -> u8 {
         loop {
             match self.bytes.get(self.at) {
                 Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
@@ -127,31 +143,39 @@ impl<'a> Scanner<'a> {
     /// Skips `byte` if it comes next.
     #[inline]
     pub(super) fn take_if(&mut self, byte: u8) -> bool {
-        let found = self.peek() == byte;
-        self.at += usize::from(found);
-        found
+        if self.peek() != byte {
+            return false;
+        }
+        self.at += 1;
+        true
     }
 
     /// Reads a string.
-    #[inline]
+    #[inline(always)]
     pub(super) fn string(&mut self) -> Result<StringSpan, Fault> {
         self.take(b'"', "a string")?;
         let start = self.at;
-        let mut escaped = false;
+        self.at = find_special(self.bytes, start);
+        if self.bytes.get(self.at) == Some(&b'"') {
+            self.at += 1;
+            return Ok(StringSpan { start, end: self.at - 1, escaped: false });
+        }
+        self.rest_of_string(start)
+    }
+
+    /// Reads on from something in a string that is not its end.
+    fn rest_of_string(&mut self, start: usize) -> Result<StringSpan, Fault> {
         loop {
-            self.at = find_special(self.bytes, self.at);
             match self.bytes.get(self.at) {
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok(StringSpan { start, end: self.at - 1, escaped });
+                    return Ok(StringSpan { start, end: self.at - 1, escaped: true });
                 }
-                Some(b'\\') => {
-                    escaped = true;
-                    self.escape()?;
-                }
+                Some(b'\\') => self.escape()?,
                 Some(_) => return self.expected("an escaped control character"),
                 None => return self.expected("the end of the string"),
             }
+            self.at = find_special(self.bytes, self.at);
         }
     }
 
@@ -199,12 +223,13 @@ impl<'a> Scanner<'a> {
             .try_fold(0, |code, digit| Some(code << 4 | u16::try_from(char::from(*digit).to_digit(16)?).ok()?))
     }
 
-    /// Skips one value that stands inside `depth` open objects and arrays; tells how many members or items it has.
+    /// Skips one value that stands inside `depth` open objects and arrays.
     #[inline]
-    pub(super) fn value(&mut self, depth: u32) -> Result<usize, Fault> {
+    pub(super) fn value(&mut self, depth: u32) -> Result<Skipped, Fault> {
         match self.peek() {
-            b'{' | b'[' => self.container(depth),
-            _ => self.scalar().map(|()| 0),
+            b'"' => self.string().map(|string| Skipped { entries: 0, escaped: string.escaped }),
+            b'{' | b'[' => self.container(depth).map(|entries| Skipped { entries, escaped: false }),
+            _ => self.scalar().map(|()| Skipped { entries: 0, escaped: false }),
         }
     }
 
