@@ -1,0 +1,479 @@
+//! The second half of decoding: the members of a primitive as typed parameters.
+//!
+//! Covers: TS-0004 6.4, 8.4.2 (which JSON type a parameter has), and the deviations of deployed peers, each noted.
+//! Numbers that do not fit are refused, never cut.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+use super::super::parameter::{OF_REQUEST, OF_RESPONSE, Parameter, Parameters};
+use super::super::{DecodeError, DecodeErrorKind, DecodeOptions, Decoded, Deviation, Primitive, Shape};
+use super::envelope::{Envelope, Problem, Span};
+use super::scanner::{Scanner, find_special, unescape};
+use crate::primitive::{
+    AbsRelTimestamp, Additional, Content, ContentStatus, EventCategory, Format, IdResultType, Operation, Request,
+    ResourceType, Response, ResponseAdditional, ResponseTypeInfo, ResultContent, StatusCode,
+};
+
+/// The parameters that have a field in [`Request`]; the others are in the box of rare ones.
+const REQUEST_FIELDS: Parameters = Parameter::Op.bit()
+    | Parameter::To.bit()
+    | Parameter::Fr.bit()
+    | Parameter::Rqi.bit()
+    | Parameter::Ty.bit()
+    | Parameter::Pc.bit()
+    | Parameter::Ot.bit()
+    | Parameter::Rqet.bit()
+    | Parameter::Rset.bit()
+    | Parameter::Rt.bit()
+    | Parameter::Rcn.bit()
+    | Parameter::Ec.bit()
+    | Parameter::Fc.bit()
+    | Parameter::Drt.bit()
+    | Parameter::Rvi.bit();
+
+/// The parameters that have a field in [`Response`].
+const RESPONSE_FIELDS: Parameters = Parameter::Rsc.bit()
+    | Parameter::Rqi.bit()
+    | Parameter::Pc.bit()
+    | Parameter::To.bit()
+    | Parameter::Fr.bit()
+    | Parameter::Ot.bit()
+    | Parameter::Rset.bit()
+    | Parameter::Rvi.bit();
+
+/// Reads one primitive.
+pub(in super::super) fn decode(input: &Bytes, options: &DecodeOptions) -> Result<Decoded, DecodeError> {
+    let unknown = |kind, at| DecodeError::new(kind, at, Shape::Unknown, None);
+    if u32::try_from(input.len()).is_err() {
+        return Err(unknown(DecodeErrorKind::TooLarge, 0));
+    }
+    let text = match simdutf8::basic::from_utf8(input) {
+        Ok(text) => text,
+        Err(_) => {
+            let at = std::str::from_utf8(input).map_or_else(|error| error.valid_up_to(), str::len);
+            return Err(unknown(DecodeErrorKind::NotUtf8, at));
+        }
+    };
+    let mut envelope = Envelope::new(input, text, options);
+    match read(&mut envelope) {
+        Ok(primitive) => Ok(Decoded { primitive, deviations: envelope.deviations }),
+        Err(problem) => Err(envelope.error(problem)),
+    }
+}
+
+fn read(envelope: &mut Envelope<'_>) -> Result<Primitive, Problem> {
+    envelope.read()?;
+    if envelope.has(Parameter::Rsc) {
+        envelope.response().map(Primitive::Response)
+    } else {
+        envelope.request().map(Primitive::Request)
+    }
+}
+
+fn bad(parameter: Parameter, expected: &'static str, span: Span) -> Problem {
+    Problem::new(DecodeErrorKind::BadValue { member: parameter.name(), expected }, span.start as usize)
+}
+
+impl<'a> Envelope<'a> {
+    fn request(&mut self) -> Result<Request, Problem> {
+        let Some(operation) = self.integer(Parameter::Op)? else {
+            return Err(Problem::new(DecodeErrorKind::Missing("op"), 0));
+        };
+        let operation = Operation::from_code(operation)
+            .ok_or_else(|| bad(Parameter::Op, "an operation (1 to 5)", self.span(Parameter::Op)))?;
+        // A request that nobody can be answered for is worth nothing to its sender.
+        let request_id = self.identifier(Parameter::Rqi)?.filter(|rqi| !rqi.is_empty());
+        let request_id = request_id.ok_or_else(|| Problem::new(DecodeErrorKind::Missing("rqi"), 0))?;
+        let to = self.string(Parameter::To)?.ok_or_else(|| Problem::new(DecodeErrorKind::Missing("to"), 0))?;
+        let from = self.string(Parameter::Fr)?;
+        if from.is_none() && operation != Operation::Create {
+            self.deviate(Deviation::MissingFrom, 0)?;
+        }
+        let additional = if self.seen & !REQUEST_FIELDS != 0 || !self.unknown.is_empty() {
+            Some(Box::new(self.request_additional()?)).filter(|rare| **rare != Additional::default())
+        } else {
+            None
+        };
+        Ok(Request {
+            operation,
+            to,
+            from,
+            request_id,
+            resource_type: self.unsigned(Parameter::Ty)?.map(ResourceType),
+            content: self.content()?,
+            originating_timestamp: self.string(Parameter::Ot)?,
+            request_expiration: self.time(Parameter::Rqet)?,
+            result_expiration: self.time(Parameter::Rset)?,
+            response_type: self.response_type()?,
+            result_content: self.unsigned(Parameter::Rcn)?.map(ResultContent),
+            event_category: self.unsigned(Parameter::Ec)?.map(EventCategory),
+            filter_criteria: self.structure(Parameter::Fc)?,
+            id_result_type: self.unsigned(Parameter::Drt)?.map(IdResultType),
+            release_version: self.release_version()?,
+            additional,
+        })
+    }
+
+    fn response(&mut self) -> Result<Response, Problem> {
+        let Some(status) = self.unsigned(Parameter::Rsc)? else {
+            return Err(Problem::new(DecodeErrorKind::Missing("rsc"), 0));
+        };
+        if self.has(Parameter::Op) {
+            self.deviate(Deviation::OperationInResponse, self.span(Parameter::Op).start as usize)?;
+            self.seen &= !Parameter::Op.bit();
+        }
+        // The session correlates it by other means, if it can.
+        let request_id = self.identifier(Parameter::Rqi)?.unwrap_or_default();
+        if request_id.is_empty() {
+            self.deviate(Deviation::MissingRequestId, 0)?;
+        }
+        let additional = if self.seen & !RESPONSE_FIELDS != 0 || !self.unknown.is_empty() {
+            Some(Box::new(self.response_additional()?)).filter(|rare| **rare != ResponseAdditional::default())
+        } else {
+            None
+        };
+        Ok(Response {
+            status: StatusCode(status),
+            request_id,
+            content: self.content()?,
+            to: self.string(Parameter::To)?,
+            from: self.string(Parameter::Fr)?,
+            originating_timestamp: self.string(Parameter::Ot)?,
+            result_expiration: self.time(Parameter::Rset)?,
+            release_version: self.release_version()?,
+            additional,
+        })
+    }
+
+    #[cold]
+    fn request_additional(&mut self) -> Result<Additional, Problem> {
+        Ok(Additional {
+            role_ids: self.list(Parameter::Rids)?,
+            operation_execution_time: self.time(Parameter::Oet)?,
+            result_persistence: self.time(Parameter::Rp)?,
+            delivery_aggregation: self.boolean(Parameter::Da)?,
+            group_request_id: self.string(Parameter::Gid)?,
+            tokens: self.list(Parameter::Tkns)?,
+            token_ids: self.list(Parameter::Tids)?,
+            local_token_ids: self.list(Parameter::Ltids)?,
+            token_request_indicator: self.boolean(Parameter::Tqi)?,
+            group_request_target_members: self.list(Parameter::Grtm)?,
+            authorization_signature_indicator: self.boolean(Parameter::Asi)?,
+            authorization_signatures: self.list(Parameter::Aus)?,
+            authorization_relationship_indicator: self.boolean(Parameter::Auri)?,
+            semantic_query_indicator: self.boolean(Parameter::Sqi)?,
+            vendor_information: self.string(Parameter::Vsi)?,
+            ontology_mapping_resources: self.list(Parameter::Omr)?,
+            group_somecast_target_number: self.unsigned(Parameter::Gstn)?,
+            service_user: self.string(Parameter::Msu)?,
+            maximum_age: self.string(Parameter::Ma)?,
+            unknown: self.take_unknown(OF_REQUEST),
+        })
+    }
+
+    #[cold]
+    fn response_additional(&mut self) -> Result<ResponseAdditional, Problem> {
+        Ok(ResponseAdditional {
+            event_category: self.unsigned(Parameter::Ec)?.map(EventCategory),
+            content_status: self.unsigned(Parameter::Cnst)?.map(ContentStatus),
+            content_offset: self.unsigned(Parameter::Cnot)?,
+            assigned_token_ids: self.structure(Parameter::Ati)?,
+            token_request_information: self.structure(Parameter::Tqf)?,
+            authorization_signature_request: self.boolean(Parameter::Asri)?,
+            vendor_information: self.string(Parameter::Vsi)?,
+            service_user: self.string(Parameter::Msu)?,
+            unknown: self.take_unknown(OF_RESPONSE),
+        })
+    }
+
+    /// Members that are no parameters of this kind of primitive, and parameters of the other kind.
+    fn take_unknown(&mut self, own: Parameters) -> Vec<(String, Content)> {
+        let foreign = Parameter::in_set(self.seen & !own).map(|p| (Cow::Borrowed(p.name()), self.span(p)));
+        let foreign: Vec<_> = foreign.collect();
+        std::mem::take(&mut self.unknown)
+            .into_iter()
+            .chain(foreign)
+            .map(|(name, span)| (name.into_owned(), self.slice(span)))
+            .collect()
+    }
+
+    /// The value as bytes of the input.
+    fn slice(&self, span: Span) -> Content {
+        Content::from_encoded(Format::Json, self.input.slice(span.start as usize..span.end as usize))
+    }
+
+    /// The value of a parameter, unless it is absent or null.
+    #[inline]
+    fn get(&mut self, parameter: Parameter) -> Result<Option<(Span, &'a str)>, Problem> {
+        if !self.has(parameter) {
+            return Ok(None);
+        }
+        let span = self.span(parameter);
+        let token = self.token(span);
+        if token == "null" {
+            self.deviate(Deviation::NullParameter, span.start as usize)?;
+            return Ok(None);
+        }
+        Ok(Some((span, token)))
+    }
+
+    #[inline]
+    fn string(&mut self, parameter: Parameter) -> Result<Option<String>, Problem> {
+        let Some((span, token)) = self.get(parameter)? else { return Ok(None) };
+        match string_of(token) {
+            Some(text) => Ok(Some(text.into_owned())),
+            None => Err(bad(parameter, "a string", span)),
+        }
+    }
+
+    /// A string that some peers write as a number.
+    #[inline]
+    fn identifier(&mut self, parameter: Parameter) -> Result<Option<String>, Problem> {
+        let Some((span, token)) = self.get(parameter)? else { return Ok(None) };
+        if is_number(token) {
+            self.deviate(Deviation::NumberText, span.start as usize)?;
+            return Ok(Some(token.to_owned()));
+        }
+        match string_of(token) {
+            Some(text) => Ok(Some(text.into_owned())),
+            None => Err(bad(parameter, "a string", span)),
+        }
+    }
+
+    fn release_version(&mut self) -> Result<Option<String>, Problem> {
+        let version = self.identifier(Parameter::Rvi)?;
+        if version.is_none() {
+            self.deviate(Deviation::MissingReleaseVersion, 0)?;
+        }
+        Ok(version)
+    }
+
+    /// A time. The standard does not say whether milliseconds are a string or a number in JSON, so neither deviates.
+    #[inline]
+    fn time(&mut self, parameter: Parameter) -> Result<Option<AbsRelTimestamp>, Problem> {
+        let Some((span, token)) = self.get(parameter)? else { return Ok(None) };
+        if let Some(text) = string_of(token) {
+            return Ok(Some(AbsRelTimestamp::from_text(text)));
+        }
+        match self.integer_of(token, span, parameter)? {
+            Some(milliseconds) => Ok(Some(AbsRelTimestamp::from_text(milliseconds.to_string()))),
+            None => Err(bad(parameter, "a time", span)),
+        }
+    }
+
+    /// A number as `i64`, in any of the spellings that are let pass.
+    #[inline]
+    fn integer(&mut self, parameter: Parameter) -> Result<Option<i64>, Problem> {
+        let Some((span, token)) = self.get(parameter)? else { return Ok(None) };
+        match self.integer_of(token, span, parameter)? {
+            Some(number) => i64::try_from(number).map(Some).map_err(|_| bad(parameter, "in range", span)),
+            None => Err(bad(parameter, "an integer", span)),
+        }
+    }
+
+    /// A number that is not negative and fits into `N`.
+    #[inline]
+    fn unsigned<N: TryFrom<i128>>(&mut self, parameter: Parameter) -> Result<Option<N>, Problem> {
+        let Some((span, token)) = self.get(parameter)? else { return Ok(None) };
+        match self.integer_of(token, span, parameter)? {
+            Some(number) => N::try_from(number).map(Some).map_err(|_| bad(parameter, "in range", span)),
+            None => Err(bad(parameter, "an integer", span)),
+        }
+    }
+
+    /// The integer that a value is, however it is written; `None` if it is none.
+    #[inline]
+    fn integer_of(&mut self, token: &str, span: Span, parameter: Parameter) -> Result<Option<i128>, Problem> {
+        // The common case: few digits.
+        let bytes = token.as_bytes();
+        if bytes.len() <= 18 && bytes.iter().all(u8::is_ascii_digit) {
+            return Ok(Some(bytes.iter().fold(0_i64, |n, digit| n * 10 + i64::from(digit - b'0')).into()));
+        }
+        self.unusual_integer(token, span, parameter)
+    }
+
+    #[cold]
+    fn unusual_integer(&mut self, token: &str, span: Span, parameter: Parameter) -> Result<Option<i128>, Problem> {
+        let at = span.start as usize;
+        let mut number = Cow::Borrowed(token);
+        if let Some(text) = string_of(token) {
+            self.deviate(Deviation::TextInteger, at)?;
+            number = Cow::Owned(text.trim().to_owned());
+        }
+        let unsigned = number.strip_prefix(['-', '+']).unwrap_or(&number);
+        if !unsigned.is_empty() && unsigned.bytes().all(|byte| byte.is_ascii_digit()) {
+            // What does not fit into `i128` is an integer all the same, and in no one's range.
+            return number.parse().map(Some).map_err(|_| bad(parameter, "in range", span));
+        }
+        if token.starts_with('"') || !is_number(token) {
+            return Ok(None);
+        }
+        // Up to 2^53 a float is exact; beyond it, nobody can tell which integer was meant.
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        match token.parse::<f64>() {
+            Ok(float) if float.fract() == 0.0 && float.abs() <= EXACT => {
+                self.deviate(Deviation::FloatInteger, at)?;
+                Ok(Some(float as i128))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn boolean(&mut self, parameter: Parameter) -> Result<Option<bool>, Problem> {
+        let Some((span, token)) = self.get(parameter)? else { return Ok(None) };
+        let (value, deviation) = match token {
+            "true" => return Ok(Some(true)),
+            "false" => return Ok(Some(false)),
+            "1" => (true, Deviation::NumberBoolean),
+            "0" => (false, Deviation::NumberBoolean),
+            r#""true""# | r#""1""# => (true, Deviation::TextBoolean),
+            r#""false""# | r#""0""# => (false, Deviation::TextBoolean),
+            _ => return Err(bad(parameter, "a boolean", span)),
+        };
+        self.deviate(deviation, span.start as usize)?;
+        Ok(Some(value))
+    }
+
+    fn list(&mut self, parameter: Parameter) -> Result<Option<Vec<String>>, Problem> {
+        let Some((span, _)) = self.get(parameter)? else { return Ok(None) };
+        self.list_at(span, parameter).map(Some)
+    }
+
+    /// A list of strings, or a string in place of it.
+    fn list_at(&mut self, span: Span, parameter: Parameter) -> Result<Vec<String>, Problem> {
+        let token = self.token(span);
+        if let Some(text) = string_of(token) {
+            self.deviate(Deviation::SingleForList, span.start as usize)?;
+            return Ok(if text.is_empty() { Vec::new() } else { vec![text.into_owned()] });
+        }
+        let mut scanner = Scanner::new(token.as_bytes(), self.options.max_depth);
+        let mut list = Vec::new();
+        if !scanner.take_if(b'[') {
+            return Err(bad(parameter, "a list of strings", span));
+        }
+        if scanner.take_if(b']') {
+            return Ok(list);
+        }
+        loop {
+            if scanner.peek() != b'"' {
+                return Err(bad(parameter, "a list of strings", span));
+            }
+            let item = scanner.string()?;
+            let text = &token[item.start..item.end];
+            list.push(if item.escaped { unescape(text) } else { text.to_owned() });
+            if !scanner.take_if(b',') {
+                return Ok(list);
+            }
+        }
+    }
+
+    fn response_type(&mut self) -> Result<Option<ResponseTypeInfo>, Problem> {
+        const EXPECTED: &str = "an object with rtv and nu";
+        let parameter = Parameter::Rt;
+        let Some((span, token)) = self.get(parameter)? else { return Ok(None) };
+        let value_of = |envelope: &mut Self, token: &str, span| match envelope.integer_of(token, span, parameter)? {
+            Some(number) => u16::try_from(number).map_err(|_| bad(parameter, "in range", span)),
+            None => Err(bad(parameter, EXPECTED, span)),
+        };
+        if !token.starts_with('{') {
+            let value = value_of(self, token, span)?.into();
+            self.deviate(Deviation::BareResponseType, span.start as usize)?;
+            return Ok(Some(ResponseTypeInfo { value, notification_uris: None }));
+        }
+        let (mut value, mut notification_uris) = (None, None);
+        let mut scanner = Scanner::new(token.as_bytes(), self.options.max_depth);
+        scanner.take(b'{', EXPECTED)?;
+        let mut more = !scanner.take_if(b'}');
+        while more {
+            let name = scanner.name()?;
+            let name_text = unescape(&token[name.start..name.end]);
+            scanner.peek();
+            let start = scanner.position();
+            scanner.value(1)?;
+            let member = Span { start: span.start + start as u32, end: span.start + scanner.position() as u32 };
+            let duplicate = match name_text.as_str() {
+                "rtv" => value.replace(value_of(self, self.token(member), member)?).is_some(),
+                "nu" => notification_uris.replace(self.list_at(member, parameter)?).is_some(),
+                _ => {
+                    self.deviate(Deviation::ResponseTypeMember, member.start as usize)?;
+                    false
+                }
+            };
+            if duplicate {
+                return Err(Problem::new(DecodeErrorKind::DuplicateMember(name_text), member.start as usize));
+            }
+            more = scanner.take_if(b',');
+        }
+        match value {
+            Some(value) => Ok(Some(ResponseTypeInfo { value: value.into(), notification_uris })),
+            None => Err(bad(parameter, EXPECTED, span)),
+        }
+    }
+
+    /// A parameter that is an object and stays as it is.
+    #[inline]
+    fn structure(&mut self, parameter: Parameter) -> Result<Option<Content>, Problem> {
+        let Some((span, token)) = self.get(parameter)? else { return Ok(None) };
+        if token.starts_with('{') {
+            return Ok(Some(self.slice(span)));
+        }
+        if token == r#""""# {
+            self.deviate(Deviation::EmptyContent, span.start as usize)?;
+            return Ok(None);
+        }
+        Err(bad(parameter, "an object", span))
+    }
+
+    /// `pc`, which peers write in more ways than any other parameter.
+    #[inline]
+    fn content(&mut self) -> Result<Option<Content>, Problem> {
+        let Some((span, token)) = self.get(Parameter::Pc)? else { return Ok(None) };
+        if token.starts_with('{') && self.content_members == 1 {
+            return Ok(Some(self.slice(span)));
+        }
+        self.unusual_content(span, token)
+    }
+
+    #[cold]
+    fn unusual_content(&mut self, span: Span, token: &str) -> Result<Option<Content>, Problem> {
+        let at = span.start as usize;
+        if token.starts_with('{') {
+            return if self.content_members == 0 {
+                self.deviate(Deviation::EmptyContent, at).map(|()| None)
+            } else {
+                self.deviate(Deviation::ContentMembers, at).map(|()| Some(self.slice(span)))
+            };
+        }
+        let Some(text) = string_of(token) else {
+            return Err(bad(Parameter::Pc, "an object", span));
+        };
+        if text.is_empty() {
+            return self.deviate(Deviation::EmptyContent, at).map(|()| None);
+        }
+        let mut scanner = Scanner::new(text.as_bytes(), self.options.max_depth);
+        let is_object = scanner.peek() == b'{';
+        if is_object && scanner.value(1).is_ok() && scanner.at_end() {
+            self.deviate(Deviation::TextContent, at)?;
+            return Ok(Some(Content::from_encoded(Format::Json, text.into_owned().into())));
+        }
+        self.deviate(Deviation::PlainContent, at).map(|()| Some(self.slice(span)))
+    }
+}
+
+fn is_number(token: &str) -> bool {
+    token.starts_with(|first: char| first == '-' || first.is_ascii_digit())
+}
+
+/// The text of a value that is a string.
+#[inline]
+fn string_of(token: &str) -> Option<Cow<'_, str>> {
+    let inner = token.strip_prefix('"')?.strip_suffix('"')?;
+    // All that a scanned string holds of what `find_special` stops at are backslashes.
+    Some(if find_special(inner.as_bytes(), 0) == inner.len() {
+        Cow::Borrowed(inner)
+    } else {
+        Cow::Owned(unescape(inner))
+    })
+}

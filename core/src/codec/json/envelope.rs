@@ -1,0 +1,247 @@
+//! The first half of decoding: which member of a primitive stands where.
+//!
+//! Covers: TS-0004 8.4.2, 8.2.1 (unique names). Finds the wrapper of older peers, tells requests from responses, and
+//! refuses duplicates, also those that differ only in escapes or in the prefix `m2m:`. Values are not looked into.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+use super::super::parameter::{Parameter, Parameters, strip_prefix};
+use super::super::{DecodeError, DecodeErrorKind, DecodeOptions, Deviation, Deviations, Shape};
+use super::scanner::{Fault, Scanner, unescape};
+
+/// Something wrong with the message, before it is known what the message was.
+#[derive(Debug)]
+pub(super) struct Problem {
+    pub(super) kind: DecodeErrorKind,
+    pub(super) offset: usize,
+}
+
+impl Problem {
+    #[cold]
+    pub(super) fn new(kind: impl Into<DecodeErrorKind>, offset: usize) -> Self {
+        Self { kind: kind.into(), offset }
+    }
+}
+
+impl From<Fault> for Problem {
+    #[cold]
+    fn from(fault: Fault) -> Self {
+        Self::new(fault.why, fault.at)
+    }
+}
+
+/// Where a value stands. Positions fit, because longer messages are refused.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Span {
+    pub(super) start: u32,
+    pub(super) end: u32,
+}
+
+impl Span {
+    fn new(start: usize, end: usize) -> Self {
+        debug_assert!(end <= u32::MAX as usize);
+        Self { start: start as u32, end: end as u32 }
+    }
+}
+
+/// The members of one primitive.
+pub(super) struct Envelope<'a> {
+    /// The message; what is kept of it shares its bytes.
+    pub(super) input: &'a Bytes,
+    /// The same as text.
+    pub(super) text: &'a str,
+    pub(super) options: &'a DecodeOptions,
+    /// The parameters that were found.
+    pub(super) seen: Parameters,
+    spans: [Span; Parameter::COUNT],
+    /// Number of members of `pc`.
+    pub(super) content_members: usize,
+    /// Members that are no parameters, as they were named.
+    pub(super) unknown: Vec<(Cow<'a, str>, Span)>,
+    pub(super) deviations: Deviations,
+    wrapper: Option<Shape>,
+}
+
+impl<'a> Envelope<'a> {
+    pub(super) fn new(input: &'a Bytes, text: &'a str, options: &'a DecodeOptions) -> Self {
+        Self {
+            input,
+            text,
+            options,
+            seen: 0,
+            spans: [Span::default(); Parameter::COUNT],
+            content_members: 0,
+            unknown: Vec::new(),
+            deviations: Deviations::NONE,
+            wrapper: None,
+        }
+    }
+
+    /// Whether the parameter was there, even as `null`.
+    #[inline]
+    pub(super) fn has(&self, parameter: Parameter) -> bool {
+        self.seen & parameter.bit() != 0
+    }
+
+    #[inline]
+    pub(super) fn span(&self, parameter: Parameter) -> Span {
+        self.spans[parameter as usize]
+    }
+
+    /// What the message is, by the members seen so far. A message with `rsc` is never answered, whatever else it has.
+    pub(super) fn shape(&self) -> Shape {
+        if self.has(Parameter::Rsc) {
+            Shape::Response
+        } else if self.has(Parameter::Op) {
+            Shape::Request
+        } else {
+            Shape::Unknown
+        }
+    }
+
+    /// Notes a deviation, or refuses it.
+    #[inline]
+    pub(super) fn deviate(&mut self, deviation: Deviation, at: usize) -> Result<(), Problem> {
+        if self.options.strict {
+            return Err(Problem::new(DecodeErrorKind::Deviation(deviation), at));
+        }
+        self.deviations.insert(deviation);
+        Ok(())
+    }
+
+    /// Reads all members.
+    pub(super) fn read(&mut self) -> Result<(), Problem> {
+        let mut scanner = Scanner::new(self.text.as_bytes(), self.options.max_depth);
+        let mut depth = 1;
+        if !scanner.take_if(b'{') {
+            let start = scanner.position();
+            // Tells `7` from `bad`.
+            scanner.value(0)?;
+            return Err(Problem::new(DecodeErrorKind::NotAnObject, start));
+        }
+        if self.options.max_depth == 0 {
+            return Err(Problem::new(DecodeErrorKind::TooDeep, 0));
+        }
+        let mut first = true;
+        let mut more = !scanner.take_if(b'}');
+        while more {
+            let name_at = {
+                scanner.peek();
+                scanner.position()
+            };
+            let name = scanner.name()?;
+            let text = &self.text[name.start..name.end];
+            let text = if name.escaped { Cow::Owned(unescape(text)) } else { Cow::Borrowed(text) };
+            let next = scanner.peek();
+            if first
+                && depth == 1
+                && next == b'{'
+                && let Some(shape) = wrapper(&text)
+            {
+                self.deviate(Deviation::Wrapped, name_at)?;
+                self.wrapper = Some(shape);
+                if self.options.max_depth == 1 {
+                    return Err(Problem::new(DecodeErrorKind::TooDeep, scanner.position()));
+                }
+                scanner.take(b'{', "an object")?;
+                depth = 2;
+                more = !scanner.take_if(b'}');
+                continue;
+            }
+            first = false;
+            let start = scanner.position();
+            let entries = scanner.value(depth)?;
+            self.add(text, name_at, Span::new(start, scanner.position()), entries)?;
+            more = scanner.take_if(b',');
+            if !more {
+                scanner.take(b'}', "a comma or the closing bracket")?;
+            }
+        }
+        if depth == 2 && !scanner.take_if(b'}') {
+            // Either broken, or something beside the wrapper.
+            let at = scanner.position();
+            scanner.take(b',', "the closing bracket")?;
+            return Err(Problem::new(DecodeErrorKind::BadWrapper, at));
+        }
+        if !scanner.at_end() {
+            return Err(Problem::new(DecodeErrorKind::TrailingBytes, scanner.position()));
+        }
+        match (self.shape(), self.wrapper) {
+            (Shape::Unknown, _) => Err(Problem::new(DecodeErrorKind::NeitherRequestNorResponse, 0)),
+            (shape, Some(wrapper)) if shape != wrapper => Err(Problem::new(DecodeErrorKind::BadWrapper, 0)),
+            _ => Ok(()),
+        }
+    }
+
+    #[inline]
+    fn add(&mut self, name: Cow<'a, str>, at: usize, span: Span, entries: usize) -> Result<(), Problem> {
+        let mut parameter = Parameter::from_name(name.as_bytes());
+        if parameter.is_none() {
+            parameter = strip_prefix(&name).and_then(|name| Parameter::from_name(name.as_bytes()));
+            if parameter.is_some() {
+                self.deviate(Deviation::PrefixedMember, at)?;
+            }
+        }
+        let Some(parameter) = parameter else {
+            return self.add_unknown(name, at, span);
+        };
+        if self.has(parameter) {
+            return Err(Problem::new(DecodeErrorKind::DuplicateMember(name.into_owned()), at));
+        }
+        self.seen |= parameter.bit();
+        self.spans[parameter as usize] = span;
+        if parameter == Parameter::Pc {
+            self.content_members = entries;
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn add_unknown(&mut self, name: Cow<'a, str>, at: usize, span: Span) -> Result<(), Problem> {
+        // Looking through all of them is cheap because they are few.
+        if self.unknown.iter().any(|(other, _)| *other == name) {
+            return Err(Problem::new(DecodeErrorKind::DuplicateMember(name.into_owned()), at));
+        }
+        if self.unknown.len() >= self.options.max_unknown_members {
+            return Err(Problem::new(DecodeErrorKind::TooManyUnknownMembers, at));
+        }
+        self.unknown.push((name, span));
+        Ok(())
+    }
+
+    /// The error to report, with what is known of the message.
+    #[cold]
+    pub(super) fn error(&self, problem: Problem) -> DecodeError {
+        DecodeError::new(problem.kind, problem.offset, self.shape(), self.readable_request_id())
+    }
+
+    /// `rqi`, if it was seen and is a string or a number.
+    fn readable_request_id(&self) -> Option<String> {
+        if !self.has(Parameter::Rqi) {
+            return None;
+        }
+        let token = self.token(self.span(Parameter::Rqi));
+        let text = match token.as_bytes().first()? {
+            b'"' => unescape(&token[1..token.len() - 1]),
+            b'-' | b'0'..=b'9' => token.to_owned(),
+            _ => return None,
+        };
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// The text of a value, with its quotes if it is a string.
+    #[inline]
+    pub(super) fn token(&self, span: Span) -> &'a str {
+        &self.text[span.start as usize..span.end as usize]
+    }
+}
+
+fn wrapper(name: &str) -> Option<Shape> {
+    match strip_prefix(name).unwrap_or(name) {
+        "rqp" => Some(Shape::Request),
+        "rsp" => Some(Shape::Response),
+        _ => None,
+    }
+}

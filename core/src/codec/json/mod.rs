@@ -1,0 +1,12 @@
+//! JSON serialization of primitives.
+//!
+//! Covers: TS-0004 8.4, TS-0020 6.2.2.9 and its note on bare primitives (rows WS-A-2). The envelope is read once; the
+//! content stays a slice of the input. Does not read content ([`crate::primitive::Content::value`] does).
+
+mod decode;
+mod encode;
+mod envelope;
+mod scanner;
+
+pub(super) use decode::decode;
+pub(super) use encode::{encode_request, encode_response};

@@ -1,0 +1,354 @@
+//! One pass over JSON text: finds where values end and proves that they are JSON.
+//!
+//! Covers: RFC 8259 in full, and no more than that: no byte order mark, no comments, no lone surrogates. Builds nothing.
+//! Nesting is counted in a word of bits, not on the stack of the thread, so that a peer cannot exhaust that.
+
+use super::super::{DecodeErrorKind, MAX_DEPTH};
+
+/// Why and where the text is not what it should be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fault {
+    /// Byte in the text.
+    pub(super) at: usize,
+    /// What was wrong.
+    pub(super) why: Why,
+}
+
+/// What was wrong.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Why {
+    /// This was expected.
+    Expected(&'static str),
+    /// Too many open objects and arrays.
+    TooDeep,
+}
+
+impl From<Why> for DecodeErrorKind {
+    fn from(why: Why) -> Self {
+        match why {
+            Why::Expected(what) => Self::Syntax(what),
+            Why::TooDeep => Self::TooDeep,
+        }
+    }
+}
+
+/// A string: its bytes between the quotes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StringSpan {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    /// It contains a backslash and must be unescaped before it is compared or used.
+    pub(super) escaped: bool,
+}
+
+/// A position in JSON text.
+///
+/// The text must be UTF-8; everything else is checked.
+pub(super) struct Scanner<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    max_depth: u32,
+}
+
+const ONES: u64 = u64::from_le_bytes([0x01; 8]);
+const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+
+/// The first byte from `at` on that cannot stand in a string as it is (`"`, `\`, a control character), or the end.
+#[inline]
+pub(super) fn find_special(bytes: &[u8], mut at: usize) -> usize {
+    // Eight at a time: a byte of `word` is zero in `word ^ pattern` if it equals the pattern. Subtracting borrows from
+    // higher bytes, so marks above the lowest one may be wrong; only the lowest is used.
+    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        let word = u64::from_le_bytes(*chunk);
+        let quote = word ^ (ONES * 0x22);
+        let backslash = word ^ (ONES * 0x5c);
+        let marks = ((quote.wrapping_sub(ONES) & !quote)
+            | (backslash.wrapping_sub(ONES) & !backslash)
+            | (word.wrapping_sub(ONES * 0x20) & !word))
+            & HIGH;
+        if marks != 0 {
+            return at + marks.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    while let Some(byte) = bytes.get(at) {
+        if matches!(byte, b'"' | b'\\' | 0..0x20) {
+            break;
+        }
+        at += 1;
+    }
+    at
+}
+
+impl<'a> Scanner<'a> {
+    /// At the start of `bytes`.
+    pub(super) fn new(bytes: &'a [u8], max_depth: u32) -> Self {
+        Self { bytes, at: 0, max_depth: max_depth.min(MAX_DEPTH) }
+    }
+
+    /// Where it stands.
+    pub(super) fn position(&self) -> usize {
+        self.at
+    }
+
+    #[cold]
+    pub(super) fn expected<T>(&self, what: &'static str) -> Result<T, Fault> {
+        Err(Fault { at: self.at, why: Why::Expected(what) })
+    }
+
+    /// The next byte that is not white space; zero, which is nowhere JSON outside of strings, at the end.
+    #[inline]
+    pub(super) fn peek(&mut self) -> u8 {
+        loop {
+            match self.bytes.get(self.at) {
+                Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
+                Some(byte) => return *byte,
+                None => return 0,
+            }
+        }
+    }
+
+    /// Whether nothing but white space is left.
+    pub(super) fn at_end(&mut self) -> bool {
+        self.peek();
+        self.at == self.bytes.len()
+    }
+
+    /// Skips `byte`, which must come next.
+    #[inline]
+    pub(super) fn take(&mut self, byte: u8, what: &'static str) -> Result<(), Fault> {
+        if self.peek() != byte {
+            return self.expected(what);
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    /// Skips `byte` if it comes next.
+    #[inline]
+    pub(super) fn take_if(&mut self, byte: u8) -> bool {
+        let found = self.peek() == byte;
+        self.at += usize::from(found);
+        found
+    }
+
+    /// Reads a string.
+    #[inline]
+    pub(super) fn string(&mut self) -> Result<StringSpan, Fault> {
+        self.take(b'"', "a string")?;
+        let start = self.at;
+        let mut escaped = false;
+        loop {
+            self.at = find_special(self.bytes, self.at);
+            match self.bytes.get(self.at) {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(StringSpan { start, end: self.at - 1, escaped });
+                }
+                Some(b'\\') => {
+                    escaped = true;
+                    self.escape()?;
+                }
+                Some(_) => return self.expected("an escaped control character"),
+                None => return self.expected("the end of the string"),
+            }
+        }
+    }
+
+    /// Reads the name of a member and its colon.
+    #[inline]
+    pub(super) fn name(&mut self) -> Result<StringSpan, Fault> {
+        let name = self.string()?;
+        self.take(b':', "a colon")?;
+        Ok(name)
+    }
+
+    fn escape(&mut self) -> Result<(), Fault> {
+        match self.bytes.get(self.at + 1) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
+                self.at += 2;
+                Ok(())
+            }
+            Some(b'u') => match self.hex(self.at + 2) {
+                Some(0xd800..=0xdbff) => {
+                    let low = match self.bytes.get(self.at + 6..self.at + 8) {
+                        Some(br"\u") => self.hex(self.at + 8),
+                        _ => None,
+                    };
+                    if !matches!(low, Some(0xdc00..=0xdfff)) {
+                        return self.expected("a pair of surrogates");
+                    }
+                    self.at += 12;
+                    Ok(())
+                }
+                Some(0xdc00..=0xdfff) => self.expected("a pair of surrogates"),
+                Some(_) => {
+                    self.at += 6;
+                    Ok(())
+                }
+                None => self.expected("four hexadecimal digits"),
+            },
+            _ => self.expected("an escape sequence"),
+        }
+    }
+
+    fn hex(&self, at: usize) -> Option<u16> {
+        self.bytes
+            .get(at..at + 4)?
+            .iter()
+            .try_fold(0, |code, digit| Some(code << 4 | u16::try_from(char::from(*digit).to_digit(16)?).ok()?))
+    }
+
+    /// Skips one value that stands inside `depth` open objects and arrays; tells how many members or items it has.
+    #[inline]
+    pub(super) fn value(&mut self, depth: u32) -> Result<usize, Fault> {
+        match self.peek() {
+            b'{' | b'[' => self.container(depth),
+            _ => self.scalar().map(|()| 0),
+        }
+    }
+
+    #[inline]
+    fn scalar(&mut self) -> Result<(), Fault> {
+        match self.bytes.get(self.at) {
+            Some(b'"') => self.string().map(drop),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b't') => self.literal(b"true"),
+            Some(b'f') => self.literal(b"false"),
+            Some(b'n') => self.literal(b"null"),
+            _ => self.expected("a value"),
+        }
+    }
+
+    fn literal(&mut self, text: &'static [u8]) -> Result<(), Fault> {
+        if self.bytes[self.at..].starts_with(text) {
+            self.at += text.len();
+            return Ok(());
+        }
+        self.expected("a value")
+    }
+
+    #[inline]
+    fn digits(&mut self) -> Result<(), Fault> {
+        let start = self.at;
+        while let Some(b'0'..=b'9') = self.bytes.get(self.at) {
+            self.at += 1;
+        }
+        if self.at == start { self.expected("a digit") } else { Ok(()) }
+    }
+
+    #[inline]
+    fn number(&mut self) -> Result<(), Fault> {
+        if self.bytes.get(self.at) == Some(&b'-') {
+            self.at += 1;
+        }
+        if self.bytes.get(self.at) == Some(&b'0') {
+            self.at += 1;
+        } else {
+            self.digits()?;
+        }
+        if self.bytes.get(self.at) == Some(&b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = self.bytes.get(self.at) {
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.bytes.get(self.at) {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    /// Skips an object or array and all that is in it. Stands at its first byte.
+    fn container(&mut self, outer: u32) -> Result<usize, Fault> {
+        // Bit 0 tells whether the innermost open container is an object, bit 1 the one around it, and so on.
+        let mut objects: u64 = 0;
+        let mut depth = outer;
+        let mut entries = 0;
+        'value: loop {
+            match self.peek() {
+                open @ (b'{' | b'[') => {
+                    if depth >= self.max_depth {
+                        return Err(Fault { at: self.at, why: Why::TooDeep });
+                    }
+                    depth += 1;
+                    self.at += 1;
+                    let is_object = open == b'{';
+                    objects = objects << 1 | u64::from(is_object);
+                    // The bracket that closes is two above the one that opens, in both pairs.
+                    if self.peek() != open + 2 {
+                        entries += usize::from(depth == outer + 1);
+                        if is_object {
+                            self.name()?;
+                        }
+                        continue 'value;
+                    }
+                }
+                _ => self.scalar()?,
+            }
+            loop {
+                let is_object = objects & 1 == 1;
+                match self.peek() {
+                    b',' => {
+                        self.at += 1;
+                        entries += usize::from(depth == outer + 1);
+                        if is_object {
+                            self.name()?;
+                        }
+                        continue 'value;
+                    }
+                    b'}' if is_object => {}
+                    b']' if !is_object => {}
+                    _ => return self.expected("a comma or the closing bracket"),
+                }
+                self.at += 1;
+                objects >>= 1;
+                depth -= 1;
+                if depth == outer {
+                    return Ok(entries);
+                }
+            }
+        }
+    }
+}
+
+/// The text of a string without its escapes. `text` is what a [`Scanner`] found between two quotes.
+pub(super) fn unescape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        out.push_str(&rest[..at]);
+        let (character, length) = escaped_character(&rest.as_bytes()[at..]);
+        out.push(character);
+        rest = &rest[at + length..];
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The character that an escape sequence stands for, and the length of the sequence.
+fn escaped_character(sequence: &[u8]) -> (char, usize) {
+    let unit = |at: usize| -> Option<u32> {
+        u32::from_str_radix(std::str::from_utf8(sequence.get(at..at + 4)?).ok()?, 16).ok()
+    };
+    let simple = |byte| (char::from(byte), 2);
+    match sequence.get(1) {
+        Some(b'b') => simple(0x08),
+        Some(b'f') => simple(0x0c),
+        Some(b'n') => simple(b'\n'),
+        Some(b'r') => simple(b'\r'),
+        Some(b't') => simple(b'\t'),
+        Some(b'u') => match (unit(2), unit(8)) {
+            (Some(high @ 0xd800..=0xdbff), Some(low @ 0xdc00..=0xdfff)) => {
+                let code = 0x1_0000 + ((high - 0xd800) << 10 | (low - 0xdc00));
+                (char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), 12)
+            }
+            (Some(code), _) => (char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), 6),
+            (None, _) => (char::REPLACEMENT_CHARACTER, sequence.len().min(2)),
+        },
+        Some(other) => simple(*other),
+        None => (char::REPLACEMENT_CHARACTER, 1),
+    }
+}

@@ -1,0 +1,106 @@
+//! Bytes to primitives and back.
+//!
+//! Covers: TS-0004 clause 8 (JSON 8.4), TS-0020 6.2.2.9 (which format a connection speaks is its subprotocol's matter;
+//! here it is an argument), rows WS-A-2. Decoding is strict about shape and size and lenient about the deviations
+//! that deployed peers show; each is named in [`Deviations`] and refused when [`DecodeOptions::strict`] is set.
+//! Encoding follows the specification exactly.
+//!
+//! Pure: knows nothing of WebSocket, has no clock and no I/O. Does not check which parameter goes with which operation.
+
+mod content;
+mod error;
+mod json;
+mod parameter;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::primitive::{Format, Request, Response};
+
+pub use content::ContentError;
+pub use error::{DecodeError, DecodeErrorKind, Deviation, Deviations, EncodeError, Shape};
+
+/// The deepest nesting that [`DecodeOptions::max_depth`] can allow.
+pub const MAX_DEPTH: u32 = 64;
+
+/// One message: a request or a response.
+// A request is what most messages are; a box would cost an allocation for each.
+#[allow(clippy::large_enum_variant)]
+#[derive(Clone, PartialEq, Debug)]
+pub enum Primitive {
+    /// It asks for something, and is to be answered.
+    Request(Request),
+    /// It answers a request, and is never answered.
+    Response(Response),
+}
+
+/// How to read a message.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DecodeOptions {
+    /// Refuse every [`Deviation`] instead of naming it. Off by default.
+    pub strict: bool,
+    /// How deep objects and arrays may nest, the primitive itself being level 1. Default, and at most, [`MAX_DEPTH`].
+    pub max_depth: u32,
+    /// How many members that the standard's table does not know a primitive may have. Default 64.
+    pub max_unknown_members: usize,
+}
+
+impl Default for DecodeOptions {
+    fn default() -> Self {
+        Self { strict: false, max_depth: MAX_DEPTH, max_unknown_members: 64 }
+    }
+}
+
+/// What a message was, and what was overlooked in reading it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Decoded {
+    /// The message.
+    pub primitive: Primitive,
+    /// What did not follow the specification, but was understood.
+    pub deviations: Deviations,
+}
+
+/// Reads one message, which must be the whole of `input`.
+///
+/// The content of the primitive and its other structured parameters are slices of `input`: it stays alive as long as
+/// they do.
+///
+/// # Errors
+/// [`DecodeError`] says what was wrong and where, and what is known of the message, so that a request can be answered.
+/// A format that this version cannot read is [`DecodeErrorKind::UnsupportedFormat`].
+pub fn decode(format: Format, input: Bytes, options: &DecodeOptions) -> Result<Decoded, DecodeError> {
+    match format {
+        Format::Json => json::decode(&input, options),
+        Format::Xml | Format::Cbor => Err(DecodeError::unsupported(format)),
+    }
+}
+
+/// Appends `request` to `out`.
+///
+/// # Errors
+/// [`EncodeError`] if the request cannot be written in `format`; `out` is then as it was.
+pub fn encode_request(format: Format, request: &Request, out: &mut BytesMut) -> Result<(), EncodeError> {
+    match format {
+        Format::Json => all_or_nothing(out, |out| json::encode_request(request, out)),
+        Format::Xml | Format::Cbor => Err(EncodeError::UnsupportedFormat(format)),
+    }
+}
+
+/// Appends `response` to `out`. A response without a request identifier is written without one (it answers a request
+/// whose identifier could not be read).
+///
+/// # Errors
+/// [`EncodeError`] if the response cannot be written in `format`; `out` is then as it was.
+pub fn encode_response(format: Format, response: &Response, out: &mut BytesMut) -> Result<(), EncodeError> {
+    match format {
+        Format::Json => all_or_nothing(out, |out| json::encode_response(response, out)),
+        Format::Xml | Format::Cbor => Err(EncodeError::UnsupportedFormat(format)),
+    }
+}
+
+fn all_or_nothing(
+    out: &mut BytesMut,
+    write: impl FnOnce(&mut BytesMut) -> Result<(), EncodeError>,
+) -> Result<(), EncodeError> {
+    let before = out.len();
+    write(out).inspect_err(|_| out.truncate(before))
+}
