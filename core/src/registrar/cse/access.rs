@@ -6,10 +6,10 @@
 use super::{
     Cse,
     config::Access,
-    failure::{Checked, refuse, shown},
+    failure::{Checked, Failure, refuse, shown},
     tree::Key,
 };
-use crate::primitive::{Request, ResourceType, StatusCode};
+use crate::primitive::{EntityId, Request, ResourceType, StatusCode};
 
 /// What an originator is to this CSE.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,86 +29,87 @@ pub(super) enum Standing {
 /// The originator of a request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Originator {
-    /// Canonical identifier; empty if the request has none.
-    pub(super) id: String,
+    /// `fr` as it came; empty if there is none.
+    pub(super) text: String,
+    /// Whom that means; `None` if it means nobody, or asks for an identifier.
+    pub(super) id: Option<EntityId>,
     pub(super) standing: Standing,
 }
 
 impl Originator {
-    pub(super) fn expect_known(&self) -> Checked {
-        match self.standing {
-            Standing::Admin | Standing::Ae | Standing::Remote => Ok(()),
-            Standing::UnknownCse | Standing::Unknown => refuse(
+    /// The entity, which must be one that is registered, or the administrator.
+    pub(super) fn known(&self) -> Checked<&EntityId> {
+        match (self.standing, &self.id) {
+            (Standing::Admin | Standing::Ae | Standing::Remote, Some(id)) => Ok(id),
+            _ if self.text.is_empty() => Err(Failure::bad("fr is absent")),
+            _ => refuse(
                 StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE,
-                format!("originator {} is not registered", shown(&self.id)),
+                format!("originator {} is not registered", shown(&self.text)),
             ),
         }
     }
 
-    /// As [`Originator::expect_known`], but a CSE that registers asks first for the `<remoteCSE>` of its last life, and
-    /// must learn that there is none.
+    /// Whether it may learn that something does not exist. A CSE that registers asks first for the `<remoteCSE>` of
+    /// its last life, and must learn that there is none.
     pub(super) fn expect_known_or_cse(&self) -> Checked {
-        if self.standing == Standing::UnknownCse { Ok(()) } else { self.expect_known() }
+        if self.standing == Standing::UnknownCse { Ok(()) } else { self.known().map(drop) }
     }
 }
 
 impl Cse {
     /// Who makes this request.
-    pub(super) fn originator(&self, request: &Request) -> Checked<Originator> {
-        let from = request.from.as_deref().unwrap_or_default();
-        if from.len() > 4 * self.config.limits.name_bytes {
-            return refuse(StatusCode::BAD_REQUEST, "fr is too long");
+    pub(super) fn originator(&self, request: &Request) -> Originator {
+        let text = request.from.clone().unwrap_or_default();
+        let id = self.entity(&text).ok();
+        let standing = id.as_ref().map_or(Standing::Unknown, |id| self.standing(id));
+        Originator { text, id, standing }
+    }
+
+    fn standing(&self, id: &EntityId) -> Standing {
+        if *id == self.admin {
+            return Standing::Admin;
         }
-        let id = self.canonical(from);
-        let standing = if id == self.config.admin {
-            Standing::Admin
-        } else if self.ae(&id).is_some() {
-            Standing::Ae
-        } else if let Some(rest) = id.strip_prefix('/') {
-            let cse = rest.split('/').next().unwrap_or_default();
-            if self.next_hop(&format!("/{cse}")).is_some() {
-                Standing::Remote
-            } else if rest == cse && !cse.is_empty() && id != self.config.cse_id {
-                Standing::UnknownCse
-            } else {
-                Standing::Unknown
-            }
-        } else {
-            Standing::Unknown
-        };
-        Ok(Originator { id, standing })
+        if self.aes.contains_key(id) {
+            return Standing::Ae;
+        }
+        match self.cse_of(id) {
+            Some(cse) if self.next_hop(&cse).is_some() => Standing::Remote,
+            Some(cse) if cse == *id && cse != self.own => Standing::UnknownCse,
+            _ => Standing::Unknown,
+        }
     }
 
     /// Whether `who` made the resource or anything above it, or is the administrator.
     pub(super) fn owns(&self, who: &Originator, key: Key) -> bool {
-        who.standing == Standing::Admin || self.tree.ancestry(key).any(|resource| resource.creator == who.id)
+        who.standing == Standing::Admin
+            || self.tree.ancestry(key).any(|resource| Some(&resource.creator) == who.id.as_ref())
     }
 
     /// Whether `who` may retrieve, discover and subscribe to the resource.
     pub(super) fn may_read(&self, who: &Originator, key: Key) -> bool {
-        who.expect_known().is_ok()
+        who.known().is_ok()
             && (self.config.access == Access::Registered
                 || self.tree.get(key).ty == ResourceType::CSE_BASE
                 || self.owns(who, key))
     }
 
     pub(super) fn expect_read(&self, who: &Originator, key: Key) -> Checked {
-        who.expect_known()?;
+        who.known()?;
         if self.may_read(who, key) {
             return Ok(());
         }
-        refuse(StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE, format!("{} may not retrieve this resource", shown(&who.id)))
+        refuse(StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE, format!("{} may not retrieve this resource", shown(&who.text)))
     }
 
     /// Whether `who` may update or delete the resource, or create something below it.
     pub(super) fn expect_change(&self, who: &Originator, key: Key) -> Checked {
-        who.expect_known()?;
+        who.known()?;
         if self.owns(who, key) {
             return Ok(());
         }
         refuse(
             StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE,
-            format!("{} may not change this resource: only its creator and the administrator may", shown(&who.id)),
+            format!("{} may not change this resource: only its creator and the administrator may", shown(&who.text)),
         )
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::primitive::CseType;
+use crate::primitive::{CseId, CseType, EntityId, IdError, SpId};
 
 /// Who may read what others have created.
 ///
@@ -116,7 +116,7 @@ impl Default for CseConfig {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ConfigError {
     setting: &'static str,
-    reason: &'static str,
+    reason: String,
 }
 
 impl fmt::Display for ConfigError {
@@ -127,23 +127,35 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
+/// The identifiers among the settings, checked.
+pub(super) struct Identity {
+    pub(super) sp_id: SpId,
+    pub(super) cse_id: CseId,
+    /// The CSE itself.
+    pub(super) own: EntityId,
+    pub(super) admin: EntityId,
+}
+
 impl CseConfig {
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
-        let refuse = |setting, reason| Err(ConfigError { setting, reason });
-        if !self.cse_id.strip_prefix('/').is_some_and(is_name) {
-            return refuse("cse_id", "must be `/` and unreserved characters, as in `/id-in`");
+    pub(super) fn check(&self) -> Result<Identity, ConfigError> {
+        let wrong = |setting| move |error: IdError| ConfigError { setting, reason: error.to_string() };
+        let refuse = |setting, reason: &str| Err(ConfigError { setting, reason: reason.to_owned() });
+        let sp_id = SpId::new(&self.sp_id).map_err(wrong("sp_id"))?;
+        let cse_id = CseId::new(&self.cse_id).map_err(wrong("cse_id"))?;
+        if sp_id.as_str() != self.sp_id {
+            return refuse("sp_id", "must be `//` and a domain name in small letters");
         }
-        if !is_name(&self.cse_name) || self.cse_name == "-" {
-            return refuse("cse_name", "must be unreserved characters, and not `-`");
+        if cse_id.as_str() != self.cse_id {
+            return refuse("cse_id", "must begin with `/`, as in `/id-in`");
         }
-        if self.cse_name == self.cse_id[1..] {
+        let own = EntityId::from_originator(&self.cse_id, &sp_id, &cse_id).map_err(wrong("cse_id"))?;
+        let admin = EntityId::from_originator(&self.admin, &sp_id, &cse_id).map_err(wrong("admin"))?;
+        CseId::new(&self.cse_name).map_err(wrong("cse_name"))?;
+        if self.cse_name.starts_with('/') || self.cse_name == "-" {
+            return refuse("cse_name", "must be a name without a slash, and not `-`");
+        }
+        if self.cse_name == cse_id.name() {
             return refuse("cse_name", "must differ from the CSE-ID, or one address would mean two things");
-        }
-        if !self.sp_id.strip_prefix("//").is_some_and(is_name) {
-            return refuse("sp_id", "must be `//` and a domain name");
-        }
-        if !is_name(&self.admin) {
-            return refuse("admin", "must be unreserved characters");
         }
         if self.releases.is_empty() {
             return refuse("releases", "at least one is needed");
@@ -151,16 +163,14 @@ impl CseConfig {
         if self.default_expiration > 100 * YEAR {
             return refuse("default_expiration", "at most 100 years");
         }
-        Ok(())
+        if self.verification_time > YEAR {
+            return refuse("verification_time", "at most a year");
+        }
+        Ok(Identity { sp_id, cse_id, own, admin })
     }
 
     /// The newest release, which this CSE speaks of its own accord.
     pub(super) fn release(&self) -> &str {
         self.releases.last().map_or("3", String::as_str)
     }
-}
-
-/// One or more unreserved characters of RFC 3986: what names and identifiers are made of (TS-0001 7.2).
-pub(super) fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~'))
 }

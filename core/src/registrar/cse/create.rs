@@ -10,13 +10,16 @@ use serde_json::{Map, Value, json};
 use super::{
     Answer, Call, Cse, Effect,
     address::{Edge, edge},
-    config::is_name,
     failure::{Checked, Failure, refuse, shown},
-    retrieve::Shape,
+    notification::{Event, Subject},
+    result::Shape,
     schema::{Schema, schema},
     tree::{Key, Seed, weight},
 };
-use crate::primitive::{Request, ResourceType, Response, StatusCode, format_timestamp, parse_timestamp};
+use crate::primitive::{
+    Address, EntityId, NotificationEventType, Request, ResourceType, Response, StatusCode, format_timestamp,
+    parse_timestamp,
+};
 
 /// A resource about to be made: checked, but not yet in the tree.
 #[derive(Debug)]
@@ -25,7 +28,8 @@ pub(super) struct Draft {
     pub(super) parent: Key,
     pub(super) ri: String,
     pub(super) given: Map<String, Value>,
-    pub(super) creator: String,
+    /// Set by the time the resource is made.
+    pub(super) creator: Option<EntityId>,
     pub(super) shape: Shape,
 }
 
@@ -40,7 +44,7 @@ impl Cse {
         let ty = call.request.resource_type.unwrap_or(ResourceType(0));
         let registers = matches!(ty, ResourceType::AE | ResourceType::REMOTE_CSE);
         if !registers {
-            call.originator.expect_known()?;
+            call.originator.known()?;
         }
         let schema = hosted(ty)?;
         if edge.is_some() || ty == ResourceType::CSE_BASE {
@@ -62,18 +66,35 @@ impl Cse {
         }
         self.life(&given, call.now)?;
 
-        let mut draft = Draft { schema, parent, ri: String::new(), given, creator: call.originator.id.clone(), shape };
+        let creator = call.originator.id.clone();
+        let mut draft = Draft { schema, parent, ri: String::new(), given, creator, shape };
         match ty {
             ResourceType::AE => self.prepare_ae(call, &mut draft)?,
             ResourceType::REMOTE_CSE => self.prepare_remote_cse(call, &mut draft)?,
+            ResourceType::SUBSCRIPTION => {
+                self.check_subscription(&draft.given)?;
+                self.expect_capacity(parent, ty, weight(&draft.given), &[])?;
+                match &call.resumed {
+                    Some(ri) => draft.ri.clone_from(ri),
+                    None => {
+                        draft.ri = self.new_id(schema.prefix);
+                        let targets = self.targets_to_ask(&call.originator, &draft.given, |_| false)?;
+                        if !targets.is_empty() {
+                            let creator = call.originator.known()?;
+                            return self.ask(call, &draft.ri, creator, targets, effects);
+                        }
+                    }
+                }
+            }
             _ => draft.ri = self.new_id(schema.prefix),
         }
         self.finish(call.now, draft, effects).map(Answer::Response)
     }
 
     /// Puts a draft into the tree and says so.
-    pub(super) fn finish(&mut self, now: SystemTime, draft: Draft, effects: &mut Vec<Effect>) -> Checked<Response> {
+    fn finish(&mut self, now: SystemTime, draft: Draft, effects: &mut Vec<Effect>) -> Checked<Response> {
         let Draft { schema, parent, ri, given, creator, shape } = draft;
+        let Some(creator) = creator else { return Err(Failure::bad("fr is absent")) };
         let mut attributes = Map::new();
         let rn = given.get("rn").and_then(Value::as_str).unwrap_or(&ri).to_owned();
         let time = format_timestamp(now);
@@ -96,7 +117,7 @@ impl Cse {
             attributes.entry(name.clone()).or_insert_with(|| value.clone());
         }
         if given.contains_key("cr") {
-            attributes.insert("cr".to_owned(), json!(creator));
+            attributes.insert("cr".to_owned(), json!(self.short(&creator)));
         }
 
         let mut evicted = Vec::new();
@@ -122,21 +143,32 @@ impl Cse {
         }
         self.expect_capacity(parent, schema.ty, weight(&attributes), &evicted)?;
 
-        debug_assert!(evicted.is_empty(), "containers are not finished yet");
+        for old in evicted {
+            self.remove(now, old, effects);
+        }
         let key = self.tree.insert(
             parent,
             Seed { ty: schema.ty, ri: ri.clone(), rn, attributes, creator: creator.clone(), created: now, due },
         );
         match schema.ty {
-            ResourceType::CONTENT_INSTANCE => self.count_instances(now, parent),
-            ResourceType::AE => effects.push(Effect::Registered { entity: ri }),
+            ResourceType::CONTENT_INSTANCE => self.count_instance(now, parent, key),
+            ResourceType::AE => {
+                self.aes.insert(creator.clone(), key);
+                effects.push(Effect::Registered { entity: creator });
+            }
             ResourceType::REMOTE_CSE => {
                 self.remotes.insert(creator.clone(), key);
                 effects.push(Effect::Registered { entity: creator });
             }
             _ => {}
         }
-        let response = self.shaped(StatusCode::CREATED, &shape, key, &given);
+        let response = self.shaped(StatusCode::CREATED, shape, key, |made| {
+            let unknown = made.attributes.iter().filter(|(name, value)| given.get(*name) != Some(value));
+            unknown.map(|(name, value)| (name.clone(), value.clone())).collect()
+        });
+        // Last: telling may use up subscriptions, and one of them may be the new resource.
+        let kind = NotificationEventType::CREATE_OF_DIRECT_CHILD_RESOURCE;
+        self.notify(now, parent, Event { kind, subject: Subject::Here(key), modified: None }, effects);
         Ok(response)
     }
 
@@ -162,7 +194,7 @@ impl Cse {
         if name.len() > self.config.limits.name_bytes {
             return Err(Failure::bad(format!("rn has more than {} bytes", self.config.limits.name_bytes)));
         }
-        if !is_name(name) || name == "-" || name.bytes().all(|b| b == b'.') {
+        if !is_name(name) {
             return Err(Failure::bad(format!("rn {} is no name: unreserved characters only", shown(name))));
         }
         let parent = self.tree.get(parent);
@@ -232,19 +264,23 @@ impl Cse {
         mni.map_or(own, |mni| usize::try_from(mni).unwrap_or(usize::MAX).min(own))
     }
 
-    /// Brings `cni` and `cbs` of a container up to date after an instance came, and its `st` and `lt`.
-    fn count_instances(&mut self, now: SystemTime, container: Key) {
-        let added = self.tree.get(container).instances().next_back();
-        let size = added.and_then(|key| self.tree.get(key).number("cs")).unwrap_or(0);
+    /// Brings a container up to date after an instance came.
+    fn count_instance(&mut self, now: SystemTime, container: Key, added: Key) {
+        let (size, state) = {
+            let added = self.tree.get(added);
+            (added.number("cs").unwrap_or(0), added.number("st").unwrap_or(0))
+        };
         let container = self.tree.get_mut(container);
         let cbs = container.number("cbs").unwrap_or(0).saturating_add(size);
-        let st = container.number("st").unwrap_or(0).saturating_add(1);
-        let cni = container.instance_count();
         container.modified = now;
-        for (name, value) in [("cni", json!(cni)), ("cbs", json!(cbs)), ("st", json!(st))] {
+        for (name, value) in [
+            ("cni", json!(container.instance_count())),
+            ("cbs", json!(cbs)),
+            ("st", json!(state)),
+            ("lt", json!(format_timestamp(now))),
+        ] {
             container.attributes.insert(name.to_owned(), value);
         }
-        container.attributes.insert("lt".to_owned(), json!(format_timestamp(now)));
     }
 
     /// The bounds of the CSE as a whole. `evicted` go before the new resource comes.
@@ -273,6 +309,11 @@ impl Cse {
         }
         Ok(())
     }
+}
+
+/// Whether a text can be one part of an address, and means nothing special there.
+fn is_name(text: &str) -> bool {
+    Address::parse(text).is_ok() && !text.contains(['/', '#']) && text != "-"
 }
 
 /// The table of a type, or why there is none.

@@ -31,12 +31,18 @@ mod access;
 mod address;
 mod config;
 mod create;
+mod delete;
 mod failure;
+mod filter;
+mod notification;
 mod payload;
 mod registration;
+mod result;
 mod retrieve;
 mod schema;
+mod subscription;
 mod tree;
+mod update;
 
 use std::{
     collections::HashMap,
@@ -49,12 +55,14 @@ use serde_json::{Map, Value, json};
 pub use self::config::{Access, ConfigError, CseConfig, Limits};
 use self::{
     access::Originator,
-    address::{Edge, Target},
+    address::Target,
+    config::Identity,
     failure::{Checked, Failure, refuse, shown},
     tree::{Key, Seed, Tree},
 };
 use crate::primitive::{
-    CseType, Operation, Request, ResourceType, Response, ResponseType, StatusCode, format_timestamp,
+    CseId, CseType, EntityId, Operation, Request, ResourceType, Response, ResponseType, SpId, StatusCode,
+    format_timestamp,
 };
 
 /// Where identifiers get their randomness from: each call gives 64 new random bits.
@@ -88,8 +96,8 @@ pub enum Answer {
     /// By another entity: send it `request`; what it answers, with the `rqi` of the original request put in, answers
     /// that one.
     Forward {
-        /// Canonical identifier of a registered AE or remote CSE.
-        entity: String,
+        /// A registered AE or remote CSE.
+        entity: EntityId,
         /// The request for it. `rqi` is the original one and may be replaced on that leg.
         request: Box<Request>,
     },
@@ -102,8 +110,8 @@ pub enum Answer {
 pub enum Effect {
     /// Send a NOTIFY to a registree; store it if the registree is offline. `rqi` is left to the sender.
     Notify {
-        /// Canonical identifier of a registered AE or remote CSE.
-        entity: String,
+        /// A registered AE or remote CSE.
+        entity: EntityId,
         /// The notification.
         request: Box<Request>,
     },
@@ -112,8 +120,8 @@ pub enum Effect {
     Verify {
         /// To be handed back.
         id: VerificationId,
-        /// Canonical identifier of a registered AE or remote CSE.
-        entity: String,
+        /// A registered AE or remote CSE.
+        entity: EntityId,
         /// The verification request.
         request: Box<Request>,
     },
@@ -126,24 +134,43 @@ pub enum Effect {
     },
     /// This entity is registered from now on.
     Registered {
-        /// Canonical identifier of the AE or CSE.
-        entity: String,
+        /// The AE or CSE.
+        entity: EntityId,
     },
     /// This entity is not registered any more: drop what is stored for it.
     Deregistered {
-        /// Canonical identifier of the AE or CSE.
-        entity: String,
+        /// The AE or CSE.
+        entity: EntityId,
     },
 }
 
 /// A small CSE. See the [module](self).
 pub struct Cse {
     config: CseConfig,
+    sp_id: SpId,
+    cse_id: CseId,
+    own: EntityId,
+    admin: EntityId,
     tree: Tree,
-    /// Registered CSEs by CSE-ID.
-    remotes: HashMap<String, Key>,
+    /// Registered AEs.
+    aes: HashMap<EntityId, Key>,
+    /// Registered CSEs.
+    remotes: HashMap<EntityId, Key>,
+    /// Requests that wait for verifications.
+    pending: HashMap<Ticket, Pending>,
+    /// Which of them waits for which verification.
+    waiting: HashMap<VerificationId, Ticket>,
     random: RandomSource,
     serial: u64,
+}
+
+/// A request that waits for verifications.
+struct Pending {
+    request: Box<Request>,
+    /// The identifier that the targets were told.
+    ri: String,
+    unanswered: usize,
+    deadline: SystemTime,
 }
 
 impl fmt::Debug for Cse {
@@ -157,6 +184,8 @@ struct Call<'a> {
     now: SystemTime,
     request: &'a Request,
     originator: Originator,
+    /// The request has waited for verifications, which have succeeded: the identifier that the targets were told.
+    resumed: Option<String>,
 }
 
 impl Cse {
@@ -167,9 +196,22 @@ impl Cse {
     /// # Errors
     /// A setting that cannot work.
     pub fn new(config: CseConfig, now: SystemTime, random: RandomSource) -> Result<Self, ConfigError> {
-        config.check()?;
-        let tree = Tree::new(base(&config, now));
-        Ok(Self { config, tree, remotes: HashMap::new(), random, serial: 0 })
+        let Identity { sp_id, cse_id, own, admin } = config.check()?;
+        let tree = Tree::new(base(&config, &admin, now));
+        Ok(Self {
+            config,
+            sp_id,
+            cse_id,
+            own,
+            admin,
+            tree,
+            aes: HashMap::new(),
+            remotes: HashMap::new(),
+            pending: HashMap::new(),
+            waiting: HashMap::new(),
+            random,
+            serial: 0,
+        })
     }
 
     /// The settings.
@@ -184,11 +226,10 @@ impl Cse {
         self.tree.len()
     }
 
-    /// Whether this entity is registered; any format of its identifier does.
+    /// Whether this AE or CSE is registered here.
     #[must_use]
-    pub fn is_registered(&self, entity: &str) -> bool {
-        let id = self.canonical(entity);
-        self.ae(&id).is_some() || self.remotes.contains_key(&id)
+    pub fn is_registered(&self, entity: &EntityId) -> bool {
+        self.aes.contains_key(entity) || self.remotes.contains_key(entity)
     }
 
     /// Carries out a request.
@@ -197,7 +238,8 @@ impl Cse {
     /// which the request came is for the caller to check (TS-0004 7.3.2.1).
     pub fn handle(&mut self, now: SystemTime, request: &Request) -> Outcome {
         let mut effects = Vec::new();
-        let answer = self.process(now, request, &mut effects).unwrap_or_else(|failure| {
+        self.expire(now, &mut effects);
+        let answer = self.process(now, request, None, &mut effects).unwrap_or_else(|failure| {
             // Nothing has been changed by a request that is refused.
             Answer::Response(failure.into_response())
         });
@@ -209,29 +251,61 @@ impl Cse {
         Outcome { answer, effects }
     }
 
-    fn process(&mut self, now: SystemTime, request: &Request, effects: &mut Vec<Effect>) -> Checked<Answer> {
+    fn process(
+        &mut self,
+        now: SystemTime,
+        request: &Request,
+        resumed: Option<String>,
+        effects: &mut Vec<Effect>,
+    ) -> Checked<Answer> {
         self.admit(now, request)?;
-        let originator = self.originator(request)?;
-        let call = Call { now, request, originator };
-        let (to, fragment) = match request.to.split_once('#') {
-            Some((to, fragment)) => (to, Some(fragment)),
-            None => (request.to.as_str(), None),
-        };
-        let target = self.locate(to)?;
-        let (key, edge) = match target {
+        let call = Call { now, request, originator: self.originator(request), resumed };
+        let (key, edge) = match self.locate(&request.to)? {
             Target::Here(key, edge) => (key, edge),
+            Target::Elsewhere(cse) => return self.forward(&call, &cse),
             Target::Nowhere => {
                 call.originator.expect_known_or_cse()?;
                 return refuse(StatusCode::NOT_FOUND, format!("there is no resource {}", shown(&request.to)));
             }
-            Target::Elsewhere(_) => return refuse(StatusCode::NOT_FOUND, "not forwarded yet"),
         };
-        let response = match request.operation {
-            Operation::Create => return self.create(&call, key, edge, effects),
-            Operation::Retrieve => self.retrieve(&call, key, edge, fragment)?,
-            _ => return refuse(StatusCode::NOT_IMPLEMENTED, "not yet"),
-        };
-        Ok(Answer::Response(response))
+        let fragment = request.to.split_once('#').map(|(_, fragment)| fragment);
+        if fragment.is_some() && request.operation != Operation::Retrieve {
+            return Err(Failure::bad("to addresses an attribute; only RETRIEVE can do that"));
+        }
+        match request.operation {
+            Operation::Create => self.create(&call, key, edge, effects),
+            Operation::Retrieve => self.retrieve(&call, key, edge, fragment).map(Answer::Response),
+            Operation::Update => self.update(&call, key, edge, effects),
+            Operation::Delete => self.delete(&call, key, edge, effects).map(Answer::Response),
+            Operation::Notify => self.deliver(&call, key),
+        }
+    }
+
+    /// A request for another CSE: on to the next hop (TS-0001 10.1, retargeting; TS-0004 7.3.2.6).
+    fn forward(&self, call: &Call<'_>, cse: &EntityId) -> Checked<Answer> {
+        let originator = call.originator.known()?;
+        let unknown = || Failure::new(StatusCode::NOT_FOUND, format!("no way to {}", shown(&call.request.to)));
+        let (entity, _) = self.next_hop(cse).ok_or_else(unknown)?;
+        let from_there = self.cse_of(originator).and_then(|origin| self.next_hop(&origin).map(|(hop, _)| hop.clone()));
+        if from_there.as_ref() == Some(entity) {
+            // It would come back, and again.
+            return Err(unknown());
+        }
+        let mut request = call.request.clone();
+        request.from = Some(self.sp_relative(originator));
+        Ok(Answer::Forward { entity: entity.clone(), request: Box::new(request) })
+    }
+
+    /// A NOTIFY to an AE of this CSE goes on to the AE (TS-0004 7.5.1.2).
+    fn deliver(&self, call: &Call<'_>, key: Key) -> Checked<Answer> {
+        call.originator.known()?;
+        let resource = self.tree.get(key);
+        if resource.ty != ResourceType::AE {
+            return refuse(StatusCode::OPERATION_NOT_ALLOWED, "only an AE can be notified");
+        }
+        let mut request = call.request.clone();
+        request.to.clone_from(&resource.ri);
+        Ok(Answer::Forward { entity: resource.creator.clone(), request: Box::new(request) })
     }
 
     /// What every request must satisfy, whatever its target (TS-0004 7.3.2.1).
@@ -303,16 +377,24 @@ impl Cse {
             bits /= 62;
         }
         while self.is_taken(&id) {
-            self.serial += 1;
             id.push('.');
-            id.push_str(&self.serial.to_string());
+            id.push_str(&self.next_serial().to_string());
         }
         id
     }
 
+    /// A number that is used once.
+    const fn next_serial(&mut self) -> u64 {
+        self.serial += 1;
+        self.serial
+    }
+
     /// Whether an identifier means something already.
     fn is_taken(&self, id: &str) -> bool {
-        self.tree.by_id(id).is_some() || id == self.config.cse_name || id == self.config.admin
+        self.tree.by_id(id).is_some()
+            || id == self.config.cse_name
+            || id == self.config.admin
+            || self.pending.values().any(|pending| pending.ri == id)
     }
 }
 
@@ -321,7 +403,7 @@ fn wants_no_response(request: &Request) -> bool {
 }
 
 /// The `<CSEBase>` (TS-0004 7.4.3).
-fn base(config: &CseConfig, now: SystemTime) -> Seed {
+fn base(config: &CseConfig, admin: &EntityId, now: SystemTime) -> Seed {
     let time = format_timestamp(now);
     let mut attributes = Map::new();
     let mut set = |name: &str, value: Value| attributes.insert(name.to_owned(), value);
@@ -345,7 +427,7 @@ fn base(config: &CseConfig, now: SystemTime) -> Seed {
         ri: config.cse_id[1..].to_owned(),
         rn: config.cse_name.clone(),
         attributes,
-        creator: config.admin.clone(),
+        creator: admin.clone(),
         created: now,
         due: None,
     }

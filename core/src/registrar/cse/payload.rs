@@ -21,7 +21,7 @@ impl Cse {
                 format!("{name} has more than {} bytes, the limit of this CSE", limits.content_bytes),
             );
         }
-        let value = value_of(content).map_err(|error| Failure::bad(format!("{name} cannot be read: {error}")))?;
+        let value = content.value().map_err(|error| Failure::bad(format!("{name} cannot be read: {error}")))?;
         if is_deeper(&value, limits.content_depth) {
             return Err(Failure::bad(format!("{name} is nested more than {} deep", limits.content_depth)));
         }
@@ -46,11 +46,6 @@ impl Cse {
             _ => Err(Failure::bad(format!("pc must hold exactly one member, {}", schema.root))),
         }
     }
-}
-
-/// The one place where content becomes JSON.
-fn value_of(content: &Content) -> Result<Value, serde_json::Error> {
-    serde_json::from_slice(content.bytes())
 }
 
 /// Whether lists and objects are nested more than `most` deep.

@@ -8,11 +8,10 @@ use serde_json::Value;
 use super::{
     Call, Cse,
     access::Standing,
-    config::is_name,
     create::Draft,
     failure::{Checked, Failure, refuse, shown},
 };
-use crate::primitive::StatusCode;
+use crate::primitive::{CseId, StatusCode};
 
 impl Cse {
     /// Decides the AE-ID: what the originator chose, or a new one for `C`, `S`, an empty and an absent originator.
@@ -20,72 +19,77 @@ impl Cse {
         if draft.given.get("api").and_then(Value::as_str).is_some_and(|api| !api.starts_with(['R', 'r', 'N'])) {
             return Err(Failure::bad("api must begin with R (registered App-ID) or N (not registered)"));
         }
-        let chosen = match call.originator.id.strip_prefix('/') {
-            // The SP-relative form of an S-type AE-ID.
-            Some(stem) if stem.starts_with('S') && !stem.contains('/') => stem,
-            _ => call.originator.id.as_str(),
-        };
-        if chosen.len() > self.config.limits.name_bytes {
-            return Err(Failure::bad(format!("the AE-ID has more than {} bytes", self.config.limits.name_bytes)));
-        }
-        let id = match chosen {
+        let text = call.originator.text.as_str();
+        let id = match text {
             "" | "C" => self.new_id("C"),
             "S" => self.new_id("S"),
-            id if id.starts_with(['C', 'S']) && is_name(id) => {
-                if self.ae(id).is_some() {
-                    return refuse(
-                        StatusCode::ORIGINATOR_HAS_ALREADY_REGISTERED,
-                        format!("AE {} is registered already; delete its <AE> first", shown(id)),
-                    );
-                }
-                if call.originator.standing == Standing::Admin || self.is_taken(id) {
-                    return refuse(StatusCode::SECURITY_ASSOCIATION_REQUIRED, "this AE-ID is reserved");
-                }
-                id.to_owned()
-            }
-            id => {
-                return refuse(
-                    StatusCode::SECURITY_ASSOCIATION_REQUIRED,
-                    format!(
-                        "{} is no AE-ID: an AE-ID begins with C or S and has unreserved characters only",
-                        shown(id)
-                    ),
-                );
-            }
+            _ => self.chosen_ae_id(call)?,
         };
+        if id.len() > self.config.limits.name_bytes {
+            return Err(Failure::bad(format!("the AE-ID has more than {} bytes", self.config.limits.name_bytes)));
+        }
         if !draft.given.contains_key("rn") {
             self.expect_free_name(draft.parent, &id)?;
         }
-        draft.creator.clone_from(&id);
+        draft.creator = Some(self.entity(&id).map_err(|error| Failure::bad(format!("AE-ID: {error}")))?);
         draft.ri = id;
         Ok(())
+    }
+
+    /// The AE-ID-Stem in the originator.
+    fn chosen_ae_id(&self, call: &Call<'_>) -> Checked<String> {
+        let relative = call.originator.id.as_ref().map(|id| self.sp_relative(id)).unwrap_or_default();
+        let of_this_cse = relative.strip_prefix(self.cse_id.as_str()).and_then(|rest| rest.strip_prefix('/'));
+        let of_provider = relative.strip_prefix('/').filter(|stem| stem.starts_with('S') && !stem.contains('/'));
+        let Some(id) = of_this_cse.or(of_provider) else {
+            return refuse(
+                StatusCode::SECURITY_ASSOCIATION_REQUIRED,
+                format!(
+                    "{} is no AE-ID of this CSE: it begins with C or S, and has unreserved characters only",
+                    shown(&call.originator.text)
+                ),
+            );
+        };
+        if call.originator.standing == Standing::Ae {
+            return refuse(
+                StatusCode::ORIGINATOR_HAS_ALREADY_REGISTERED,
+                format!("AE {} is registered already; delete its <AE> first", shown(id)),
+            );
+        }
+        if self.is_taken(id) {
+            return refuse(StatusCode::SECURITY_ASSOCIATION_REQUIRED, format!("{} is reserved", shown(id)));
+        }
+        Ok(id.to_owned())
     }
 
     /// Checks that a CSE registers itself.
     pub(super) fn prepare_remote_cse(&mut self, call: &Call<'_>, draft: &mut Draft) -> Checked {
         let text = |name: &str| draft.given.get(name).and_then(Value::as_str).unwrap_or_default();
         let csi = text("csi");
-        if !csi.strip_prefix('/').is_some_and(is_name) || csi.len() > self.config.limits.name_bytes {
-            return Err(Failure::bad("csi must be an SP-relative CSE-ID, as in \"/id-mn\""));
-        }
-        if csi == self.config.cse_id {
+        let valid = csi.starts_with('/') && csi.len() <= self.config.limits.name_bytes && CseId::new(csi).is_ok();
+        let entity = match self.entity(csi) {
+            Ok(entity) if valid => entity,
+            _ => return Err(Failure::bad("csi must be an SP-relative CSE-ID, as in \"/id-mn\"")),
+        };
+        if entity == self.own {
             return refuse(StatusCode::CONFLICT, "csi is the CSE-ID of this CSE");
         }
-        // A CSE of another service provider names that in `fr`, and again in `spi`.
-        let own = call.originator.id == csi || call.originator.id == format!("{}{csi}", text("spi"));
-        if !own && call.originator.standing != Standing::Admin {
-            return refuse(
-                StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE,
-                format!("fr {} is not the CSE-ID that registers, {}", shown(&call.originator.id), shown(csi)),
-            );
-        }
-        if self.remotes.contains_key(csi) {
+        if self.remotes.contains_key(&entity) {
             return refuse(
                 StatusCode::ORIGINATOR_HAS_ALREADY_REGISTERED,
                 format!("CSE {} is registered already; delete its <remoteCSE> first", shown(csi)),
             );
         }
-        draft.creator = csi.to_owned();
+        // A CSE of another service provider names that in `fr`, and again in `spi`.
+        let own = call.originator.id.as_ref() == Some(&entity)
+            || self.entity(&format!("{}{csi}", text("spi"))).ok() == call.originator.id && call.originator.id.is_some();
+        if !own && call.originator.standing != Standing::Admin {
+            return refuse(
+                StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE,
+                format!("fr {} is not the CSE-ID that registers, {}", shown(&call.originator.text), shown(csi)),
+            );
+        }
+        draft.creator = Some(entity);
         draft.ri = self.new_id(draft.schema.prefix);
         Ok(())
     }

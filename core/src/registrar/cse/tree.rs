@@ -12,7 +12,7 @@ use std::{
 use serde_json::{Map, Value};
 use slab::Slab;
 
-use crate::primitive::ResourceType;
+use crate::primitive::{EntityId, ResourceType};
 
 pub(super) type Key = usize;
 
@@ -27,8 +27,8 @@ pub(super) struct Resource {
     pub(super) depth: usize,
     /// Everything that a RETRIEVE shows, in the order in which it is shown.
     pub(super) attributes: Map<String, Value>,
-    /// Canonical identifier of the entity that made it, whether or not there is a `cr`.
-    pub(super) creator: String,
+    /// The entity that made it, whether or not there is a `cr`.
+    pub(super) creator: EntityId,
     pub(super) created: SystemTime,
     pub(super) modified: SystemTime,
     /// When it ceases to be (`et`, and for a contentInstance `mia` of its container).
@@ -85,7 +85,7 @@ pub(super) struct Seed {
     pub(super) ri: String,
     pub(super) rn: String,
     pub(super) attributes: Map<String, Value>,
-    pub(super) creator: String,
+    pub(super) creator: EntityId,
     pub(super) created: SystemTime,
     pub(super) due: Option<SystemTime>,
 }
