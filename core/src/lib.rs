@@ -11,6 +11,8 @@ mod error;
 mod net;
 pub mod primitive;
 #[cfg(feature = "net")]
+pub mod registrar;
+#[cfg(feature = "net")]
 pub mod server;
 #[cfg(feature = "net")]
 pub mod spool;
