@@ -230,11 +230,18 @@ impl Drop for ResponseFuture {
 pub(crate) trait Respond: Send + Sync {
     /// Sends the answer; `about` is the request, if its outcome matters to the role.
     fn respond(&self, token: IncomingToken, about: Option<Box<Request>>, response: Response) -> Result<()>;
+
+    /// The request is not answered at all.
+    fn dismiss(&self, token: IncomingToken);
 }
 
 impl Respond for Link {
     fn respond(&self, token: IncomingToken, _about: Option<Box<Request>>, response: Response) -> Result<()> {
         self.with(|session, now| session.respond(now, token, response))
+    }
+
+    fn dismiss(&self, token: IncomingToken) {
+        self.with(|session, now| session.dismiss(now, token));
     }
 }
 
@@ -264,6 +271,15 @@ impl Responder {
         match self.0.take() {
             Some(Obligation { to, token, about }) => to.respond(token, about, response),
             None => Err(Error::new(ErrorKind::AlreadyResponded, "the request was answered already")),
+        }
+    }
+}
+
+impl Responder {
+    /// Sends no answer: the originator asked for none (`rt` 5, noResponse).
+    pub(crate) fn dismiss(mut self) {
+        if let Some(Obligation { to, token, .. }) = self.0.take() {
+            to.dismiss(token);
         }
     }
 }

@@ -150,6 +150,10 @@ impl Respond for Reply {
         }
         sent
     }
+
+    fn dismiss(&self, token: IncomingToken) {
+        self.link.dismiss(token);
+    }
 }
 
 impl Shared {
