@@ -17,10 +17,14 @@ use tokio::sync::{oneshot, watch};
 pub use config::{ClientBuilder, Preset, Reopening};
 pub use register::{AeRegistration, CseRegistration, Subscription};
 
-use crate::binding::{Counters, Event, Registration, Session, Token};
+#[cfg(feature = "bridge")]
+use crate::binding::Token;
+use crate::binding::{Counters, Event, Registration, Session};
 use crate::net::OsRandom;
 use crate::net::dial::Dial;
-use crate::net::link::{Completion, IncomingRequest, Link, Responder, Waiter};
+#[cfg(feature = "bridge")]
+use crate::net::link::Completion;
+use crate::net::link::{IncomingRequest, Link, Responder, Waiter};
 use crate::primitive::{Request, Response, StatusCode};
 use crate::websocket::handshake::Limits;
 use crate::{Error, ErrorKind, Result, websocket};
@@ -190,11 +194,13 @@ impl Client {
     }
 
     /// Sends a request whose outcome is given to `completion`.
+    #[cfg(feature = "bridge")]
     pub(crate) fn send_with(&self, request: Request, completion: Arc<dyn Completion>, id: u64) -> Result<Token> {
         self.shared().link.request_with(request, completion, id)
     }
 
     /// Forgets a request that [`send_with`](Self::send_with) took; true if it still waited.
+    #[cfg(feature = "bridge")]
     pub(crate) fn cancel(&self, token: Token) -> bool {
         self.shared().link.with(|session, _| session.cancel(token)).is_some()
     }
@@ -280,6 +286,7 @@ impl Client {
     }
 
     /// Closes at once: what is under way fails with `Closed`.
+    #[cfg(feature = "bridge")]
     pub(crate) fn abort(&self) {
         let code = websocket::CloseCode::Normal.into();
         self.shared().link.with(|session, now| session.abort(now, code, ""));
