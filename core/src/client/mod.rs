@@ -24,7 +24,7 @@ use crate::net::OsRandom;
 use crate::net::dial::Dial;
 #[cfg(feature = "bridge")]
 use crate::net::link::Completion;
-use crate::net::link::{IncomingRequest, Link, Responder, Waiter};
+use crate::net::link::{IncomingRequest, Link, Responder, Waiter, call_application};
 use crate::primitive::{Request, Response, StatusCode};
 use crate::websocket::handshake::Limits;
 use crate::{Error, ErrorKind, Result, websocket};
@@ -319,7 +319,7 @@ impl Shared {
                 let responder = Responder::new(to, token, None);
                 let request = IncomingRequest { request, responder };
                 match application {
-                    Some(application) => application.on_request(request),
+                    Some(application) => call_application(|| application.on_request(request)),
                     None => {
                         let text = "this entity has no handler for requests";
                         // A connection that is gone needs no answer.

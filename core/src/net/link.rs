@@ -300,6 +300,14 @@ impl std::fmt::Debug for Responder {
     }
 }
 
+/// Calls user code so that a panic in it ends nothing but the call: what it held of the request is dropped, which answers
+/// 5000.
+pub(crate) fn call_application(call: impl FnOnce()) {
+    if std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).is_err() {
+        tracing::error!("the handler for requests panicked");
+    }
+}
+
 /// A request of the peer's, with the obligation to answer it.
 #[derive(Debug)]
 pub struct IncomingRequest {
