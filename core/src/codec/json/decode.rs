@@ -9,8 +9,8 @@ use bytes::Bytes;
 
 use super::super::parameter::{OF_REQUEST, OF_RESPONSE, Parameter, Parameters};
 use super::super::{DecodeError, DecodeErrorKind, DecodeOptions, Decoded, Deviation, Primitive, Shape};
-use super::envelope::{Envelope, Problem, Span};
-use super::scanner::{Scanner, find_special, unescape};
+use super::envelope::{Envelope, Span};
+use super::scanner::{Problem, Scanner, find_special, unescape};
 use crate::primitive::{
     AbsRelTimestamp, Additional, Content, ContentStatus, EventCategory, Format, IdResultType, Operation, Request,
     ResourceType, Response, ResponseAdditional, ResponseTypeInfo, ResultContent, StatusCode,
@@ -365,9 +365,10 @@ impl<'a> Envelope<'a> {
             if scanner.peek() != b'"' {
                 return Err(bad(parameter, "a list of strings", span));
             }
-            let item = scanner.string()?;
-            let text = &token[item.start..item.end];
-            list.push(if item.escaped { unescape(text) } else { text.to_owned() });
+            let start = scanner.position() + 1;
+            let escaped = scanner.string()?;
+            let text = &token[start..scanner.position() - 1];
+            list.push(if escaped { unescape(text) } else { text.to_owned() });
             if !scanner.take_if(b',') {
                 return Ok(list);
             }

@@ -9,26 +9,7 @@ use bytes::Bytes;
 
 use super::super::parameter::{Parameter, Parameters, strip_prefix};
 use super::super::{DecodeError, DecodeErrorKind, DecodeOptions, Deviation, Deviations, Shape};
-use super::scanner::{Fault, Scanner, Skipped, StringSpan, unescape};
-
-/// Something wrong with the message, before it is known what the message was. In a box because it is rare, and passed
-/// through every function that reads a parameter.
-#[derive(Debug)]
-pub(super) struct Problem(Box<(DecodeErrorKind, usize)>);
-
-impl Problem {
-    #[cold]
-    pub(super) fn new(kind: impl Into<DecodeErrorKind>, offset: usize) -> Self {
-        Self(Box::new((kind.into(), offset)))
-    }
-}
-
-impl From<Fault> for Problem {
-    #[cold]
-    fn from(fault: Fault) -> Self {
-        Self::new(fault.why, fault.at)
-    }
-}
+use super::scanner::{Problem, Scanner, Skipped, StringSpan, unescape};
 
 /// Where a value stands. Positions fit, because longer messages are refused.
 #[derive(Clone, Copy, Default)]
@@ -197,11 +178,11 @@ impl<'a> Envelope<'a> {
         }
         self.seen |= parameter.bit();
         self.spans[parameter as usize] = span;
-        if value.escaped {
+        if value.escaped() {
             self.escaped |= parameter.bit();
         }
         if parameter == Parameter::Pc {
-            self.content_members = value.entries;
+            self.content_members = value.entries();
         }
         Ok(())
     }
@@ -236,7 +217,7 @@ impl<'a> Envelope<'a> {
     /// The error to report, with what is known of the message.
     #[cold]
     pub(super) fn error(&self, problem: Problem) -> DecodeError {
-        let (kind, offset) = *problem.0;
+        let (kind, offset) = problem.into_parts();
         let mut shape = self.shape();
         if !self.complete && shape == Shape::Request {
             // What was not read may hold a status, and a message with a status must not be answered. If in doubt, not.
