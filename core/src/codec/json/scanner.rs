@@ -3,23 +3,7 @@
 //! Covers: RFC 8259 in full, and no more than that: no byte order mark, no comments, no lone surrogates. Builds nothing.
 //! Nesting is counted in a word of bits, not on the stack of the thread, so that a peer cannot exhaust that.
 
-use super::super::{DecodeErrorKind, MAX_DEPTH};
-
-/// What is wrong with a message, and at which byte. In a box because it is rare, and passed through every function that
-/// reads something: a pointer stays in a register.
-#[derive(Debug)]
-pub(super) struct Problem(Box<(DecodeErrorKind, usize)>);
-
-impl Problem {
-    #[cold]
-    pub(super) fn new(kind: DecodeErrorKind, offset: usize) -> Self {
-        Self(Box::new((kind, offset)))
-    }
-
-    pub(super) fn into_parts(self) -> (DecodeErrorKind, usize) {
-        *self.0
-    }
-}
+use super::super::{DecodeError, DecodeErrorKind, MAX_DEPTH};
 
 /// What a value turned out to be. One word, like what it is returned beside.
 #[derive(Clone, Copy, Debug)]
@@ -107,8 +91,8 @@ impl<'a> Scanner<'a> {
     }
 
     #[cold]
-    pub(super) fn expected<T>(&self, what: &'static str) -> Result<T, Problem> {
-        Err(Problem::new(DecodeErrorKind::Syntax(what), self.at))
+    pub(super) fn expected<T>(&self, what: &'static str) -> Result<T, DecodeError> {
+        Err(DecodeError::at(DecodeErrorKind::Syntax(what), self.at))
     }
 
     /// The next byte that is not white space; zero, which is nowhere JSON outside of strings, at the end.
@@ -138,7 +122,7 @@ impl<'a> Scanner<'a> {
 
     /// Skips `byte`, which must come next.
     #[inline]
-    pub(super) fn take(&mut self, byte: u8, what: &'static str) -> Result<(), Problem> {
+    pub(super) fn take(&mut self, byte: u8, what: &'static str) -> Result<(), DecodeError> {
         if self.peek() != byte {
             return self.expected(what);
         }
@@ -160,7 +144,7 @@ impl<'a> Scanner<'a> {
     ///
     /// Always inlined: that is a third of the time that a small message takes.
     #[inline(always)]
-    pub(super) fn string(&mut self) -> Result<bool, Problem> {
+    pub(super) fn string(&mut self) -> Result<bool, DecodeError> {
         self.take(b'"', "a string")?;
         self.at = find_special(self.bytes, self.at);
         if self.bytes.get(self.at) == Some(&b'"') {
@@ -172,7 +156,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Skips the rest of a string, from something that is not its end.
-    fn rest_of_string(&mut self) -> Result<(), Problem> {
+    fn rest_of_string(&mut self) -> Result<(), DecodeError> {
         loop {
             match self.bytes.get(self.at) {
                 Some(b'"') => {
@@ -189,7 +173,7 @@ impl<'a> Scanner<'a> {
 
     /// Skips the name of a member and its colon; tells where the name stands.
     #[inline(always)]
-    pub(super) fn name(&mut self) -> Result<StringSpan, Problem> {
+    pub(super) fn name(&mut self) -> Result<StringSpan, DecodeError> {
         self.peek();
         let start = self.at + 1;
         let escaped = self.string()?;
@@ -198,7 +182,7 @@ impl<'a> Scanner<'a> {
         Ok(StringSpan { start, end, escaped })
     }
 
-    fn escape(&mut self) -> Result<(), Problem> {
+    fn escape(&mut self) -> Result<(), DecodeError> {
         match self.bytes.get(self.at + 1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
                 self.at += 2;
@@ -236,7 +220,7 @@ impl<'a> Scanner<'a> {
 
     /// Skips one value that stands inside `depth` open objects and arrays.
     #[inline]
-    pub(super) fn value(&mut self, depth: u32) -> Result<Skipped, Problem> {
+    pub(super) fn value(&mut self, depth: u32) -> Result<Skipped, DecodeError> {
         match self.peek() {
             b'"' => self.string().map(Skipped::string),
             b'{' | b'[' => self.container(depth).map(Skipped::container),
@@ -246,7 +230,7 @@ impl<'a> Scanner<'a> {
 
     /// Skips a number, `true`, `false` or `null`.
     #[inline]
-    fn scalar(&mut self) -> Result<(), Problem> {
+    fn scalar(&mut self) -> Result<(), DecodeError> {
         match self.bytes.get(self.at) {
             Some(b'-' | b'0'..=b'9') => self.number(),
             Some(b't') => self.literal(b"true"),
@@ -256,7 +240,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn literal(&mut self, text: &'static [u8]) -> Result<(), Problem> {
+    fn literal(&mut self, text: &'static [u8]) -> Result<(), DecodeError> {
         if self.bytes[self.at..].starts_with(text) {
             self.at += text.len();
             return Ok(());
@@ -265,7 +249,7 @@ impl<'a> Scanner<'a> {
     }
 
     #[inline]
-    fn digits(&mut self) -> Result<(), Problem> {
+    fn digits(&mut self) -> Result<(), DecodeError> {
         let start = self.at;
         while let Some(b'0'..=b'9') = self.bytes.get(self.at) {
             self.at += 1;
@@ -274,7 +258,7 @@ impl<'a> Scanner<'a> {
     }
 
     #[inline]
-    fn number(&mut self) -> Result<(), Problem> {
+    fn number(&mut self) -> Result<(), DecodeError> {
         if self.bytes.get(self.at) == Some(&b'-') {
             self.at += 1;
         }
@@ -298,7 +282,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Skips an object or array and all that is in it. Stands at its first byte.
-    fn container(&mut self, outer: u32) -> Result<usize, Problem> {
+    fn container(&mut self, outer: u32) -> Result<usize, DecodeError> {
         // Bit 0 tells whether the innermost open container is an object, bit 1 the one around it, and so on.
         let mut objects: u64 = 0;
         let mut depth = outer;
@@ -307,7 +291,7 @@ impl<'a> Scanner<'a> {
             match self.peek() {
                 open @ (b'{' | b'[') => {
                     if depth >= self.max_depth {
-                        return Err(Problem::new(DecodeErrorKind::TooDeep, self.at));
+                        return Err(DecodeError::at(DecodeErrorKind::TooDeep, self.at));
                     }
                     depth += 1;
                     self.at += 1;
