@@ -102,6 +102,7 @@ pub enum Answer {
         request: Box<Request>,
     },
     /// Not at all: the originator asked for no response (`rt` 5).
+    /// A request that goes to another entity is [`Answer::Forward`] all the same, and nothing comes back.
     NoResponse,
 }
 
@@ -244,7 +245,7 @@ impl Cse {
             Answer::Response(failure.into_response())
         });
         let answer = match answer {
-            Answer::Response(_) if wants_no_response(request) => Answer::NoResponse,
+            Answer::Response(_) | Answer::Later(_) if wants_no_response(request) => Answer::NoResponse,
             Answer::Response(response) => Answer::Response(self.complete(response, request)),
             other => other,
         };

@@ -16,7 +16,7 @@ use super::{
     address::Edge,
     failure::{Checked, Failure, refuse, shown},
     filter::Filter,
-    result::{refuse_rcn, root, wrapped},
+    result::{refuse_rcn, representation, root},
     schema::schema,
     tree::Key,
 };
@@ -64,7 +64,7 @@ impl Cse {
         match request.result_content.unwrap_or(ResultContent::ATTRIBUTES) {
             ResultContent::ATTRIBUTES => {
                 self.expect_match(key, filter.as_ref())?;
-                Ok(Response::ok().content(wrapped(self.tree.get(key))))
+                Ok(Response::ok().content(representation(self.tree.get(key))))
             }
             ResultContent::ORIGINAL_RESOURCE => Err(Failure::bad("rcn 7: the target is not an announced resource")),
             rcn => self

@@ -16,7 +16,7 @@ use super::{
     wants_no_response,
 };
 use crate::primitive::{
-    AbsRelTimestamp, EntityId, NotificationContentType, NotificationEventType, Response, StatusCode,
+    AbsRelTimestamp, Content, EntityId, NotificationContentType, NotificationEventType, Response, StatusCode,
 };
 
 impl Cse {
@@ -118,11 +118,12 @@ impl Cse {
             .and_then(|rqet| rqet.remaining(call.now))
             .map_or(left, |r| r.min(left));
         let ticket = Ticket(self.next_serial());
-        let content = json!({ "m2m:sgn": { "vrq": true, "sur": self.reference(ri), "cr": self.short(creator) } });
+        let content: Content =
+            json!({ "m2m:sgn": { "vrq": true, "sur": self.reference(ri), "cr": self.short(creator) } }).into();
         for recipient in &targets {
             let id = VerificationId(self.next_serial());
             self.waiting.insert(id, ticket);
-            let mut request = self.notification(recipient, &content);
+            let mut request = self.notification(recipient, content.clone());
             request.request_expiration = Some(match call.now.checked_add(left) {
                 Some(at) => AbsRelTimestamp::absolute(at),
                 None => AbsRelTimestamp::relative(left),
