@@ -167,6 +167,7 @@ fn the_limit_of_results_holds_for_everything() {
         let reply = world.retrieve_with("Csensor", "Csensor", 8, json!({}));
         assert_eq!(reply.attributes()["m2m:cnt"].as_array().map(Vec::len), Some(count.min(3)));
         assert_eq!(reply.response.additional.is_some(), count > 3);
+        assert!(reply.response.additional.is_none_or(|more| more.content_offset.is_none()), "a tree does not go on");
     }
 }
 

@@ -142,10 +142,9 @@ fn content(near: Option<Content>) -> impl Strategy<Value = Option<Content>> {
     let near = near.and_then(|content| content.value().ok()).unwrap_or(Value::Null);
     let changed = prop::collection::vec((member(), value()), 1..3).prop_map(move |changes| {
         let mut content = near.clone();
-        if let Some(attributes) = content.as_object_mut().and_then(|members| members.values_mut().next()) {
-            if let Some(attributes) = attributes.as_object_mut() {
-                attributes.extend(changes);
-            }
+        let resource = content.as_object_mut().and_then(|members| members.values_mut().next());
+        if let Some(attributes) = resource.and_then(Value::as_object_mut) {
+            attributes.extend(changes);
         }
         Some(content.into())
     });

@@ -70,6 +70,15 @@ fn response_types() {
         assert_eq!(response.status, status, "rt {value}");
     }
     assert_eq!(with(5), Answer::NoResponse);
+
+    let mut request =
+        Request::create("cse-in/sensor", SUB, json!({"m2m:sub": {"rn": "s", "nu": ["Cactuator"]}})).from("Csensor");
+    request.response_type = Some(ResponseTypeInfo { value: ResponseType::NO_RESPONSE, notification_uris: None });
+    assert_eq!(world.answer(&request), Answer::NoResponse);
+    let [(id, ..)] = world.verifications().try_into().expect("one verification");
+    world.verified(id, Some(StatusCode::OK));
+    assert_eq!(world.effects, [], "there is nothing to respond");
+    world.retrieve("Csensor", "cse-in/sensor/s").expect(StatusCode::OK);
 }
 
 #[test]

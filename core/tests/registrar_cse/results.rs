@@ -96,6 +96,11 @@ fn results_of_retrieve_and_delete() {
     assert_eq!(only_containers["m2m:ae"]["m2m:cnt"][0]["m2m:cnt"][0]["rn"], "inner");
     assert!(only_containers["m2m:ae"]["m2m:cnt"][0].get("m2m:cin").is_none());
 
+    let refused = world.retrieve_with("Cactuator", "Csensor", 4, json!({"ofst": 2})).expect(StatusCode::BAD_REQUEST);
+    assert!(refused.debug().contains("ofst"));
+    let mut get = |rcn: u16, filter: Value| {
+        world.retrieve_with("Cactuator", "Csensor", rcn, filter).expect(StatusCode::OK).content
+    };
     let references = get(6, json!({"lvl": 2, "ty": [3]}));
     let expected = json!([
         {"nm": "data", "typ": 3, "val": "cse-in/sensor/data"},

@@ -362,14 +362,21 @@ fn subscriptions_are_checked() {
 }
 
 #[test]
-fn who_takes_no_requests_is_not_notified() {
-    let mut world = World::populated();
+fn ws_6_1_3_who_takes_no_requests_gets_none() {
+    let mut world = watching(json!({"enc": {"net": [3]}}));
+    for (rr, told) in [(true, 1), (false, 0), (true, 1)] {
+        world.update("Csensor", "Csensor", json!({"m2m:ae": {"rr": rr}})).expect(StatusCode::UPDATED);
+        world.reading("1").expect(StatusCode::CREATED);
+        assert_eq!(world.notifications().len(), told);
+    }
     world
         .create("Cdeaf", "cse-in", AE, json!({"m2m:ae": {"api": "N", "rr": false, "srv": ["3"]}}))
         .expect(StatusCode::CREATED);
     let reply = world.subscribe("Cdeaf", DATA, json!({"nu": ["Cdeaf"]}));
     let reply = reply.expect(StatusCode::SUBSCRIPTION_VERIFICATION_INITIATION_FAILED);
     assert!(reply.debug().contains("rr"), "{}", reply.debug());
+    let notify = Request::notify("Cdeaf", json!({"m2m:sgn": {"sur": "x"}})).from("Csensor");
+    world.ask(notify).expect(StatusCode::TARGET_NOT_REACHABLE);
 }
 
 #[test]

@@ -18,7 +18,9 @@ use super::{
     result::{One, encoded, root},
     tree::{Key, Resource},
 };
-use crate::primitive::{Content, EventCategory, NotificationContentType, NotificationEventType, Request, ResourceType};
+use crate::primitive::{
+    Content, EventCategory, NotificationContentType, NotificationEventType, Request, ResourceType, StatusCode,
+};
 
 /// Something that happened to a resource or to a child of it.
 #[derive(Clone, Copy)]
@@ -142,6 +144,8 @@ impl Cse {
         resource
             .texts("nu")
             .filter_map(|target| self.recipient(target).ok())
+            // It may have become deaf since it was verified.
+            .filter(|recipient| self.expect_reachable(recipient.key, StatusCode::TARGET_NOT_REACHABLE).is_ok())
             .map(|recipient| {
                 let mut request = self.notification(&recipient, content.clone());
                 request.event_category = category;

@@ -84,12 +84,7 @@ impl Cse {
         let mut ask: Vec<Recipient> = Vec::new();
         for target in targets {
             let recipient = self.recipient(target)?;
-            if self.tree.get(recipient.key).attributes.get("rr") == Some(&Value::Bool(false)) {
-                return refuse(
-                    StatusCode::SUBSCRIPTION_VERIFICATION_INITIATION_FAILED,
-                    format!("{} does not take requests (its rr is false)", shown(target)),
-                );
-            }
+            self.expect_reachable(recipient.key, StatusCode::SUBSCRIPTION_VERIFICATION_INITIATION_FAILED)?;
             let asked = ask.iter().any(|other| other.id == recipient.id);
             if who.id.as_ref() != Some(&recipient.id) && !asked && !agreed(target) {
                 ask.push(recipient);
