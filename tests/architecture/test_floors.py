@@ -30,7 +30,8 @@ FLOORS = {
     "spool": {*PURE, "error"},
     "client": {*PURE, "error", "net", "spool"},
     "server": {*PURE, "error", "net", "spool"},
-    "registrar": {*PURE, "error", "net", "spool", "server", "client"},
+    "registrar": {*PURE, "error", "net", "spool", "server"},
+    "bridge": {*PURE, "error", "net", "client", "registrar"},
 }
 # `std::time::Instant` as a parameter is fine, asking for one is not.
 IMPURE = re.compile(
