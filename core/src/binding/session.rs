@@ -197,6 +197,12 @@ impl<W> Session<W> {
         written
     }
 
+    /// Does not answer a request of the peer's at all: it asked for no response.
+    pub fn dismiss(&mut self, now: Now, token: IncomingToken) {
+        self.incoming.dismiss(token);
+        self.go_on_closing(now);
+    }
+
     /// Declares a registration that is in force from an earlier run, so that nothing is held back.
     pub fn assume_registered(&mut self, registration: Registration) {
         self.config.originator = Some(registration.entity.clone());

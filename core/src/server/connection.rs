@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::{Server, Shared};
 use crate::binding::{Admission, ConnectionId, Event, IncomingToken, Registration, Session};
-use crate::net::link::{IncomingRequest, Link, Respond, Responder, Waiter};
+use crate::net::link::{IncomingRequest, Link, Respond, Responder, Waiter, call_application};
 use crate::net::listen::{Upgraded, turn_away};
 use crate::net::{OsRandom, now, pump};
 use crate::primitive::{Request, Response};
@@ -150,6 +150,10 @@ impl Respond for Reply {
         }
         sent
     }
+
+    fn dismiss(&self, token: IncomingToken) {
+        self.link.dismiss(token);
+    }
 }
 
 impl Shared {
@@ -165,7 +169,7 @@ impl Shared {
                 let about = Registration::is_requested_by(&request).then(|| Box::new(request.clone()));
                 let to: Arc<Reply> = Arc::clone(reply);
                 let responder = Responder::new(to, token, about);
-                self.handler.on_request(server, IncomingRequest { request, responder });
+                call_application(|| self.handler.on_request(server, IncomingRequest { request, responder }));
                 self.follow(server, &admission);
             }
             Event::Alive => {

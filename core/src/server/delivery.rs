@@ -12,7 +12,7 @@ use super::{Server, Shared};
 use crate::net::OsRandom;
 use crate::net::link::Completion;
 use crate::primitive::{Request, Response};
-use crate::spool::{Sequence, Spool};
+use crate::spool::{Appended, Sequence, Spool};
 use crate::websocket::Random;
 use crate::{Error, ErrorKind, Result};
 
@@ -69,7 +69,8 @@ impl Deliveries {
 }
 
 impl Shared {
-    pub(super) async fn deliver(&self, server: &Server, entity: &str, mut request: Request) -> Result<()> {
+    /// Hands a request for an entity to the store; the order of calls is the order of delivery.
+    pub(super) fn append(&self, entity: &str, mut request: Request) -> Result<(String, Appended)> {
         let stem = {
             let registry = self.registry();
             if !registry.is_registered(entity) {
@@ -91,9 +92,8 @@ impl Shared {
             })?,
             None => deliveries.longest,
         };
-        deliveries.spool.append(&stem, request, now.checked_add(life)).await?;
-        self.forward(server, &stem);
-        Ok(())
+        let appended = deliveries.spool.append(&stem, request, now.checked_add(life));
+        Ok((stem, appended))
     }
 
     /// Sends the next stored request of an entity, if it is connected and none is under way.

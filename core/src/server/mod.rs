@@ -9,6 +9,7 @@ mod delivery;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::future::Future;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -86,7 +87,17 @@ impl Server {
     }
 
     pub(crate) fn start(config: ServerBuilder, handler: Arc<dyn Handler>, runtime: &Handle) -> Result<Self> {
+        Self::start_with(config, runtime, |_| Ok(handler))
+    }
+
+    /// Starts with a handler that is made when the points of access are known.
+    pub(crate) fn start_with(
+        config: ServerBuilder,
+        runtime: &Handle,
+        handler: impl FnOnce(&[PointOfAccess]) -> Result<Arc<dyn Handler>>,
+    ) -> Result<Self> {
         let bound = config.bind()?;
+        let handler = handler(&bound.points_of_access)?;
         let shared = Arc::new(Shared {
             handler,
             registry: Mutex::new(Registry::new(config.sp_id, config.cse_id, config.trusted)),
@@ -126,12 +137,20 @@ impl Server {
     }
 
     /// Accepts a request, usually a NOTIFY, for a registree: it is sent now, or stored and sent when the registree opens its
-    /// connection again (WS-6.5-4). Requests of one registree arrive in order, at least once. Returns when it is accepted.
+    /// connection again (WS-6.5-4). Requests of one registree arrive in the order of these calls, whenever their futures
+    /// are polled, at least once. The future resolves when the request is accepted.
     ///
     /// # Errors
     /// `NotRegistered` if the registree is not known, `QueueFull` if its store is full.
-    pub async fn notify(&self, entity: &str, request: Request) -> Result<()> {
-        self.0.deliver(self, entity, request).await
+    pub fn notify(&self, entity: &str, request: Request) -> impl Future<Output = Result<()>> + Send + use<> {
+        let server = self.clone();
+        let appended = self.0.append(entity, request);
+        async move {
+            let (entity, appended) = appended?;
+            appended.await?;
+            server.0.forward(&server, &entity);
+            Ok(())
+        }
     }
 
     /// Ends a registration because its resource was deleted (WS-6.4-5): nothing is routed to the entity any more, and what
@@ -217,12 +236,17 @@ impl Server {
     }
 
     /// Closes everything at once.
+    #[cfg(feature = "bridge")]
     pub(crate) fn abort(&self) {
         self.0.stopping.send_replace(true);
         let code = websocket::CloseCode::Away.into();
         for link in self.all_links() {
             link.with(|session, now| session.abort(now, code, "the server stops"));
         }
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        *self.0.stopping.borrow()
     }
 
     fn all_links(&self) -> Vec<Arc<Link>> {

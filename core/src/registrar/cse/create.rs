@@ -113,10 +113,12 @@ impl Cse {
         ] {
             attributes.insert(name.to_owned(), value);
         }
-        for (name, value) in &given {
-            attributes.entry(name.clone()).or_insert_with(|| value.clone());
+        // All that the originator gave is kept as it came, but for `cr`, which it asked for.
+        let known: Vec<String> = given.keys().filter(|name| *name != "cr").cloned().collect();
+        for (name, value) in given {
+            attributes.entry(name).or_insert(value);
         }
-        if given.contains_key("cr") {
+        if attributes.contains_key("cr") {
             attributes.insert("cr".to_owned(), json!(self.short(&creator)));
         }
 
@@ -131,7 +133,7 @@ impl Cse {
                 }
             }
             ResourceType::CONTENT_INSTANCE => {
-                let size = size_of(&given["con"]);
+                let size = attributes.get("con").map_or(0, size_of);
                 let container = self.tree.get(parent);
                 let state = container.number("st").unwrap_or(0).saturating_add(1);
                 attributes.insert("cs".to_owned(), json!(size));
@@ -163,7 +165,7 @@ impl Cse {
             _ => {}
         }
         let response = self.shaped(StatusCode::CREATED, shape, key, |made| {
-            let unknown = made.attributes.iter().filter(|(name, value)| given.get(*name) != Some(value));
+            let unknown = made.attributes.iter().filter(|(name, _)| !known.contains(name));
             unknown.map(|(name, value)| (name.clone(), value.clone())).collect()
         });
         // Last: telling may use up subscriptions, and one of them may be the new resource.

@@ -4,10 +4,7 @@ use super::*;
 
 /// What a server makes of `stream` when it comes in these pieces: all that can be seen from outside.
 fn observe<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Event>, Vec<u8>, Disconnect) {
-    let config = Config {
-        max_message_size: 1000,
-        ..Config::default()
-    };
+    let config = Config { max_message_size: 1000, ..Config::default() };
     let now = Instant::now();
     let mut server = connection(Role::Server, config, now);
     for piece in pieces {
@@ -38,9 +35,7 @@ fn streams() -> Vec<Vec<u8>> {
         &[(ENDS, b"of nothing")],
         &[(BINARY_BEGINS, b"left open")],
     ];
-    ends.iter()
-        .map(|end| [frames(good), frames(end)].concat())
-        .collect()
+    ends.iter().map(|end| [frames(good), frames(end)].concat()).collect()
 }
 
 #[test]
@@ -68,12 +63,8 @@ fn any_stream() -> impl Strategy<Value = Vec<u8>> {
         4 => any::<String>().prop_map(String::into_bytes),
         1 => prop::collection::vec(any::<u8>(), 0..200),
     ];
-    prop::collection::vec((first, payload), 1..12).prop_map(|parts| {
-        parts
-            .iter()
-            .flat_map(|(first, payload)| frame(Role::Client, *first, payload))
-            .collect()
-    })
+    prop::collection::vec((first, payload), 1..12)
+        .prop_map(|parts| parts.iter().flat_map(|(first, payload)| frame(Role::Client, *first, payload)).collect())
 }
 
 proptest! {
