@@ -59,8 +59,7 @@ pub extern "C" fn onem2m_ws_client_new(
             let builder = settings.builder(callbacks.on_request.is_some())?;
             let client = bridge::Client::new(builder, Arc::clone(&queue), 0)?;
             let shared = Shared::new(client, queue, callbacks);
-            let dispatcher =
-                if poll_mode { Dispatcher::none() } else { Dispatcher::start(Arc::clone(&shared))? };
+            let dispatcher = if poll_mode { Dispatcher::none() } else { Dispatcher::start(Arc::clone(&shared))? };
             Ok(onem2m_ws_client(Homed::new(Inner { shared, dispatcher })))
         })
     })
@@ -578,10 +577,7 @@ pub struct onem2m_ws_counters {
 
 /// Writes what the client has counted so far to `*counters`.
 #[unsafe(no_mangle)]
-pub extern "C" fn onem2m_ws_client_counters(
-    client: *const onem2m_ws_client,
-    counters: *mut onem2m_ws_counters,
-) -> i32 {
+pub extern "C" fn onem2m_ws_client_counters(client: *const onem2m_ws_client, counters: *mut onem2m_ws_counters) -> i32 {
     guard(|| {
         let c = shared(client)?.client().counters()?;
         store_sized(

@@ -189,10 +189,7 @@ pub extern "C" fn onem2m_ws_client_config_load_json(config: *mut onem2m_ws_clien
 /// What a known registrar asks for: "default", or "acme" (one request at a time, release version 4). Other settings hold
 /// against it, in whatever order they are made.
 #[unsafe(no_mangle)]
-pub extern "C" fn onem2m_ws_client_config_set_preset(
-    config: *mut onem2m_ws_client_config,
-    name: *const c_char,
-) -> i32 {
+pub extern "C" fn onem2m_ws_client_config_set_preset(config: *mut onem2m_ws_client_config, name: *const c_char) -> i32 {
     change(config, |settings| {
         let name = text(name, "name")?;
         Preset::by_name(name)?;

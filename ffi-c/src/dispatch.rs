@@ -206,7 +206,8 @@ impl Dispatcher {
 
     /// Starts the thread, with all signals blocked: the program's handlers run on the program's threads.
     pub(crate) fn start(shared: Arc<Shared>) -> Result<Self> {
-        let error = |what: String| Error::new(ErrorKind::Internal, format!("the dispatcher could not be started: {what}"));
+        let error =
+            |what: String| Error::new(ErrorKind::Internal, format!("the dispatcher could not be started: {what}"));
         let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK).map_err(|e| error(e.to_string()))?;
         let thread = Builder::new().name("onem2m-ws-calls".to_owned()).spawn(move || {
             while !shared.is_freed() {

@@ -14,6 +14,7 @@ mod guard;
 mod handle;
 mod members;
 mod process;
+mod registrar;
 
 mod request;
 mod response;

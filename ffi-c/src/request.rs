@@ -113,8 +113,9 @@ pub extern "C" fn onem2m_ws_request_new(
     guard(|| {
         make(out, "out", || {
             let bad = |text| Error::new(ErrorKind::InvalidArgument, text);
-            let operation = Operation::from_code(operation.into())
-                .ok_or_else(|| bad(format!("argument `operation` is {operation}; there are 1 (CREATE) to 5 (NOTIFY)")))?;
+            let operation = Operation::from_code(operation.into()).ok_or_else(|| {
+                bad(format!("argument `operation` is {operation}; there are 1 (CREATE) to 5 (NOTIFY)"))
+            })?;
             let mut request = Request::new(operation, text(to, "to")?);
             let ty = u32::try_from(resource_type)
                 .map_err(|_| bad(format!("argument `resource_type` is {resource_type}; it cannot be negative")))?;
@@ -168,9 +169,8 @@ pub extern "C" fn onem2m_ws_request_set_id(request: *mut onem2m_ws_request, id: 
 pub extern "C" fn onem2m_ws_request_set_expiration_ms(request: *mut onem2m_ws_request, milliseconds: u32) -> i32 {
     guard(|| {
         borrow_mut(request, "request")?.change(|request| {
-            request.request_expiration = (milliseconds > 0).then(|| {
-                onem2m::primitive::AbsRelTimestamp::relative(Duration::from_millis(milliseconds.into()))
-            });
+            request.request_expiration = (milliseconds > 0)
+                .then(|| onem2m::primitive::AbsRelTimestamp::relative(Duration::from_millis(milliseconds.into())));
         });
         Ok(())
     })

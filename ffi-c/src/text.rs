@@ -58,11 +58,11 @@ pub(crate) fn optional_text<'a>(pointer: *const c_char, name: &str) -> Result<Op
 
 /// Content of a primitive: a JSON object.
 pub(crate) fn content(json: &str, name: &str) -> Result<Content> {
-    let raw: &RawValue = serde_json::from_str(json).map_err(|error| {
-        Error::new(ErrorKind::InvalidArgument, format!("argument `{name}` is not JSON: {error}"))
-    })?;
+    let raw: &RawValue = serde_json::from_str(json)
+        .map_err(|error| Error::new(ErrorKind::InvalidArgument, format!("argument `{name}` is not JSON: {error}")))?;
     if !raw.get().starts_with('{') {
-        let text = format!("argument `{name}` is JSON, but not an object: content is one object, {{\"m2m:cin\": {{...}}}}");
+        let text =
+            format!("argument `{name}` is JSON, but not an object: content is one object, {{\"m2m:cin\": {{...}}}}");
         return Err(Error::new(ErrorKind::InvalidArgument, text));
     }
     Ok(Content::from_encoded(Format::Json, Bytes::copy_from_slice(raw.get().as_bytes())))
