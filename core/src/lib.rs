@@ -10,6 +10,12 @@ mod error;
 #[cfg(feature = "net")]
 mod net;
 pub mod primitive;
+#[cfg(feature = "net")]
+pub mod registrar;
+#[cfg(feature = "net")]
+pub mod server;
+#[cfg(feature = "net")]
+pub mod spool;
 pub mod websocket;
 
 pub use error::{Error, ErrorKind, Result};

@@ -97,11 +97,7 @@ impl Pair {
         let (wire, now) = (Wire::default(), Instant::now());
         Self {
             ours: Connection::new(role, config, Box::new(Counter(0)), now),
-            theirs: WebSocket::from_raw_socket(
-                wire.clone(),
-                peer,
-                Some(WebSocketConfig::default()),
-            ),
+            theirs: WebSocket::from_raw_socket(wire.clone(), peer, Some(WebSocketConfig::default())),
             wire,
             now,
         }
@@ -141,52 +137,23 @@ const SIZES: [usize; 9] = [0, 1, 125, 126, 127, 65535, 65536, 65537, 300_000];
 fn ws_6_1_1_messages_of_every_form_of_length_arrive_both_ways() {
     for role in [Role::Client, Role::Server] {
         for fragment_size in [None, Some(1000), Some(32 << 10)] {
-            let mut pair = Pair::new(
-                role,
-                Config {
-                    fragment_size,
-                    ..Config::default()
-                },
-            );
+            let mut pair = Pair::new(role, Config { fragment_size, ..Config::default() });
             for size in SIZES {
                 let payload: Vec<u8> = (0..size).map(|i| (i % 253) as u8).collect();
                 let text: String = "primitive €".chars().cycle().take(size).collect();
 
-                pair.ours
-                    .send(MessageKind::Binary, |out| out.extend_from_slice(&payload))
-                    .expect("open");
-                pair.ours
-                    .send(MessageKind::Text, |out| {
-                        out.extend_from_slice(text.as_bytes())
-                    })
-                    .expect("open");
-                let expected = [
-                    Message::binary(payload.clone()),
-                    Message::text(text.clone()),
-                ];
-                assert!(
-                    pair.theirs_reads() == expected,
-                    "{role:?} to tungstenite, {size} bytes"
-                );
+                pair.ours.send(MessageKind::Binary, |out| out.extend_from_slice(&payload)).expect("open");
+                pair.ours.send(MessageKind::Text, |out| out.extend_from_slice(text.as_bytes())).expect("open");
+                let expected = [Message::binary(payload.clone()), Message::text(text.clone())];
+                assert!(pair.theirs_reads() == expected, "{role:?} to tungstenite, {size} bytes");
 
-                pair.theirs
-                    .send(Message::binary(payload.clone()))
-                    .expect("open");
+                pair.theirs.send(Message::binary(payload.clone())).expect("open");
                 pair.theirs.send(Message::text(text.clone())).expect("open");
                 let expected = [
-                    Event::Message {
-                        kind: MessageKind::Binary,
-                        payload: payload.into(),
-                    },
-                    Event::Message {
-                        kind: MessageKind::Text,
-                        payload: text.into(),
-                    },
+                    Event::Message { kind: MessageKind::Binary, payload: payload.into() },
+                    Event::Message { kind: MessageKind::Text, payload: text.into() },
                 ];
-                assert!(
-                    pair.ours_reads(1 + size / 7) == expected,
-                    "tungstenite to {role:?}, {size} bytes"
-                );
+                assert!(pair.ours_reads(1 + size / 7) == expected, "tungstenite to {role:?}, {size} bytes");
             }
         }
     }
@@ -196,19 +163,14 @@ fn ws_6_1_1_messages_of_every_form_of_length_arrive_both_ways() {
 fn pings_are_answered_both_ways() {
     for role in [Role::Client, Role::Server] {
         let mut pair = Pair::new(role, Config::default());
-        pair.theirs
-            .send(Message::Ping("are you there".into()))
-            .expect("open");
+        pair.theirs.send(Message::Ping("are you there".into())).expect("open");
         assert_eq!(pair.ours_reads(3), []);
         assert_eq!(pair.theirs_reads(), [Message::Pong("are you there".into())]);
 
         let ping = pair.ours.ping(pair.now).expect("open");
         assert_eq!(pair.theirs_reads().len(), 1);
         let events = pair.ours_reads(3);
-        assert!(
-            matches!(events[..], [Event::Pong { ping: answered, .. }] if answered == ping),
-            "{events:?}"
-        );
+        assert!(matches!(events[..], [Event::Pong { ping: answered, .. }] if answered == ping), "{events:?}");
     }
 }
 
@@ -217,33 +179,19 @@ fn ws_6_3_1_the_closing_handshake_completes_from_either_side() {
     for role in [Role::Client, Role::Server] {
         let mut pair = Pair::new(role, Config::default());
         pair.ours.close(pair.now, CloseCode::Away, "sleep");
-        let frame = CloseFrame {
-            code: CloseCode::Away,
-            reason: "sleep".into(),
-        };
+        let frame = CloseFrame { code: CloseCode::Away, reason: "sleep".into() };
         assert_eq!(pair.theirs_reads(), [Message::Close(Some(frame.clone()))]);
-        let [Event::Closed(closed)] = &pair.ours_reads(1)[..] else {
-            panic!("not closed")
-        };
-        assert_eq!(
-            (closed.code, closed.by_peer, closed.clean),
-            (Some(1001), false, true)
-        );
+        let [Event::Closed(closed)] = &pair.ours_reads(1)[..] else { panic!("not closed") };
+        assert_eq!((closed.code, closed.by_peer, closed.clean), (Some(1001), false, true));
 
         let mut pair = Pair::new(role, Config::default());
         pair.theirs.close(Some(frame)).expect("open");
         pair.theirs.flush().expect("open");
-        let [Event::Closed(closed)] = &pair.ours_reads(1)[..] else {
-            panic!("not closed")
-        };
+        let [Event::Closed(closed)] = &pair.ours_reads(1)[..] else { panic!("not closed") };
         assert_eq!((closed.code, closed.reason.as_str()), (Some(1001), "sleep"));
         assert!(closed.by_peer && closed.clean);
         assert_eq!(pair.theirs_reads().len(), 1);
-        let expected = if role == Role::Server {
-            Disconnect::Now
-        } else {
-            Disconnect::NotYet
-        };
+        let expected = if role == Role::Server { Disconnect::Now } else { Disconnect::NotYet };
         assert_eq!(pair.ours.disconnect(), expected);
     }
 }
@@ -256,56 +204,37 @@ fn ws_6_2_2_our_client_is_taken_by_their_server() {
         subprotocols: vec!["oneM2M.json".into(), "oneM2M.cbor".into()],
         ..ClientRequest::default()
     };
-    let mut client = ClientHandshake::new(&request, Limits::default(), &mut Counter(3))
-        .expect("a valid request");
+    let mut client = ClientHandshake::new(&request, Limits::default(), &mut Counter(3)).expect("a valid request");
     let wire = Wire::default();
     wire.give(&client.transmit());
     // The type of the callback's error is tungstenite's.
     #[allow(clippy::result_large_err)]
     let choose = |request: &Request, mut response: Response| -> Result<Response, ErrorResponse> {
         assert_eq!(request.headers()["host"], "example.net:9000");
-        assert_eq!(
-            request.headers()["sec-websocket-protocol"],
-            "oneM2M.json, oneM2M.cbor"
-        );
-        response.headers_mut().insert(
-            "sec-websocket-protocol",
-            HeaderValue::from_static("oneM2M.cbor"),
-        );
+        assert_eq!(request.headers()["sec-websocket-protocol"], "oneM2M.json, oneM2M.cbor");
+        response.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("oneM2M.cbor"));
         Ok(response)
     };
     assert!(tungstenite::accept_hdr(wire.clone(), choose).is_ok());
-    let accepted = client
-        .handle_data(&wire.written())
-        .expect("a valid answer")
-        .expect("a whole answer");
+    let accepted = client.handle_data(&wire.written()).expect("a valid answer").expect("a whole answer");
     assert_eq!(accepted.subprotocol.as_deref(), Some("oneM2M.cbor"));
     assert_eq!(accepted.deviation, None);
 }
 
 #[test]
 fn ws_6_2_3_our_server_is_taken_by_their_client() {
-    let request =
-        tungstenite::ClientRequestBuilder::new("ws://example.net:9000/".parse().expect("a URI"))
-            .with_sub_protocol("oneM2M.xml")
-            .with_sub_protocol("oneM2M.json");
+    let request = tungstenite::ClientRequestBuilder::new("ws://example.net:9000/".parse().expect("a URI"))
+        .with_sub_protocol("oneM2M.xml")
+        .with_sub_protocol("oneM2M.json");
     let wire = Wire::default();
-    let Err(HandshakeError::Interrupted(waiting)) = tungstenite::client(request, wire.clone())
-    else {
+    let Err(HandshakeError::Interrupted(waiting)) = tungstenite::client(request, wire.clone()) else {
         panic!("tungstenite did not wait for an answer")
     };
     let asked = ServerHandshake::new(Limits::default()).handle_data(&wire.written());
     let asked = asked.expect("a valid request").expect("a whole request");
-    assert_eq!(
-        (asked.target.as_str(), asked.host.as_str()),
-        ("/", "example.net:9000")
-    );
+    assert_eq!((asked.target.as_str(), asked.host.as_str()), ("/", "example.net:9000"));
     assert_eq!(asked.subprotocols, ["oneM2M.xml", "oneM2M.json"]);
-    wire.give(
-        &asked
-            .accept(Some("oneM2M.json"), &[])
-            .expect("a valid answer"),
-    );
+    wire.give(&asked.accept(Some("oneM2M.json"), &[]).expect("a valid answer"));
     let (_, response) = waiting.handshake().expect("an open connection");
     assert_eq!(response.headers()["sec-websocket-protocol"], "oneM2M.json");
 }

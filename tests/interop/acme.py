@@ -12,6 +12,8 @@ What is particular about ACME, and matters to whoever writes a test against it:
 - it takes exactly the names `oneM2M.json` and `oneM2M.cbor`, and needs `rvi` in every request;
 - it identifies a connection by the `X-M2M-Origin` header of its handshake; a second connection with the same value
   closes the first, so every test needs an originator of its own;
+- after a reconnection it may drop notifications as long as it has not seen the end of the connection before; wait for
+  the old one's close before opening the new one;
 - it loses requests that are sent before the answer to the one before (window 1);
 - an AE gets notifications only with a `ws://` point of access in `poa` (`ws://default` will do) and `rr` true;
 - it keeps nothing for an AE that is away.
@@ -63,6 +65,8 @@ class Failed(RuntimeError):
 @functools.cache
 def interpreter() -> str:
     """The Python that has ACME installed; installs it into `build/acme-venv` first where it is not."""
+    if sys.version_info < (3, 11):
+        raise Unavailable("ACME needs Python 3.11 or later")
     VENV.parent.mkdir(parents=True, exist_ok=True)
     with open(VENV.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

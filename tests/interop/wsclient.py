@@ -32,7 +32,10 @@ class Refused(ConnectionError):
 
 
 class WireClient:
-    """One WebSocket connection. `timeout` (seconds) bounds the opening and every call that waits."""
+    """One WebSocket connection. `timeout` (seconds) bounds the opening and every call that waits.
+
+    `requests` collects the peer's requests that were answered on the way, in their order.
+    """
 
     def __init__(
         self,
@@ -46,6 +49,7 @@ class WireClient:
         if parts.scheme != "ws" or parts.hostname is None:
             raise ValueError(f"not a ws:// address: {url!r}")
         self.timeout = timeout
+        self.requests: list[Any] = []
         self._rest = b""
         self._count = 0
         self._socket = socket.create_connection((parts.hostname, parts.port or 80), timeout=timeout)
@@ -155,23 +159,48 @@ class WireClient:
         """The next message, read as JSON."""
         return json.loads(self.receive_message(timeout))
 
-    def request(self, op: int, to: str, fr: str, **members: Any) -> Any:
-        """Sends a request and returns its response. Requests of the peer that come before it are answered with 2000."""
+    def start(self, op: int, to: str, fr: str, **members: Any) -> str:
+        """Sends a request and returns its `rqi` without waiting for the response."""
         self._count += 1
         rqi = f"wire{self._count}"
         self.send({"op": op, "to": to, "fr": fr, "rqi": rqi, "rvi": "4", **members})
+        return rqi
+
+    def response(self, rqi: str) -> Any:
+        """Waits for the response to `rqi`. Requests of the peer that come before it are answered with 2000."""
         deadline = time.monotonic() + self.timeout
         while True:
-            answer = self.receive(deadline - time.monotonic())
-            if isinstance(answer, dict) and "op" in answer:
-                self.send({"rsc": 2000, "rqi": answer.get("rqi"), "rvi": "4"})
-            elif not isinstance(answer, dict) or answer.get("rqi") in (rqi, None):
-                return answer
+            message = self.receive(deadline - time.monotonic())
+            if isinstance(message, dict) and "op" in message:
+                self._answer(message)
+            elif not isinstance(message, dict) or message.get("rqi") in (rqi, None):
+                return message
+
+    def request(self, op: int, to: str, fr: str, **members: Any) -> Any:
+        """Sends a request and returns its response; see `response`."""
+        return self.response(self.start(op, to, fr, **members))
+
+    def serve(self, count: int) -> list[Any]:
+        """Answers the peer's requests with 2000 until `count` have come in all; returns all of them."""
+        deadline = time.monotonic() + self.timeout
+        while len(self.requests) < count:
+            message = self.receive(deadline - time.monotonic())
+            if isinstance(message, dict) and "op" in message:
+                self._answer(message)
+        return self.requests
+
+    def _answer(self, request: Any) -> None:
+        self.requests.append(request)
+        self.send({"rsc": 2000, "rqi": request.get("rqi"), "rvi": "4"})
 
     def close(self) -> None:
-        """Sends a close frame and ends the TCP connection without waiting for the peer's."""
+        """Closes with 1000 and waits until the server has closed as well, `timeout` at most."""
         with contextlib.suppress(OSError):
             self.send_frame(CLOSE, struct.pack("!H", 1000))
+            deadline = time.monotonic() + self.timeout
+            while True:
+                # Ends with the server's close frame, the end of the TCP stream, or the deadline: all are OSErrors.
+                self.receive_message(deadline - time.monotonic())
         self._socket.close()
 
     def __enter__(self) -> WireClient:

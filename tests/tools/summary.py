@@ -40,8 +40,11 @@ def main(paths: list[str]) -> int:
         text = re.sub(r"\x1b\[[\d;]*m", "", path.read_text(encoding="utf-8", errors="replace"))
         found = counts(text)
         print(f"{path.stem:20} {found[0]:5} passed {found[1]:3} failed {found[2]:3} skipped")
-        for line in dict.fromkeys(re.findall(r"^.*\bSKIPPED\b.*$", text, re.MULTILINE)):
-            print(f"    {line}")
+        # pytest's own line names the place before the reason; one line for each reason is enough.
+        for reason in dict.fromkeys(
+            re.findall(r"\bSKIPPED(?: \[\d+\] \S+:\d+:)?(?: SKIPPED)?,? (.*)$", text, re.MULTILINE)
+        ):
+            print(f"    SKIPPED {reason}")
         if not any(found):
             empty.append(path.stem)
         total = [before + now for before, now in zip(total, found)]

@@ -30,6 +30,8 @@ pub enum Event<W> {
     Unmatched(Response),
     /// Bytes that are no primitive, or a primitive in the wrong kind of frame; the text says what was done.
     Malformed(String),
+    /// The peer answered a ping: it is alive.
+    Alive,
     /// The connection is over; the session goes on. Its transport is still to be wound up ([`super::Session::transport`]).
     Disconnected(Closed),
     /// The session is over: [`super::Session::close`] is complete.
@@ -60,4 +62,32 @@ pub struct Counters {
     pub malformed: u64,
     /// Deviations from the standard that were tolerated.
     pub deviations: u64,
+}
+
+impl Counters {
+    /// Adds the counts of another session.
+    pub(crate) fn add(&mut self, other: Self) {
+        let Self {
+            connections,
+            requests_sent,
+            responses_received,
+            requests_received,
+            responses_sent,
+            unmatched,
+            timeouts,
+            unanswered,
+            malformed,
+            deviations,
+        } = other;
+        self.connections += connections;
+        self.requests_sent += requests_sent;
+        self.responses_received += responses_received;
+        self.requests_received += requests_received;
+        self.responses_sent += responses_sent;
+        self.unmatched += unmatched;
+        self.timeouts += timeouts;
+        self.unanswered += unanswered;
+        self.malformed += malformed;
+        self.deviations += deviations;
+    }
 }

@@ -58,6 +58,11 @@ impl Incoming {
         Some(response)
     }
 
+    /// Takes the request out without an answer.
+    pub(super) fn dismiss(&mut self, token: IncomingToken) {
+        self.entries.retain(|entry| entry.number != token.0);
+    }
+
     pub(super) fn token(&self, number: u64) -> Option<IncomingToken> {
         self.contains(number).then_some(IncomingToken(number))
     }

@@ -104,7 +104,9 @@ impl Registration {
     }
 
     /// True if `request` may end this registration, once it is answered with success: a DELETE of its resource
-    /// (WS-6.4-5). The resource may be addressed CSE-relative, SP-relative or absolute.
+    /// (WS-6.4-5). The resource may be addressed CSE-relative, SP-relative or absolute, by its identifier or by its name
+    /// below the address that it was created with. Of another name for that address (`cse-in` for `-`) only the registrar
+    /// knows: then this is false, and the registrar's answers tell that the registration is over.
     #[must_use]
     pub fn may_end_with(&self, request: &Request) -> bool {
         request.operation == Operation::Delete

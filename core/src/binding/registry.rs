@@ -41,7 +41,16 @@ pub struct Registry {
     /// Originators that need no registration, such as the CSE's administrator.
     trusted: Vec<String>,
     entities: HashMap<String, Entry>,
-    connections: HashMap<ConnectionId, Vec<String>>,
+    connections: HashMap<ConnectionId, Carried>,
+}
+
+/// The entities that a connection speaks for.
+#[derive(Default, Debug)]
+struct Carried {
+    /// Reached over it.
+    routed: Vec<String>,
+    /// Reached over another one, which it would take the place of.
+    claimed: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -82,7 +91,7 @@ impl Registry {
 
     /// A connection was opened; `hint` is the entity that its handshake named (`X-M2M-Origin`), which proves nothing.
     pub fn connected(&mut self, connection: ConnectionId, hint: Option<&str>) -> Admission {
-        self.connections.insert(connection, Vec::new());
+        self.connections.insert(connection, Carried::default());
         match hint {
             Some(entity) => self.speak_for(connection, entity).unwrap_or(Admission::Pass),
             None => Admission::Pass,
@@ -116,8 +125,8 @@ impl Registry {
 
     /// True if the connection belongs to a registered CSE, which forwards the requests of others.
     fn forwards(&self, connection: ConnectionId) -> bool {
-        self.connections.get(&connection).is_some_and(|entities| {
-            entities.iter().any(|entity| {
+        self.connections.get(&connection).is_some_and(|carried| {
+            carried.routed.iter().any(|entity| {
                 self.entities.get(entity).is_some_and(|entry| entry.registration.kind == RegistreeKind::Cse)
             })
         })
@@ -132,12 +141,13 @@ impl Registry {
             Some(holder) => {
                 if !entry.claims.contains(&connection) {
                     entry.claims.push(connection);
+                    self.connections.entry(connection).or_default().claimed.push(stem);
                 }
                 Admission::PassAndProbe(holder)
             }
             None => {
                 entry.route = Some(connection);
-                self.connections.entry(connection).or_default().push(stem.clone());
+                self.connections.entry(connection).or_default().routed.push(stem.clone());
                 Admission::PassAndRoute(stem)
             }
         })
@@ -149,7 +159,7 @@ impl Registry {
         self.deregister(&stem);
         let entry = Entry { registration, route: Some(connection), claims: Vec::new() };
         self.entities.insert(stem.clone(), entry);
-        self.connections.entry(connection).or_default().push(stem.clone());
+        self.connections.entry(connection).or_default().routed.push(stem.clone());
         stem
     }
 
@@ -163,29 +173,23 @@ impl Registry {
     pub fn deregister(&mut self, entity: &str) -> bool {
         let stem = self.stem(entity).to_owned();
         let Some(entry) = self.entities.remove(&stem) else { return false };
-        if let Some(entities) = entry.route.and_then(|holder| self.connections.get_mut(&holder)) {
-            entities.retain(|entity| *entity != stem);
+        if let Some(carried) = entry.route.and_then(|holder| self.connections.get_mut(&holder)) {
+            carried.routed.retain(|entity| *entity != stem);
         }
         true
-    }
-
-    /// The registration that a DELETE may end, if the request is one.
-    #[must_use]
-    pub fn ended_by(&self, request: &Request) -> Option<&str> {
-        if request.operation != Operation::Delete {
-            return None;
-        }
-        self.entities.values().map(|e| &e.registration).find(|r| r.may_end_with(request)).map(|r| r.entity.as_str())
     }
 
     /// A connection is gone. Returns who is reached over a waiting connection now; everybody else whom it carried stays
     /// registered and is offline.
     pub fn disconnected(&mut self, connection: ConnectionId) -> Vec<(String, ConnectionId)> {
         let mut handed_over = Vec::new();
-        for entry in self.entities.values_mut() {
-            entry.claims.retain(|claim| *claim != connection);
+        let carried = self.connections.remove(&connection).unwrap_or_default();
+        for stem in &carried.claimed {
+            if let Some(entry) = self.entities.get_mut(stem) {
+                entry.claims.retain(|claim| *claim != connection);
+            }
         }
-        for stem in self.connections.remove(&connection).unwrap_or_default() {
+        for stem in carried.routed {
             let Some(entry) = self.entities.get_mut(&stem).filter(|entry| entry.route == Some(connection)) else {
                 continue;
             };
@@ -193,7 +197,7 @@ impl Registry {
             if let Some(next) = entry.claims.pop() {
                 entry.claims.clear();
                 entry.route = Some(next);
-                self.connections.entry(next).or_default().push(stem.clone());
+                self.connections.entry(next).or_default().routed.push(stem.clone());
                 handed_over.push((stem, next));
             }
         }
@@ -204,8 +208,10 @@ impl Registry {
     /// be closed (WS-5.2-3: at most one connection between two nodes).
     pub fn is_alive(&mut self, connection: ConnectionId) -> Vec<ConnectionId> {
         let mut refused = Vec::new();
-        for entry in self.entities.values_mut().filter(|entry| entry.route == Some(connection)) {
-            refused.append(&mut entry.claims);
+        for stem in self.connections.get(&connection).map_or(&[][..], |carried| &carried.routed) {
+            if let Some(entry) = self.entities.get_mut(stem) {
+                refused.append(&mut entry.claims);
+            }
         }
         refused.sort_unstable();
         refused.dedup();

@@ -197,6 +197,12 @@ impl<W> Session<W> {
         written
     }
 
+    /// Does not answer a request of the peer's at all: it asked for no response.
+    pub fn dismiss(&mut self, now: Now, token: IncomingToken) {
+        self.incoming.dismiss(token);
+        self.go_on_closing(now);
+    }
+
     /// Declares a registration that is in force from an earlier run, so that nothing is held back.
     pub fn assume_registered(&mut self, registration: Registration) {
         self.config.originator = Some(registration.entity.clone());
@@ -360,7 +366,7 @@ impl<W> Session<W> {
         while let Some(event) = self.connection.as_mut().and_then(Connection::poll_event) {
             match event {
                 websocket::Event::Message { kind, payload } => self.handle_message(now, kind, payload),
-                websocket::Event::Pong { .. } => {}
+                websocket::Event::Pong { .. } => self.events.push_back(Event::Alive),
                 websocket::Event::Closed(closed) => {
                     let text = closed.to_string();
                     self.fail_sent(&text);

@@ -9,6 +9,7 @@
 
 mod client;
 mod queue;
+mod registrar;
 mod runtime;
 mod slot;
 mod wake;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 pub use client::Client;
 pub use queue::{Delivery, Queue};
+pub use registrar::Registrar;
 pub use slot::{Slot, Waited};
 
 use crate::binding::Registration;

@@ -35,18 +35,25 @@ macro_rules! parameters {
             pub(super) const COUNT: usize = Self::ALL.len();
 
             /// The parameter with this short name.
-            #[inline]
             pub(super) fn from_name(name: &[u8]) -> Option<Self> {
-                // Every short name fits in a word, and none has a zero byte.
-                if name.len() > 8 {
+                Self::from_text(name, 0, name.len())
+            }
+
+            /// The parameter whose short name stands in `text`.
+            #[inline]
+            pub(super) fn from_text(text: &[u8], start: usize, end: usize) -> Option<Self> {
+                // Every short name fits in a word.
+                let length = end - start;
+                if length > 7 {
                     return None;
                 }
-                let mut word = 0;
-                for (i, byte) in name.iter().enumerate() {
-                    word |= u64::from(*byte) << (8 * i);
-                }
+                let word = match text.get(start..).and_then(<[u8]>::first_chunk) {
+                    Some(chunk) => u64::from_le_bytes(*chunk) & ((1 << (8 * length)) - 1),
+                    None => pack(&text[start..end]),
+                };
+                // The length is compared too because a name may contain a zero byte.
                 match word {
-                    $(packed::$variant if name.len() == $name.len() => Some(Self::$variant),)*
+                    $(packed::$variant if length == $name.len() => Some(Self::$variant),)*
                     _ => None,
                 }
             }

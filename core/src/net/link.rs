@@ -230,11 +230,18 @@ impl Drop for ResponseFuture {
 pub(crate) trait Respond: Send + Sync {
     /// Sends the answer; `about` is the request, if its outcome matters to the role.
     fn respond(&self, token: IncomingToken, about: Option<Box<Request>>, response: Response) -> Result<()>;
+
+    /// The request is not answered at all.
+    fn dismiss(&self, token: IncomingToken);
 }
 
 impl Respond for Link {
     fn respond(&self, token: IncomingToken, _about: Option<Box<Request>>, response: Response) -> Result<()> {
         self.with(|session, now| session.respond(now, token, response))
+    }
+
+    fn dismiss(&self, token: IncomingToken) {
+        self.with(|session, now| session.dismiss(now, token));
     }
 }
 
@@ -268,6 +275,15 @@ impl Responder {
     }
 }
 
+impl Responder {
+    /// Sends no answer: the originator asked for none (`rt` 5, noResponse).
+    pub(crate) fn dismiss(mut self) {
+        if let Some(Obligation { to, token, .. }) = self.0.take() {
+            to.dismiss(token);
+        }
+    }
+}
+
 impl Drop for Responder {
     fn drop(&mut self) {
         if let Some(Obligation { to, token, about }) = self.0.take() {
@@ -281,6 +297,14 @@ impl Drop for Responder {
 impl std::fmt::Debug for Responder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Responder").finish_non_exhaustive()
+    }
+}
+
+/// Calls user code so that a panic in it ends nothing but the call: what it held of the request is dropped, which answers
+/// 5000.
+pub(crate) fn call_application(call: impl FnOnce()) {
+    if std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).is_err() {
+        tracing::error!("the handler for requests panicked");
     }
 }
 

@@ -92,6 +92,13 @@ impl Listen {
     }
 }
 
+/// Answers without looking at the request.
+pub(crate) async fn turn_away(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), status: u16, reason: &str) {
+    let rejection = Rejection::new(status, reason);
+    // A peer that does not read its refusal is left alone.
+    let _ = tokio::time::timeout(Duration::from_secs(1), refuse(stream, &rejection)).await;
+}
+
 /// Sends a refusal so that the client can read it: what it still sends is read, since closing a socket with unread bytes
 /// resets the connection and may take the answer away.
 async fn refuse(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), rejection: &Rejection) {

@@ -388,6 +388,7 @@ impl fmt::Display for EntityId {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -21,52 +21,31 @@ impl CloseFrame {
     /// A frame that may be sent, whatever is asked for: see [`super::Connection::close`].
     pub(super) fn new(code: u16, reason: &str) -> Self {
         if code == NO_CODE {
-            return Self {
-                code,
-                reason: String::new(),
-            };
+            return Self { code, reason: String::new() };
         }
-        let code = if is_allowed(code) {
-            code
-        } else {
-            CloseCode::Error.into()
-        };
+        let code = if is_allowed(code) { code } else { CloseCode::Error.into() };
         let mut end = reason.len().min(MAX_CONTROL - 2);
         while !reason.is_char_boundary(end) {
             end -= 1;
         }
-        Self {
-            code,
-            reason: reason[..end].to_owned(),
-        }
+        Self { code, reason: reason[..end].to_owned() }
     }
 
     /// Reads the payload of a received frame.
     pub(super) fn parse(payload: &[u8]) -> Result<Self, Violation> {
         let Some((code, reason)) = payload.split_first_chunk() else {
             return match payload {
-                [] => Ok(Self {
-                    code: NO_CODE,
-                    reason: String::new(),
-                }),
+                [] => Ok(Self { code: NO_CODE, reason: String::new() }),
                 _ => Err(Violation::protocol("a close frame carries half a code")),
             };
         };
         let code = u16::from_be_bytes(*code);
         if !is_allowed(code) {
-            return Err(Violation::protocol(format!(
-                "close code {code} may not be sent"
-            )));
+            return Err(Violation::protocol(format!("close code {code} may not be sent")));
         }
         match std::str::from_utf8(reason) {
-            Ok(reason) => Ok(Self {
-                code,
-                reason: reason.to_owned(),
-            }),
-            Err(_) => Err(Violation::new(
-                CloseCode::Invalid,
-                "the reason of a close frame is not UTF-8",
-            )),
+            Ok(reason) => Ok(Self { code, reason: reason.to_owned() }),
+            Err(_) => Err(Violation::new(CloseCode::Invalid, "the reason of a close frame is not UTF-8")),
         }
     }
 
@@ -94,25 +73,14 @@ mod tests {
         let allowed = (0..=u16::MAX).filter(|code| is_allowed(*code));
         let book = (1000..=1003).chain(1007..=1014).chain(3000..=4999);
         assert!(allowed.eq(book));
-        for code in [
-            0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535_u16,
-        ] {
+        for code in [0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535_u16] {
             let violation = CloseFrame::parse(&code.to_be_bytes()).unwrap_err();
             assert_eq!(violation.code, CloseCode::Protocol, "code {code}");
         }
-        for code in [
-            1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999,
-            4000, 4999_u16,
-        ] {
-            let frame = CloseFrame {
-                code,
-                reason: "näheres".to_owned(),
-            };
-            assert_eq!(
-                CloseFrame::parse(&frame.payload()),
-                Ok(frame),
-                "code {code}"
-            );
+        for code in [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999_u16]
+        {
+            let frame = CloseFrame { code, reason: "näheres".to_owned() };
+            assert_eq!(CloseFrame::parse(&frame.payload()), Ok(frame), "code {code}");
         }
     }
 
@@ -120,26 +88,17 @@ mod tests {
     fn an_empty_frame_has_no_code_and_half_a_code_is_an_error() {
         let empty = CloseFrame::parse(b"").unwrap();
         assert_eq!((empty.code, empty.payload()), (NO_CODE, vec![]));
-        assert_eq!(
-            CloseFrame::parse(b"\x03").unwrap_err().code,
-            CloseCode::Protocol
-        );
+        assert_eq!(CloseFrame::parse(b"\x03").unwrap_err().code, CloseCode::Protocol);
     }
 
     #[test]
     fn a_reason_that_is_not_utf8_is_inconsistent_data() {
-        assert_eq!(
-            CloseFrame::parse(b"\x03\xe8\xed\xa0\x80").unwrap_err().code,
-            CloseCode::Invalid
-        );
+        assert_eq!(CloseFrame::parse(b"\x03\xe8\xed\xa0\x80").unwrap_err().code, CloseCode::Invalid);
     }
 
     #[test]
     fn a_long_reason_is_cut_between_characters() {
-        assert_eq!(
-            CloseFrame::new(1000, &"a".repeat(200)).payload().len(),
-            MAX_CONTROL
-        );
+        assert_eq!(CloseFrame::new(1000, &"a".repeat(200)).payload().len(), MAX_CONTROL);
         let euros = CloseFrame::new(1000, &"€".repeat(50)); // 3 bytes each: 41 of them fill the 123 bytes
         assert_eq!(euros.reason, "€".repeat(41));
         let shifted = CloseFrame::new(1000, &format!("a{}", "€".repeat(50)));
@@ -150,9 +109,6 @@ mod tests {
     #[test]
     fn a_code_that_may_not_be_sent_is_not_sent() {
         assert_eq!(CloseFrame::new(1006, "").code, 1011);
-        assert_eq!(
-            CloseFrame::new(NO_CODE, "lost with the code").payload(),
-            b""
-        );
+        assert_eq!(CloseFrame::new(NO_CODE, "lost with the code").payload(), b"");
     }
 }

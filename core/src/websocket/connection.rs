@@ -100,12 +100,7 @@ pub struct Closed {
 
 impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            code,
-            reason,
-            by_peer,
-            clean,
-        } = self;
+        let Self { code, reason, by_peer, clean } = self;
         match (code, by_peer) {
             (Some(code), true) => write!(f, "closed by the peer with code {code}")?,
             (Some(code), false) => write!(f, "closed by this end with code {code}")?,
@@ -136,9 +131,7 @@ pub enum SendError<E = Infallible> {
 impl<E: fmt::Display> fmt::Display for SendError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Closing => {
-                f.write_str("the WebSocket connection is closing; send on the next one")
-            }
+            Self::Closing => f.write_str("the WebSocket connection is closing; send on the next one"),
             Self::Closed => f.write_str("the WebSocket connection is closed; send on the next one"),
             Self::Write(error) => error.fmt(f),
         }
@@ -192,7 +185,8 @@ enum State {
 /// 3. do what [`disconnect`](Self::disconnect) says, when all is written,
 /// 4. set one timer to [`poll_timeout`](Self::poll_timeout), and wait for the next input or command.
 ///
-/// An instant given is never earlier than the one before. An idle connection holds no buffer.
+/// Report what has come before time that has passed, or a peer may be given up whose answer lies unread. An instant given is
+/// never earlier than the one before. An idle connection holds no buffer.
 #[derive(Debug)]
 pub struct Connection {
     role: Role,
@@ -213,14 +207,7 @@ impl Connection {
     ///
     /// Bytes that came along with the handshake are the first for [`handle_data`](Self::handle_data).
     pub fn new(role: Role, config: Config, random: Box<dyn Random>, now: Instant) -> Self {
-        let Config {
-            max_message_size,
-            max_fragments,
-            fragment_size,
-            close_timeout,
-            ping_after,
-            pong_timeout,
-        } = config;
+        let Config { max_message_size, max_fragments, fragment_size, close_timeout, ping_after, pong_timeout } = config;
         Self {
             role,
             close_timeout,
@@ -279,11 +266,7 @@ impl Connection {
     ///
     /// # Errors
     /// When this end has sent a close frame, or the connection is over; then `write` is not called.
-    pub fn send(
-        &mut self,
-        kind: MessageKind,
-        write: impl FnOnce(&mut BytesMut),
-    ) -> Result<usize, SendError> {
+    pub fn send(&mut self, kind: MessageKind, write: impl FnOnce(&mut BytesMut)) -> Result<usize, SendError> {
         self.try_send(kind, |out| {
             write(out);
             Ok(())
@@ -327,16 +310,8 @@ impl Connection {
             let frame = CloseFrame::new(code.into(), reason);
             self.send_close(&frame);
             let CloseFrame { code, reason } = frame;
-            let outcome = Closed {
-                code: Some(code),
-                reason,
-                by_peer: false,
-                clean: false,
-            };
-            self.state = State::Closing {
-                outcome,
-                deadline: self.close_deadline(now),
-            };
+            let outcome = Closed { code: Some(code), reason, by_peer: false, clean: false };
+            self.state = State::Closing { outcome, deadline: self.close_deadline(now) };
         }
     }
 
@@ -395,9 +370,7 @@ impl Connection {
     /// Acts on what the peer sent.
     fn take(&mut self, now: Instant, received: Received) {
         match received {
-            Received::Message { kind, payload } => {
-                self.events.push_back(Event::Message { kind, payload })
-            }
+            Received::Message { kind, payload } => self.events.push_back(Event::Message { kind, payload }),
             Received::Ping(payload) => self.answer_ping(payload),
             Received::Pong(payload) => {
                 if let Some((ping, round_trip)) = self.keep_alive.pong(now, &payload) {
@@ -414,18 +387,10 @@ impl Connection {
     /// The peer's close frame answers ours, or is answered with its own code (RFC 6455 5.5.1).
     fn take_close(&mut self, now: Instant, frame: CloseFrame) {
         let closed = match &self.state {
-            State::Closing { outcome, .. } => Closed {
-                clean: true,
-                ..outcome.clone()
-            },
+            State::Closing { outcome, .. } => Closed { clean: true, ..outcome.clone() },
             _ => {
                 self.send_close(&CloseFrame::new(frame.code, ""));
-                Closed {
-                    code: Some(frame.code),
-                    reason: frame.reason,
-                    by_peer: true,
-                    clean: true,
-                }
+                Closed { code: Some(frame.code), reason: frame.reason, by_peer: true, clean: true }
             }
         };
         let disconnect = match self.role {
@@ -439,11 +404,7 @@ impl Connection {
     fn fail(&mut self, now: Instant, violation: Violation) {
         self.close(now, violation.code, &violation.reason);
         if let State::Closing { outcome, .. } = &self.state {
-            self.finish(
-                outcome.clone(),
-                Disconnect::Finish,
-                self.close_deadline(now),
-            );
+            self.finish(outcome.clone(), Disconnect::Finish, self.close_deadline(now));
         }
     }
 
@@ -451,18 +412,10 @@ impl Connection {
     fn abandon(&mut self, reason: &str, by_peer: bool) {
         self.sender.clear();
         let closed = match &self.state {
-            State::Open => Closed {
-                code: None,
-                reason: reason.to_owned(),
-                by_peer,
-                clean: false,
-            },
+            State::Open => Closed { code: None, reason: reason.to_owned(), by_peer, clean: false },
             State::Closing { outcome, .. } => outcome.clone(),
             State::Over { .. } => {
-                self.state = State::Over {
-                    disconnect: Disconnect::Now,
-                    deadline: None,
-                };
+                self.state = State::Over { disconnect: Disconnect::Now, deadline: None };
                 return;
             }
         };
@@ -472,10 +425,7 @@ impl Connection {
     /// Tells the outcome and lets go of everything but what is still to be transmitted.
     fn finish(&mut self, closed: Closed, disconnect: Disconnect, deadline: Option<Instant>) {
         self.events.push_back(Event::Closed(closed));
-        self.state = State::Over {
-            disconnect,
-            deadline,
-        };
+        self.state = State::Over { disconnect, deadline };
         self.receiver.clear();
         self.late_ping = None;
     }

@@ -29,10 +29,7 @@ pub(super) struct Violation {
 
 impl Violation {
     pub(super) fn new(code: CloseCode, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            code,
-            reason: reason.into(),
-        }
+        Self { code, reason: reason.into() }
     }
 
     pub(super) fn protocol(reason: impl Into<Cow<'static, str>>) -> Self {
@@ -84,48 +81,20 @@ impl Head {
     /// The number of bytes of a head for `length` bytes of payload.
     pub(super) fn size(length: usize, masked: bool) -> usize {
         let mask = masked.then_some(Key::default());
-        FrameHeader {
-            mask,
-            ..FrameHeader::default()
-        }
-        .len(length as u64)
+        FrameHeader { mask, ..FrameHeader::default() }.len(length as u64)
     }
 
     /// Writes the head over `out`, which has exactly [`Head::size`] bytes.
     pub(super) fn write(self, mut out: &mut [u8]) {
-        let Self {
-            opcode,
-            is_final,
-            mask,
-            length,
-        } = self;
-        let header = FrameHeader {
-            is_final,
-            opcode: opcode.into(),
-            mask,
-            ..FrameHeader::default()
-        };
+        let Self { opcode, is_final, mask, length } = self;
+        let header = FrameHeader { is_final, opcode: opcode.into(), mask, ..FrameHeader::default() };
         debug_assert_eq!(out.len(), header.len(length));
-        header
-            .format(length, &mut out)
-            .expect("a slice of the head's size takes the head");
+        header.format(length, &mut out).expect("a slice of the head's size takes the head");
     }
 
     /// Judges what was parsed from `size` bytes. Every rule on a single head is here and nowhere else.
-    fn check(
-        header: FrameHeader,
-        length: u64,
-        size: usize,
-        receiver: Role,
-    ) -> Result<Self, Violation> {
-        let FrameHeader {
-            is_final,
-            rsv1,
-            rsv2,
-            rsv3,
-            opcode,
-            mask,
-        } = header;
+    fn check(header: FrameHeader, length: u64, size: usize, receiver: Role) -> Result<Self, Violation> {
+        let FrameHeader { is_final, rsv1, rsv2, rsv3, opcode, mask } = header;
         let opcode = match opcode {
             OpCode::Data(Data::Text) => Opcode::Start(MessageKind::Text),
             OpCode::Data(Data::Binary) => Opcode::Start(MessageKind::Binary),
@@ -138,9 +107,7 @@ impl Head {
             }
         };
         if rsv1 || rsv2 || rsv3 {
-            return Err(Violation::protocol(
-                "a reserved bit is set and no extension was negotiated",
-            ));
+            return Err(Violation::protocol("a reserved bit is set and no extension was negotiated"));
         }
         match (receiver, mask) {
             (Role::Server, None) => {
@@ -152,36 +119,21 @@ impl Head {
             _ => {}
         }
         if length >> 63 != 0 {
-            return Err(Violation::protocol(
-                "the top bit of a frame's length is set",
-            ));
+            return Err(Violation::protocol("the top bit of a frame's length is set"));
         }
         if opcode.is_control() {
             if !is_final {
                 return Err(Violation::protocol("a control frame is fragmented"));
             }
             if length > MAX_CONTROL as u64 {
-                return Err(Violation::protocol(
-                    "a control frame carries more than 125 bytes",
-                ));
+                return Err(Violation::protocol("a control frame carries more than 125 bytes"));
             }
         }
-        let shortest = FrameHeader {
-            mask,
-            ..FrameHeader::default()
-        }
-        .len(length);
+        let shortest = FrameHeader { mask, ..FrameHeader::default() }.len(length);
         if size != shortest {
-            return Err(Violation::protocol(
-                "a frame's length is not in its shortest form",
-            ));
+            return Err(Violation::protocol("a frame's length is not in its shortest form"));
         }
-        Ok(Self {
-            opcode,
-            is_final,
-            mask,
-            length,
-        })
+        Ok(Self { opcode, is_final, mask, length })
     }
 }
 
@@ -205,11 +157,7 @@ pub(super) struct HeadReader {
 impl HeadReader {
     /// `receiver` is the role of this end.
     pub(super) fn new(receiver: Role) -> Self {
-        Self {
-            receiver,
-            unfinished: [0; MAX_HEAD],
-            len: 0,
-        }
+        Self { receiver, unfinished: [0; MAX_HEAD], len: 0 }
     }
 
     /// Takes one head off the front of `data`. `None`: all of `data` was taken, and more is needed.
@@ -259,60 +207,26 @@ mod tests {
     }
 
     fn text(length: u64, mask: Option<Key>) -> Head {
-        Head {
-            opcode: Opcode::Start(MessageKind::Text),
-            is_final: true,
-            mask,
-            length,
-        }
+        Head { opcode: Opcode::Start(MessageKind::Text), is_final: true, mask, length }
     }
 
     #[test]
     fn a_head_reads_back_as_written_however_it_is_cut() {
-        let lengths = [
-            0,
-            1,
-            125,
-            126,
-            127,
-            0xffff,
-            0x1_0000,
-            0xffff_ffff,
-            0x1_0000_0000,
-            i64::MAX as u64,
-        ];
+        let lengths = [0, 1, 125, 126, 127, 0xffff, 0x1_0000, 0xffff_ffff, 0x1_0000_0000, i64::MAX as u64];
         for length in lengths {
             for mask in [None, Some([1, 2, 3, 4])] {
                 let head = text(length, mask);
-                let mut bytes = vec![
-                    0;
-                    FrameHeader {
-                        mask,
-                        ..FrameHeader::default()
-                    }
-                    .len(length)
-                ];
+                let mut bytes = vec![0; FrameHeader { mask, ..FrameHeader::default() }.len(length)];
                 head.write(&mut bytes);
-                let receiver = if mask.is_some() {
-                    Role::Server
-                } else {
-                    Role::Client
-                };
+                let receiver = if mask.is_some() { Role::Server } else { Role::Client };
                 bytes.extend_from_slice(b"payload");
                 for cut in 0..=bytes.len() {
                     let mut stream = bytes.clone();
                     let (mut first, mut second) = stream.split_at_mut(cut);
                     let mut reader = HeadReader::new(receiver);
-                    let read = reader
-                        .read(&mut first)
-                        .unwrap()
-                        .or_else(|| reader.read(&mut second).unwrap());
+                    let read = reader.read(&mut first).unwrap().or_else(|| reader.read(&mut second).unwrap());
                     assert_eq!(read, Some(head), "length {length}, cut at {cut}");
-                    assert_eq!(
-                        [first, second].concat(),
-                        b"payload",
-                        "length {length}, cut at {cut}"
-                    );
+                    assert_eq!([first, second].concat(), b"payload", "length {length}, cut at {cut}");
                 }
             }
         }
@@ -336,32 +250,16 @@ mod tests {
             ("opcode 7", Role::Client, &[0x87, 0]),
             ("opcode b", Role::Client, &[0x8b, 0]),
             ("opcode f", Role::Client, &[0x8f, 0]),
-            (
-                "masked to a client",
-                Role::Client,
-                &[0x81, 0x80, 1, 2, 3, 4],
-            ),
+            ("masked to a client", Role::Client, &[0x81, 0x80, 1, 2, 3, 4]),
             ("unmasked to a server", Role::Server, &[0x81, 0]),
             ("fragmented close", Role::Client, &[0x08, 0]),
             ("fragmented ping", Role::Client, &[0x09, 0]),
             ("fragmented pong", Role::Client, &[0x0a, 0]),
             ("ping of 126", Role::Client, &[0x89, 126, 0, 126]),
-            (
-                "close of 65536",
-                Role::Client,
-                &[0x88, 127, 0, 0, 0, 0, 0, 1, 0, 0],
-            ),
+            ("close of 65536", Role::Client, &[0x88, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
             ("125 in two bytes", Role::Client, &[0x82, 126, 0, 125]),
-            (
-                "65535 in eight bytes",
-                Role::Client,
-                &[0x82, 127, 0, 0, 0, 0, 0, 0, 0xff, 0xff],
-            ),
-            (
-                "top bit",
-                Role::Client,
-                &[0x82, 127, 0x80, 0, 0, 0, 0, 0, 0, 0],
-            ),
+            ("65535 in eight bytes", Role::Client, &[0x82, 127, 0, 0, 0, 0, 0, 0, 0xff, 0xff]),
+            ("top bit", Role::Client, &[0x82, 127, 0x80, 0, 0, 0, 0, 0, 0, 0]),
         ];
         for (name, receiver, bytes) in table {
             let violation = read(*receiver, bytes).expect_err(name);

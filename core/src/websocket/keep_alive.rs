@@ -29,14 +29,7 @@ pub(super) struct KeepAlive {
 
 impl KeepAlive {
     pub(super) fn new(ping_after: Option<Duration>, pong_timeout: Duration, now: Instant) -> Self {
-        Self {
-            ping_after,
-            pong_timeout,
-            last_heard: now,
-            give_up: None,
-            pending: None,
-            pings: 0,
-        }
+        Self { ping_after, pong_timeout, last_heard: now, give_up: None, pending: None, pings: 0 }
     }
 
     /// Something has arrived.
@@ -55,15 +48,12 @@ impl KeepAlive {
 
     /// A pong has come: the ping that it answers, and how long that took. `None` for one that was not asked for.
     pub(super) fn pong(&mut self, now: Instant, payload: &[u8]) -> Option<(u64, Duration)> {
-        let (ping, sent) = self
-            .pending
-            .take_if(|(ping, _)| ping.to_be_bytes() == payload)?;
+        let (ping, sent) = self.pending.take_if(|(ping, _)| ping.to_be_bytes() == payload)?;
         Some((ping, now.saturating_duration_since(sent)))
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.give_up
-            .or_else(|| self.last_heard.checked_add(self.ping_after?))
+        self.give_up.or_else(|| self.last_heard.checked_add(self.ping_after?))
     }
 
     pub(super) fn handle_timeout(&self, now: Instant) -> Action {
@@ -89,26 +79,14 @@ mod tests {
         let mut keep_alive = KeepAlive::new(Some(20 * SECOND), 10 * SECOND, start);
         keep_alive.heard(start + SECOND);
         assert_eq!(keep_alive.poll_timeout(), Some(start + 21 * SECOND));
-        assert_eq!(
-            keep_alive.handle_timeout(start + 20 * SECOND),
-            Action::Nothing
-        );
+        assert_eq!(keep_alive.handle_timeout(start + 20 * SECOND), Action::Nothing);
         assert_eq!(keep_alive.handle_timeout(start + 21 * SECOND), Action::Ping);
         keep_alive.ping(start + 21 * SECOND);
-        assert_eq!(
-            keep_alive.handle_timeout(start + 30 * SECOND),
-            Action::Nothing
-        );
+        assert_eq!(keep_alive.handle_timeout(start + 30 * SECOND), Action::Nothing);
         assert_eq!(keep_alive.poll_timeout(), Some(start + 31 * SECOND));
-        assert_eq!(
-            keep_alive.handle_timeout(start + 31 * SECOND),
-            Action::GiveUp
-        );
+        assert_eq!(keep_alive.handle_timeout(start + 31 * SECOND), Action::GiveUp);
         keep_alive.heard(start + 31 * SECOND);
-        assert_eq!(
-            keep_alive.handle_timeout(start + 31 * SECOND),
-            Action::Nothing
-        );
+        assert_eq!(keep_alive.handle_timeout(start + 31 * SECOND), Action::Nothing);
     }
 
     #[test]
@@ -129,10 +107,7 @@ mod tests {
         let second = keep_alive.ping(start + SECOND).to_be_bytes();
         assert_eq!(keep_alive.pong(start + 2 * SECOND, &first), None);
         assert_eq!(keep_alive.pong(start + 2 * SECOND, b"unsolicited"), None);
-        assert_eq!(
-            keep_alive.pong(start + 3 * SECOND, &second),
-            Some((2, 2 * SECOND))
-        );
+        assert_eq!(keep_alive.pong(start + 3 * SECOND, &second), Some((2, 2 * SECOND)));
         assert_eq!(keep_alive.pong(start + 3 * SECOND, &second), None);
     }
 

@@ -56,14 +56,7 @@ struct Message {
 impl Receiver {
     pub(super) fn new(receiver: Role, max_message_size: usize, max_fragments: usize) -> Self {
         let heads = HeadReader::new(receiver);
-        Self {
-            heads,
-            frame: None,
-            control: Vec::new(),
-            message: None,
-            max_message_size,
-            max_fragments,
-        }
+        Self { heads, frame: None, control: Vec::new(), message: None, max_message_size, max_fragments }
     }
 
     /// Forgets what has begun: nothing more will be read.
@@ -76,11 +69,7 @@ impl Receiver {
     /// The heap memory held, in bytes.
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
-        self.control.capacity()
-            + self
-                .message
-                .as_ref()
-                .map_or(0, |message| message.payload.capacity())
+        self.control.capacity() + self.message.as_ref().map_or(0, |message| message.payload.capacity())
     }
 
     /// Takes the next whole thing off the front of `data`, unmasking in place. `None`: all of `data` was taken.
@@ -99,8 +88,7 @@ impl Receiver {
                 },
             };
             let missing = frame.head.length - frame.taken;
-            let size =
-                usize::try_from(missing).map_or(data.len(), |missing| missing.min(data.len()));
+            let size = usize::try_from(missing).map_or(data.len(), |missing| missing.min(data.len()));
             let piece = frame::take_front(data, size);
             if let Some(key) = frame.head.mask {
                 mask::apply(key, frame.taken as usize, piece);
@@ -125,14 +113,10 @@ impl Receiver {
             (Opcode::Start(kind), None) => self.message = Some(Message::new(kind)),
             (Opcode::Continuation, Some(_)) => {}
             (Opcode::Start(_), Some(_)) => {
-                return Err(Violation::protocol(
-                    "a message begins before the one before it has ended",
-                ));
+                return Err(Violation::protocol("a message begins before the one before it has ended"));
             }
             (Opcode::Continuation, None) => {
-                return Err(Violation::protocol(
-                    "a continuation frame continues nothing",
-                ));
+                return Err(Violation::protocol("a continuation frame continues nothing"));
             }
         }
         let Some(message) = &mut self.message else {
@@ -155,12 +139,7 @@ impl Receiver {
     }
 
     /// Takes the next piece of a frame's payload; `is_whole` with its last one.
-    fn take(
-        &mut self,
-        head: Head,
-        piece: &[u8],
-        is_whole: bool,
-    ) -> Result<Option<Received>, Violation> {
+    fn take(&mut self, head: Head, piece: &[u8], is_whole: bool) -> Result<Option<Received>, Violation> {
         let received = match head.opcode {
             Opcode::Start(_) | Opcode::Continuation => {
                 return self.take_data(piece, is_whole && head.is_final);
@@ -179,10 +158,7 @@ impl Receiver {
         if message.kind == MessageKind::Text {
             let valid = message.text.accepts(piece) && (!is_end || message.text.may_end());
             if !valid {
-                return Err(Violation::new(
-                    CloseCode::Invalid,
-                    "a text message is not UTF-8",
-                ));
+                return Err(Violation::new(CloseCode::Invalid, "a text message is not UTF-8"));
             }
         }
         if !is_end || !message.payload.is_empty() {
@@ -199,13 +175,7 @@ impl Receiver {
 
 impl Message {
     fn new(kind: MessageKind) -> Self {
-        Self {
-            kind,
-            text: Checker::default(),
-            payload: Vec::new(),
-            announced: 0,
-            fragments: 0,
-        }
+        Self { kind, text: Checker::default(), payload: Vec::new(), announced: 0, fragments: 0 }
     }
 
     /// Grows by doubling, so that a head alone claims no memory, but never beyond what was announced, so that nothing is
@@ -252,18 +222,12 @@ mod tests {
         for step in [1000, 1 << 12, 1 << 18] {
             let mut receiver = receiver();
             let payload = vec![1; 300_001];
-            let mut bytes = [
-                frame(Role::Server, 0x02, &payload),
-                frame(Role::Server, 0x80, &payload[..77]),
-            ]
-            .concat();
+            let mut bytes = [frame(Role::Server, 0x02, &payload), frame(Role::Server, 0x80, &payload[..77])].concat();
             let mut whole = None;
             for mut piece in bytes.chunks_mut(step) {
                 whole = whole.or(receiver.next(&mut piece).unwrap());
             }
-            let Some(Received::Message { payload, .. }) = whole else {
-                panic!("no message")
-            };
+            let Some(Received::Message { payload, .. }) = whole else { panic!("no message") };
             assert_eq!(payload.len(), 300_078);
             assert_eq!(payload.try_into_mut().unwrap().capacity(), 300_078);
             assert_eq!(receiver.held(), 0);
@@ -276,10 +240,7 @@ mod tests {
         let mut bytes = frame(Role::Server, 0x89, b"in pieces");
         let (mut first, mut second) = bytes.split_at_mut(5);
         assert_eq!(receiver.next(&mut first), Ok(None));
-        assert_eq!(
-            receiver.next(&mut second),
-            Ok(Some(Received::Ping(Bytes::from_static(b"in pieces"))))
-        );
+        assert_eq!(receiver.next(&mut second), Ok(Some(Received::Ping(Bytes::from_static(b"in pieces")))));
         assert_eq!(receiver.held(), 0);
     }
 }

@@ -27,11 +27,7 @@ pub(super) struct Sender {
 impl Sender {
     pub(super) fn new(role: Role, fragment_size: Option<usize>, random: Box<dyn Random>) -> Self {
         let random = (role == Role::Client).then_some(random);
-        Self {
-            random,
-            fragment_size: fragment_size.map(|size| size.max(1)),
-            out: BytesMut::new(),
-        }
+        Self { random, fragment_size: fragment_size.map(|size| size.max(1)), out: BytesMut::new() }
     }
 
     /// The number of bytes that wait.
@@ -89,11 +85,7 @@ impl Sender {
             self.out.truncate(start);
             return Err(error);
         }
-        let size = self
-            .out
-            .len()
-            .checked_sub(payload)
-            .expect("the payload is appended to the buffer");
+        let size = self.out.len().checked_sub(payload).expect("the payload is appended to the buffer");
         self.frame_in_place(Opcode::Start(kind), start, room, size);
         Ok(size)
     }
@@ -102,11 +94,7 @@ impl Sender {
     fn frame_in_place(&mut self, opcode: Opcode, start: usize, room: usize, size: usize) {
         let full = self.fragment_size.unwrap_or(usize::MAX);
         let before_last = size.saturating_sub(1) / full;
-        let full_head = if before_last == 0 {
-            0
-        } else {
-            Head::size(full, self.masks())
-        };
+        let full_head = if before_last == 0 { 0 } else { Head::size(full, self.masks()) };
         let last_size = size - before_last * full;
         let last_head = Head::size(last_size, self.masks());
 
@@ -115,19 +103,11 @@ impl Sender {
         // From the last to the first: only the first could move to the left, and then it is the only one.
         for index in (0..=before_last).rev() {
             let is_final = index == before_last;
-            let (head, length) = if is_final {
-                (last_head, last_size)
-            } else {
-                (full_head, full)
-            };
+            let (head, length) = if is_final { (last_head, last_size) } else { (full_head, full) };
             let from = start + room + index * full;
             let frame = start + index * (full_head + full);
             self.out.copy_within(from..from + length, frame + head);
-            let opcode = if index == 0 {
-                opcode
-            } else {
-                Opcode::Continuation
-            };
+            let opcode = if index == 0 { opcode } else { Opcode::Continuation };
             self.finish_frame(frame, opcode, is_final, length);
         }
         self.out.truncate(end);
@@ -141,13 +121,7 @@ impl Sender {
             key
         });
         let payload = start + Head::size(length, key.is_some());
-        Head {
-            opcode,
-            is_final,
-            mask: key,
-            length: length as u64,
-        }
-        .write(&mut self.out[start..payload]);
+        Head { opcode, is_final, mask: key, length: length as u64 }.write(&mut self.out[start..payload]);
         if let Some(key) = key {
             mask::apply(key, 0, &mut self.out[payload..payload + length]);
         }
@@ -160,14 +134,7 @@ impl Sender {
 
 impl std::fmt::Debug for Sender {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            random: _,
-            fragment_size,
-            out,
-        } = self;
-        f.debug_struct("Sender")
-            .field("fragment_size", fragment_size)
-            .field("waiting", &out.len())
-            .finish()
+        let Self { random: _, fragment_size, out } = self;
+        f.debug_struct("Sender").field("fragment_size", fragment_size).field("waiting", &out.len()).finish()
     }
 }

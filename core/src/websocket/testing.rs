@@ -54,12 +54,7 @@ pub(crate) fn frame(sender: Role, first: u8, payload: &[u8]) -> Vec<u8> {
     }
     if masked {
         frame.extend_from_slice(&KEY);
-        frame.extend(
-            payload
-                .iter()
-                .zip(KEY.iter().cycle())
-                .map(|(byte, key)| byte ^ key),
-        );
+        frame.extend(payload.iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key));
     } else {
         frame.extend_from_slice(payload);
     }
@@ -79,11 +74,7 @@ impl Pair {
         let now = Instant::now();
         let client = connection(Role::Client, config.clone(), now);
         let server = connection(Role::Server, config, now);
-        Self {
-            client,
-            server,
-            now,
-        }
+        Self { client, server, now }
     }
 
     /// Carries bytes both ways until both ends have nothing more to transmit.

@@ -100,36 +100,19 @@ mod tests {
             ("lone continuation", b"\x80", Some(0)),
             ("two-byte lead, then ascii", b"\xc3a", Some(1)),
             ("three-byte lead, then ascii", b"\xe2\x82a", Some(2)),
-            (
-                "Autobahn 6.4.1",
-                b"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xf4\x90\x80\x80edited",
-                Some(12),
-            ),
+            ("Autobahn 6.4.1", b"\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5\xf4\x90\x80\x80edited", Some(12)),
             ("latin-1", b"caf\xe9!", Some(4)),
         ];
         for (name, text, wrong_at) in table {
             for step in 1..=text.len().max(1) {
-                assert_eq!(
-                    passes(text, step),
-                    wrong_at.is_none(),
-                    "{name} in pieces of {step}"
-                );
+                assert_eq!(passes(text, step), wrong_at.is_none(), "{name} in pieces of {step}");
             }
             // Fail fast: everything before the wrong byte passes, nothing with it does.
             if let Some(at) = *wrong_at {
-                assert!(
-                    Checker::default().accepts(&text[..at]),
-                    "{name} before the wrong byte"
-                );
+                assert!(Checker::default().accepts(&text[..at]), "{name} before the wrong byte");
                 let mut bytewise = Checker::default();
-                assert!(
-                    text[..at].iter().all(|b| bytewise.accepts(&[*b])),
-                    "{name} before the wrong byte"
-                );
-                assert!(
-                    !bytewise.accepts(&text[at..=at]),
-                    "{name} at the wrong byte"
-                );
+                assert!(text[..at].iter().all(|b| bytewise.accepts(&[*b])), "{name} before the wrong byte");
+                assert!(!bytewise.accepts(&text[at..=at]), "{name} at the wrong byte");
             }
         }
     }

@@ -9,28 +9,7 @@ use bytes::Bytes;
 
 use super::super::parameter::{Parameter, Parameters, strip_prefix};
 use super::super::{DecodeError, DecodeErrorKind, DecodeOptions, Deviation, Deviations, Shape};
-use super::scanner::{Fault, Scanner, unescape};
-
-/// Something wrong with the message, before it is known what the message was.
-#[derive(Debug)]
-pub(super) struct Problem {
-    pub(super) kind: DecodeErrorKind,
-    pub(super) offset: usize,
-}
-
-impl Problem {
-    #[cold]
-    pub(super) fn new(kind: impl Into<DecodeErrorKind>, offset: usize) -> Self {
-        Self { kind: kind.into(), offset }
-    }
-}
-
-impl From<Fault> for Problem {
-    #[cold]
-    fn from(fault: Fault) -> Self {
-        Self::new(fault.why, fault.at)
-    }
-}
+use super::scanner::{Scanner, Skipped, StringSpan, unescape};
 
 /// Where a value stands. Positions fit, because longer messages are refused.
 #[derive(Clone, Copy, Default)]
@@ -55,6 +34,8 @@ pub(super) struct Envelope<'a> {
     pub(super) options: &'a DecodeOptions,
     /// The parameters that were found.
     pub(super) seen: Parameters,
+    /// Those of them that are strings with escapes.
+    pub(super) escaped: Parameters,
     spans: [Span; Parameter::COUNT],
     /// Number of members of `pc`.
     pub(super) content_members: usize,
@@ -73,6 +54,7 @@ impl<'a> Envelope<'a> {
             text,
             options,
             seen: 0,
+            escaped: 0,
             spans: [Span::default(); Parameter::COUNT],
             content_members: 0,
             unknown: Vec::new(),
@@ -106,26 +88,26 @@ impl<'a> Envelope<'a> {
 
     /// Notes a deviation, or refuses it.
     #[inline]
-    pub(super) fn deviate(&mut self, deviation: Deviation, at: usize) -> Result<(), Problem> {
+    pub(super) fn deviate(&mut self, deviation: Deviation, at: usize) -> Result<(), DecodeError> {
         if self.options.strict {
-            return Err(Problem::new(DecodeErrorKind::Deviation(deviation), at));
+            return Err(DecodeError::at(DecodeErrorKind::Deviation(deviation), at));
         }
         self.deviations.insert(deviation);
         Ok(())
     }
 
     /// Reads all members.
-    pub(super) fn read(&mut self) -> Result<(), Problem> {
+    pub(super) fn read(&mut self) -> Result<(), DecodeError> {
         let mut scanner = Scanner::new(self.text.as_bytes(), self.options.max_depth);
         let mut depth = 1;
         if !scanner.take_if(b'{') {
             let start = scanner.position();
             // Tells `7` from `bad`.
             scanner.value(0)?;
-            return Err(Problem::new(DecodeErrorKind::NotAnObject, start));
+            return Err(DecodeError::at(DecodeErrorKind::NotAnObject, start));
         }
         if self.options.max_depth == 0 {
-            return Err(Problem::new(DecodeErrorKind::TooDeep, 0));
+            return Err(DecodeError::at(DecodeErrorKind::TooDeep, 0));
         }
         let mut first = true;
         let mut more = !scanner.take_if(b'}');
@@ -135,18 +117,19 @@ impl<'a> Envelope<'a> {
                 scanner.position()
             };
             let name = scanner.name()?;
-            let text = &self.text[name.start..name.end];
-            let text = if name.escaped { Cow::Owned(unescape(text)) } else { Cow::Borrowed(text) };
+            let parameter =
+                if name.escaped { None } else { Parameter::from_text(self.text.as_bytes(), name.start, name.end) };
             let next = scanner.peek();
             if first
                 && depth == 1
                 && next == b'{'
-                && let Some(shape) = wrapper(&text)
+                && parameter.is_none()
+                && let Some(shape) = wrapper(&self.name_text(name))
             {
                 self.deviate(Deviation::Wrapped, name_at)?;
                 self.wrapper = Some(shape);
                 if self.options.max_depth == 1 {
-                    return Err(Problem::new(DecodeErrorKind::TooDeep, scanner.position()));
+                    return Err(DecodeError::at(DecodeErrorKind::TooDeep, scanner.position()));
                 }
                 scanner.take(b'{', "an object")?;
                 depth = 2;
@@ -155,8 +138,12 @@ impl<'a> Envelope<'a> {
             }
             first = false;
             let start = scanner.position();
-            let entries = scanner.value(depth)?;
-            self.add(text, name_at, Span::new(start, scanner.position()), entries)?;
+            let value = scanner.value(depth)?;
+            let span = Span::new(start, scanner.position());
+            match parameter {
+                Some(parameter) => self.add(parameter, name, span, value)?,
+                None => self.add_unusual(name, span, value)?,
+            }
             more = scanner.take_if(b',');
             if !more {
                 scanner.take(b'}', "a comma or the closing bracket")?;
@@ -166,67 +153,79 @@ impl<'a> Envelope<'a> {
             // Either broken, or something beside the wrapper.
             let at = scanner.position();
             scanner.take(b',', "the closing bracket")?;
-            return Err(Problem::new(DecodeErrorKind::BadWrapper, at));
+            return Err(DecodeError::at(DecodeErrorKind::BadWrapper, at));
         }
         if !scanner.at_end() {
-            return Err(Problem::new(DecodeErrorKind::TrailingBytes, scanner.position()));
+            return Err(DecodeError::at(DecodeErrorKind::TrailingBytes, scanner.position()));
         }
         self.complete = true;
         match (self.shape(), self.wrapper) {
-            (Shape::Unknown, _) => Err(Problem::new(DecodeErrorKind::NeitherRequestNorResponse, 0)),
-            (shape, Some(wrapper)) if shape != wrapper => Err(Problem::new(DecodeErrorKind::BadWrapper, 0)),
+            (Shape::Unknown, _) => Err(DecodeError::at(DecodeErrorKind::NeitherRequestNorResponse, 0)),
+            (shape, Some(wrapper)) if shape != wrapper => Err(DecodeError::at(DecodeErrorKind::BadWrapper, 0)),
             _ => Ok(()),
         }
     }
 
+    fn name_text(&self, name: StringSpan) -> Cow<'a, str> {
+        let text = &self.text[name.start..name.end];
+        if name.escaped { Cow::Owned(unescape(text)) } else { Cow::Borrowed(text) }
+    }
+
     #[inline]
-    fn add(&mut self, name: Cow<'a, str>, at: usize, span: Span, entries: usize) -> Result<(), Problem> {
-        let mut parameter = Parameter::from_name(name.as_bytes());
-        if parameter.is_none() {
-            parameter = strip_prefix(&name).and_then(|name| Parameter::from_name(name.as_bytes()));
-            if parameter.is_some() {
-                self.deviate(Deviation::PrefixedMember, at)?;
-            }
-        }
-        let Some(parameter) = parameter else {
-            return self.add_unknown(name, at, span);
-        };
+    fn add(&mut self, parameter: Parameter, name: StringSpan, span: Span, value: Skipped) -> Result<(), DecodeError> {
         if self.has(parameter) {
-            return Err(Problem::new(DecodeErrorKind::DuplicateMember(name.into_owned()), at));
+            return Err(self.duplicate(name));
         }
         self.seen |= parameter.bit();
         self.spans[parameter as usize] = span;
+        if value.escaped() {
+            self.escaped |= parameter.bit();
+        }
         if parameter == Parameter::Pc {
-            self.content_members = entries;
+            self.content_members = value.entries();
         }
         Ok(())
     }
 
     #[cold]
-    fn add_unknown(&mut self, name: Cow<'a, str>, at: usize, span: Span) -> Result<(), Problem> {
+    fn duplicate(&self, name: StringSpan) -> DecodeError {
+        DecodeError::at(DecodeErrorKind::DuplicateMember(self.name_text(name).into_owned()), name.start - 1)
+    }
+
+    /// A member whose name is not that of a parameter as it stands.
+    #[cold]
+    fn add_unusual(&mut self, name: StringSpan, span: Span, value: Skipped) -> Result<(), DecodeError> {
+        let text = self.name_text(name);
+        if let Some(parameter) = Parameter::from_name(text.as_bytes()) {
+            return self.add(parameter, name, span, value);
+        }
+        if let Some(parameter) = strip_prefix(&text).and_then(|text| Parameter::from_name(text.as_bytes())) {
+            self.deviate(Deviation::PrefixedMember, name.start - 1)?;
+            return self.add(parameter, name, span, value);
+        }
         // Looking through all of them is cheap because they are few.
-        if self.unknown.iter().any(|(other, _)| *other == name) {
-            return Err(Problem::new(DecodeErrorKind::DuplicateMember(name.into_owned()), at));
+        if self.unknown.iter().any(|(other, _)| *other == text) {
+            return Err(self.duplicate(name));
         }
         if self.unknown.len() >= self.options.max_unknown_members {
-            return Err(Problem::new(DecodeErrorKind::TooManyUnknownMembers, at));
+            return Err(DecodeError::at(DecodeErrorKind::TooManyUnknownMembers, name.start - 1));
         }
-        self.unknown.push((name, span));
+        self.unknown.push((text, span));
         Ok(())
     }
 
-    /// The error to report, with what is known of the message.
+    /// Adds to an error what is known of the message.
     #[cold]
-    pub(super) fn error(&self, problem: Problem) -> DecodeError {
+    pub(super) fn describe(&self, error: &mut DecodeError) {
         let mut shape = self.shape();
         if !self.complete && shape == Shape::Request {
             // What was not read may hold a status, and a message with a status must not be answered. If in doubt, not.
-            let rest = self.text.as_bytes().get(problem.offset..).unwrap_or_default();
+            let rest = self.text.as_bytes().get(error.offset()..).unwrap_or_default();
             if memchr::memmem::find(rest, b"rsc\"").is_some() {
                 shape = Shape::Unknown;
             }
         }
-        DecodeError::new(problem.kind, problem.offset, shape, self.readable_request_id())
+        error.describe(shape, self.readable_request_id());
     }
 
     /// `rqi`, if it was seen and is a string or a number.

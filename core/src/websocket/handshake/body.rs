@@ -26,9 +26,7 @@ pub(super) struct BodyReader {
 impl BodyReader {
     /// For the answer with this status and these fields; at most `most` bytes are read.
     pub(super) fn new(status: u16, fields: &Fields, most: usize) -> Self {
-        let length = fields
-            .first("Content-Length")
-            .and_then(|length| length.parse::<usize>().ok());
+        let length = fields.first("Content-Length").and_then(|length| length.parse::<usize>().ok());
         let framing = if matches!(status, 100..=199 | 204 | 304) {
             Framing::Length(0)
         } else if fields.list_has("Transfer-Encoding", "chunked") {
@@ -67,9 +65,7 @@ fn read_chunks(unread: &mut BytesMut, body: &mut Vec<u8>) -> bool {
             Ok(httparse::Status::Partial) => return false,
         };
         let rest = &unread[head..];
-        let whole = usize::try_from(size)
-            .ok()
-            .filter(|size| rest.len().saturating_sub(2) >= *size);
+        let whole = usize::try_from(size).ok().filter(|size| rest.len().saturating_sub(2) >= *size);
         let Some(size) = whole else { return false };
         body.extend_from_slice(&rest[..size]);
         unread.advance(head + size + 2); // with the CRLF after the data
@@ -81,19 +77,14 @@ mod tests {
     use super::*;
 
     fn reader(fields: &[(&str, &str)]) -> BodyReader {
-        let fields = fields
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
+        let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         BodyReader::new(400, &Fields(fields), 100)
     }
 
     /// The body, and whether its end was noticed.
     fn read(fields: &[(&str, &str)], stream: &[u8], step: usize) -> (Vec<u8>, bool) {
         let (mut reader, mut body) = (reader(fields), Vec::new());
-        let is_end = stream
-            .chunks(step)
-            .any(|piece| reader.read(piece, &mut body));
+        let is_end = stream.chunks(step).any(|piece| reader.read(piece, &mut body));
         (body, is_end)
     }
 
@@ -103,46 +94,26 @@ mod tests {
     fn chunks_are_joined_however_they_are_cut() {
         for step in 1..40 {
             let stream = b"3\r\nno \r\nA;ext=1\r\nsuch AE ok\r\n0\r\n\r\n";
-            assert_eq!(
-                read(CHUNKED, stream, step),
-                (b"no such AE ok".to_vec(), true),
-                "by {step}"
-            );
-            assert_eq!(
-                read(CHUNKED, &stream[..12], step),
-                (b"no ".to_vec(), false),
-                "by {step}"
-            );
+            assert_eq!(read(CHUNKED, stream, step), (b"no such AE ok".to_vec(), true), "by {step}");
+            assert_eq!(read(CHUNKED, &stream[..12], step), (b"no ".to_vec(), false), "by {step}");
         }
     }
 
     #[test]
     fn what_is_no_chunk_ends_the_body() {
-        assert_eq!(
-            read(CHUNKED, b"3\r\nno \r\n<html>", 5),
-            (b"no ".to_vec(), true)
-        );
-        assert_eq!(
-            read(CHUNKED, b"ffffffffffffffffff\r\n", 5),
-            (b"".to_vec(), true)
-        );
+        assert_eq!(read(CHUNKED, b"3\r\nno \r\n<html>", 5), (b"no ".to_vec(), true));
+        assert_eq!(read(CHUNKED, b"ffffffffffffffffff\r\n", 5), (b"".to_vec(), true));
     }
 
     #[test]
     fn no_framing_reads_beyond_the_limit() {
         let large = [b'x'; 300];
-        assert_eq!(
-            read(&[("Content-Length", "200")], &large, 7),
-            (vec![b'x'; 100], true)
-        );
+        assert_eq!(read(&[("Content-Length", "200")], &large, 7), (vec![b'x'; 100], true));
         assert_eq!(read(&[], &large, 7), (vec![b'x'; 100], true));
         let chunk = [b"12C\r\n".as_slice(), &large, b"\r\n0\r\n\r\n"].concat();
         assert_eq!(read(CHUNKED, &chunk, 1000), (vec![b'x'; 100], true));
         let (mut reader, mut body) = (reader(CHUNKED), Vec::new());
-        let taken = chunk
-            .iter()
-            .take_while(|byte| !reader.read(&[**byte], &mut body))
-            .count();
+        let taken = chunk.iter().take_while(|byte| !reader.read(&[**byte], &mut body)).count();
         assert!(taken < 100, "an unfinished chunk counts as well");
     }
 }

@@ -115,11 +115,7 @@ impl ClientHandshake {
     ///
     /// # Errors
     /// [`HandshakeError::Request`] when a part of the request may not stand where it would.
-    pub fn new(
-        request: &ClientRequest,
-        limits: Limits,
-        random: &mut dyn Random,
-    ) -> Result<Self, HandshakeError> {
+    pub fn new(request: &ClientRequest, limits: Limits, random: &mut dyn Random) -> Result<Self, HandshakeError> {
         let mut key = [0; 16];
         random.fill(&mut key);
         let key = BASE64.encode(&key);
@@ -147,9 +143,7 @@ impl ClientHandshake {
             Reading::Head(gatherer) => gatherer,
             Reading::Body(..) => return self.read_body(data).map(|()| None),
         };
-        let gathered = gatherer
-            .push(data, self.limits.max_bytes)
-            .map_err(|_| HandshakeError::TooLarge(self.limits))?;
+        let gathered = gatherer.push(data, self.limits.max_bytes).map_err(|_| HandshakeError::TooLarge(self.limits))?;
         match gathered {
             None => check_start(gatherer.so_far()).map(|()| None),
             Some((head, leftover)) => self.read(&head, leftover),
@@ -164,11 +158,7 @@ impl ClientHandshake {
         }
     }
 
-    fn read(
-        &mut self,
-        head: &[u8],
-        leftover: BytesMut,
-    ) -> Result<Option<Accepted>, HandshakeError> {
+    fn read(&mut self, head: &[u8], leftover: BytesMut) -> Result<Option<Accepted>, HandshakeError> {
         check_start(head)?;
         let mut room = room(&self.limits);
         let mut answer = httparse::Response::new(&mut room);
@@ -185,12 +175,7 @@ impl ClientHandshake {
         if status != 101 {
             let body = BodyReader::new(status, &fields, self.limits.max_bytes);
             let reason = answer.reason.unwrap_or_default().to_owned();
-            let refusal = Refusal {
-                status,
-                reason,
-                headers: fields.0,
-                body: Vec::new(),
-            };
+            let refusal = Refusal { status, reason, headers: fields.0, body: Vec::new() };
             self.reading = Reading::Body(refusal, body);
             self.read_body(&leftover)?;
             return Ok(None);
@@ -209,18 +194,10 @@ impl ClientHandshake {
         }
         if let Some(extension) = fields.list("Sec-WebSocket-Extensions").next() {
             let extension = printable(extension.as_bytes());
-            return Err(invalid(format!(
-                "it switches on the extension \"{extension}\", which was not offered"
-            )));
+            return Err(invalid(format!("it switches on the extension \"{extension}\", which was not offered")));
         }
-        let (subprotocol, deviation) =
-            self.judge_subprotocol(once(&fields, "Sec-WebSocket-Protocol")?)?;
-        Ok(Some(Accepted {
-            subprotocol,
-            headers: fields.0,
-            leftover,
-            deviation,
-        }))
+        let (subprotocol, deviation) = self.judge_subprotocol(once(&fields, "Sec-WebSocket-Protocol")?)?;
+        Ok(Some(Accepted { subprotocol, headers: fields.0, leftover, deviation }))
     }
 
     fn read_body(&mut self, data: &[u8]) -> Result<(), HandshakeError> {
@@ -233,10 +210,7 @@ impl ClientHandshake {
     }
 
     /// RFC 6455 4.1: what is answered was offered. A difference in case is tolerated, and so is, on request, no answer.
-    fn judge_subprotocol(
-        &self,
-        answered: Option<&str>,
-    ) -> Result<(Option<String>, Option<Deviation>), HandshakeError> {
+    fn judge_subprotocol(&self, answered: Option<&str>) -> Result<(Option<String>, Option<Deviation>), HandshakeError> {
         let Some(answered) = answered else {
             return match (self.offered.is_empty(), self.allow_missing_subprotocol) {
                 (true, _) => Ok((None, None)),
@@ -248,15 +222,8 @@ impl ClientHandshake {
         if let Some(offered) = exact {
             return Ok((Some(offered.clone()), None));
         }
-        match self
-            .offered
-            .iter()
-            .find(|offered| offered.eq_ignore_ascii_case(answered))
-        {
-            Some(offered) => Ok((
-                Some(offered.clone()),
-                Some(Deviation::SubprotocolCase(answered.to_owned())),
-            )),
+        match self.offered.iter().find(|offered| offered.eq_ignore_ascii_case(answered)) {
+            Some(offered) => Ok((Some(offered.clone()), Some(Deviation::SubprotocolCase(answered.to_owned())))),
             None => Err(HandshakeError::Subprotocol(Some(answered.to_owned()))),
         }
     }
@@ -264,34 +231,16 @@ impl ClientHandshake {
 
 /// The request, with the fields and the order of TS-0020 5.2, step 2.
 fn write_request(request: &ClientRequest, key: &str) -> Result<Bytes, InvalidField> {
-    let ClientRequest {
-        authority,
-        target,
-        subprotocols,
-        headers,
-        ..
-    } = request;
-    if authority.is_empty()
-        || !authority
-            .bytes()
-            .all(|b| b.is_ascii_graphic() && !b"/?#@\\".contains(&b))
-    {
+    let ClientRequest { authority, target, subprotocols, headers, .. } = request;
+    if authority.is_empty() || !authority.bytes().all(|b| b.is_ascii_graphic() && !b"/?#@\\".contains(&b)) {
         let what = format!("authority \"{}\"", escape(authority));
-        return Err(InvalidField {
-            what,
-            why: "is not host[:port]",
-        });
+        return Err(InvalidField { what, why: "is not host[:port]" });
     }
     if !target.starts_with('/') || !target.bytes().all(|b| b.is_ascii_graphic() && b != b'#') {
         let what = format!("request target \"{}\"", escape(target));
-        return Err(InvalidField {
-            what,
-            why: "is not a path in visible ASCII characters",
-        });
+        return Err(InvalidField { what, why: "is not a path in visible ASCII characters" });
     }
-    subprotocols
-        .iter()
-        .try_for_each(|name| check_subprotocol(name))?;
+    subprotocols.iter().try_for_each(|name| check_subprotocol(name))?;
 
     let mut text = format!(
         "GET {target} HTTP/1.1\r\nHost: {authority}\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n"
@@ -311,17 +260,11 @@ fn write_request(request: &ClientRequest, key: &str) -> Result<Bytes, InvalidFie
 fn check_start(so_far: &[u8]) -> Result<(), HandshakeError> {
     const START: &[u8] = b"HTTP/1.";
     let compared = so_far.len().min(START.len());
-    if so_far[..compared] == START[..compared] {
-        Ok(())
-    } else {
-        Err(HandshakeError::NotHttp(printable(so_far)))
-    }
+    if so_far[..compared] == START[..compared] { Ok(()) } else { Err(HandshakeError::NotHttp(printable(so_far))) }
 }
 
 fn once<'a>(fields: &'a Fields, name: &str) -> Result<Option<&'a str>, HandshakeError> {
-    fields
-        .only(name)
-        .map_err(|_| invalid(format!("it has more than one {name}")))
+    fields.only(name).map_err(|_| invalid(format!("it has more than one {name}")))
 }
 
 fn invalid(what: impl Into<String>) -> HandshakeError {
@@ -331,10 +274,7 @@ fn invalid(what: impl Into<String>) -> HandshakeError {
 impl Refusal {
     /// The first header field of that name, in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(n, _)| n.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 }
 

@@ -25,18 +25,10 @@ impl Gatherer {
     }
 
     /// Takes more bytes. With the blank line: the head with it, and what came after it.
-    pub(super) fn push(
-        &mut self,
-        data: &[u8],
-        max_bytes: usize,
-    ) -> Result<Option<(BytesMut, BytesMut)>, TooLarge> {
+    pub(super) fn push(&mut self, data: &[u8], max_bytes: usize) -> Result<Option<(BytesMut, BytesMut)>, TooLarge> {
         self.bytes.extend_from_slice(data);
         let Some(end) = self.find_end() else {
-            return if self.bytes.len() < max_bytes {
-                Ok(None)
-            } else {
-                Err(TooLarge)
-            };
+            return if self.bytes.len() < max_bytes { Ok(None) } else { Err(TooLarge) };
         };
         if end > max_bytes {
             return Err(TooLarge);
@@ -51,20 +43,12 @@ impl Gatherer {
     /// one do not count (likewise).
     fn find_end(&mut self) -> Option<usize> {
         if self.searched == 0 {
-            let blank = self
-                .bytes
-                .iter()
-                .take_while(|b| b"\r\n".contains(b))
-                .count();
+            let blank = self.bytes.iter().take_while(|b| b"\r\n".contains(b)).count();
             let _ = self.bytes.split_to(blank);
         }
         let mut end = None;
-        for at in
-            memchr::memchr_iter(b'\n', &self.bytes[self.searched..]).map(|at| at + self.searched)
-        {
-            let line = self.bytes[..at]
-                .strip_suffix(b"\r")
-                .unwrap_or(&self.bytes[..at]);
+        for at in memchr::memchr_iter(b'\n', &self.bytes[self.searched..]).map(|at| at + self.searched) {
+            let line = self.bytes[..at].strip_suffix(b"\r").unwrap_or(&self.bytes[..at]);
             if line.ends_with(b"\n") {
                 end = Some(at + 1);
                 break;
@@ -82,25 +66,13 @@ pub(super) struct Fields(pub(super) Vec<(String, String)>);
 impl Fields {
     /// Values that are not UTF-8 keep what can be read of them; nothing that a handshake depends on is beyond ASCII.
     pub(super) fn from_parsed(parsed: &[httparse::Header<'_>]) -> Self {
-        let text = |value: &[u8]| {
-            String::from_utf8_lossy(value)
-                .trim_matches([' ', '\t'])
-                .to_owned()
-        };
-        Self(
-            parsed
-                .iter()
-                .map(|field| (field.name.to_owned(), text(field.value)))
-                .collect(),
-        )
+        let text = |value: &[u8]| String::from_utf8_lossy(value).trim_matches([' ', '\t']).to_owned();
+        Self(parsed.iter().map(|field| (field.name.to_owned(), text(field.value))).collect())
     }
 
     /// The values of all fields of that name.
     pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.0
-            .iter()
-            .filter(move |(n, _)| n.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+        self.0.iter().filter(move |(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
     /// The first value of that name.
@@ -127,8 +99,7 @@ impl Fields {
 
     /// Whether the list of that name has `token`, in any case.
     pub(super) fn list_has(&self, name: &str, token: &str) -> bool {
-        self.list(name)
-            .any(|element| element.eq_ignore_ascii_case(token))
+        self.list(name).any(|element| element.eq_ignore_ascii_case(token))
     }
 }
 
@@ -161,19 +132,11 @@ mod tests {
 
     #[test]
     fn the_head_ends_with_its_first_blank_line_however_it_is_cut() {
-        for stream in [
-            "A\r\nB: c\r\n\r\nD\r\n\r\n",
-            "A\nB: c\n\nD\r\n\r\n",
-            "A\r\nB: c\n\r\nD\r\n\r\n",
-        ] {
+        for stream in ["A\r\nB: c\r\n\r\nD\r\n\r\n", "A\nB: c\n\nD\r\n\r\n", "A\r\nB: c\n\r\nD\r\n\r\n"] {
             let head = stream.find('D').unwrap();
             for step in 1..=stream.len() {
                 let (got, rest) = gather(stream.as_bytes(), step, 100).unwrap().unwrap();
-                assert_eq!(
-                    (got.as_slice(), rest.as_slice()),
-                    stream.as_bytes().split_at(head),
-                    "{stream:?} by {step}"
-                );
+                assert_eq!((got.as_slice(), rest.as_slice()), stream.as_bytes().split_at(head), "{stream:?} by {step}");
             }
         }
     }
@@ -182,46 +145,25 @@ mod tests {
     fn blank_lines_before_the_head_do_not_count() {
         for step in 1..8 {
             let (head, rest) = gather(b"\r\n\r\nA\r\n\r\nB", step, 100).unwrap().unwrap();
-            assert_eq!(
-                (head.as_slice(), rest.as_slice()),
-                (b"A\r\n\r\n".as_slice(), b"B".as_slice())
-            );
+            assert_eq!((head.as_slice(), rest.as_slice()), (b"A\r\n\r\n".as_slice(), b"B".as_slice()));
         }
     }
 
     #[test]
     fn the_limit_is_the_size_of_the_head() {
         for step in 1..20 {
-            assert!(
-                gather(b"12345\r\n\r\nmore", step, 9).unwrap().is_some(),
-                "by {step}"
-            );
-            assert_eq!(
-                gather(b"123456\r\n\r\nmore", step, 9),
-                Err(TooLarge),
-                "by {step}"
-            );
-            assert_eq!(
-                gather(b"no blank line at all", step, 9),
-                Err(TooLarge),
-                "by {step}"
-            );
+            assert!(gather(b"12345\r\n\r\nmore", step, 9).unwrap().is_some(), "by {step}");
+            assert_eq!(gather(b"123456\r\n\r\nmore", step, 9), Err(TooLarge), "by {step}");
+            assert_eq!(gather(b"no blank line at all", step, 9), Err(TooLarge), "by {step}");
         }
     }
 
     #[test]
     fn lists_join_lines_and_commas() {
         let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let fields = Fields(vec![
-            field("A", "x, ,Y"),
-            field("b", "no"),
-            field("a", "\tz ,"),
-        ]);
+        let fields = Fields(vec![field("A", "x, ,Y"), field("b", "no"), field("a", "\tz ,")]);
         assert_eq!(fields.list("a").collect::<Vec<_>>(), ["x", "Y", "z"]);
         assert!(fields.list_has("A", "y") && !fields.list_has("A", "no"));
-        assert_eq!(
-            (fields.only("b"), fields.only("a"), fields.only("c")),
-            (Ok(Some("no")), Err(Repeated), Ok(None))
-        );
+        assert_eq!((fields.only("b"), fields.only("a"), fields.only("c")), (Ok(Some("no")), Err(Repeated), Ok(None)));
     }
 }

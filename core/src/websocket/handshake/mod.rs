@@ -27,10 +27,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            max_bytes: 16 << 10,
-            max_fields: 64,
-        }
+        Self { max_bytes: 16 << 10, max_fields: 64 }
     }
 }
 
@@ -52,25 +49,12 @@ impl std::error::Error for InvalidField {}
 /// Accepts a header field that this end wants to send: no part can break out of its line, and what the handshake says itself
 /// cannot be said twice.
 fn check_field(name: &str, value: &str) -> Result<(), InvalidField> {
-    const OURS: [&str; 5] = [
-        "Host",
-        "Upgrade",
-        "Connection",
-        "Content-Length",
-        "Transfer-Encoding",
-    ];
-    let invalid = |why| {
-        Err(InvalidField {
-            what: format!("header field \"{}\"", escape(name)),
-            why,
-        })
-    };
+    const OURS: [&str; 5] = ["Host", "Upgrade", "Connection", "Content-Length", "Transfer-Encoding"];
+    let invalid = |why| Err(InvalidField { what: format!("header field \"{}\"", escape(name)), why });
     if !is_token(name) {
         return invalid("is not named by a token (RFC 7230 3.2.6)");
     }
-    if OURS.iter().any(|own| own.eq_ignore_ascii_case(name))
-        || starts_with_ignore_case(name, "Sec-WebSocket-")
-    {
+    if OURS.iter().any(|own| own.eq_ignore_ascii_case(name)) || starts_with_ignore_case(name, "Sec-WebSocket-") {
         return invalid("is set by the handshake itself");
     }
     if value.chars().any(char::is_control) {
@@ -85,23 +69,16 @@ fn check_subprotocol(name: &str) -> Result<(), InvalidField> {
         return Ok(());
     }
     let what = format!("subprotocol name \"{}\"", escape(name));
-    Err(InvalidField {
-        what,
-        why: "is not a token (RFC 6455 4.1)",
-    })
+    Err(InvalidField { what, why: "is not a token (RFC 6455 4.1)" })
 }
 
 /// RFC 7230 3.2.6.
 fn is_token(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
 fn starts_with_ignore_case(text: &str, start: &str) -> bool {
-    text.get(..start.len())
-        .is_some_and(|head| head.eq_ignore_ascii_case(start))
+    text.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start))
 }
 
 /// What a peer sent, cut and made printable for errors and logs.

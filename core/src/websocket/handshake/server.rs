@@ -54,10 +54,7 @@ pub struct Rejection {
 impl ServerHandshake {
     /// A handshake of which nothing has been read.
     pub fn new(limits: Limits) -> Self {
-        Self {
-            limits,
-            gatherer: Gatherer::default(),
-        }
+        Self { limits, gatherer: Gatherer::default() }
     }
 
     /// Takes bytes from the client, cut anywhere. `None`: more is needed.
@@ -66,18 +63,9 @@ impl ServerHandshake {
     /// The answer to a request that cannot be accepted: 400 (malformed), 405 (not GET), 426 (another version of the protocol),
     /// 431 (beyond the limits).
     pub fn handle_data(&mut self, data: &[u8]) -> Result<Option<UpgradeRequest>, Rejection> {
-        let gathered = self
-            .gatherer
-            .push(data, self.limits.max_bytes)
-            .map_err(|_| {
-                Rejection::new(
-                    431,
-                    format!(
-                        "the handshake is larger than {} bytes",
-                        self.limits.max_bytes
-                    ),
-                )
-            })?;
+        let gathered = self.gatherer.push(data, self.limits.max_bytes).map_err(|_| {
+            Rejection::new(431, format!("the handshake is larger than {} bytes", self.limits.max_bytes))
+        })?;
         match gathered {
             Some((head, leftover)) => self.read(&head, leftover).map(Some),
             None => refuse_early(self.gatherer.so_far()).map(|()| None),
@@ -91,10 +79,7 @@ impl ServerHandshake {
         match request.parse(head) {
             Ok(status) if status.is_complete() => {}
             Err(httparse::Error::TooManyHeaders) => {
-                let reason = format!(
-                    "the handshake has more than {} header fields",
-                    self.limits.max_fields
-                );
+                let reason = format!("the handshake has more than {} header fields", self.limits.max_fields);
                 return Err(Rejection::new(431, reason));
             }
             Ok(_) => return Err(malformed("the request ends early")),
@@ -102,10 +87,7 @@ impl ServerHandshake {
         }
         let method = request.method.unwrap_or_default();
         if method != "GET" {
-            let rejection = Rejection::new(
-                405,
-                format!("the method is {method}; a WebSocket opens with GET"),
-            );
+            let rejection = Rejection::new(405, format!("the method is {method}; a WebSocket opens with GET"));
             return Err(rejection.with("Allow", "GET"));
         }
         if request.version != Some(1) {
@@ -114,19 +96,13 @@ impl ServerHandshake {
         let target = request.path.unwrap_or_default().to_owned();
         let fields = Fields::from_parsed(request.headers);
 
-        let host = once(&fields, "Host")?
-            .filter(|host| !host.is_empty())
-            .ok_or_else(|| malformed("no Host"))?
-            .to_owned();
-        if fields.first("Transfer-Encoding").is_some()
-            || fields.all("Content-Length").any(|length| length != "0")
-        {
+        let host =
+            once(&fields, "Host")?.filter(|host| !host.is_empty()).ok_or_else(|| malformed("no Host"))?.to_owned();
+        if fields.first("Transfer-Encoding").is_some() || fields.all("Content-Length").any(|length| length != "0") {
             return Err(malformed("the request has a body"));
         }
         if !fields.list_has("Upgrade", "websocket") {
-            return Err(malformed(
-                "this is a WebSocket server, and the request has no \"Upgrade: WebSocket\"",
-            ));
+            return Err(malformed("this is a WebSocket server, and the request has no \"Upgrade: WebSocket\""));
         }
         if !fields.list_has("Connection", "upgrade") {
             return Err(malformed("the request has no \"Connection: Upgrade\""));
@@ -135,44 +111,21 @@ impl ServerHandshake {
             Some("13") => {}
             None => return Err(malformed("no Sec-WebSocket-Version")),
             Some(other) => {
-                let reason = format!(
-                    "WebSocket version {} is not taken; 13 is",
-                    printable(other.as_bytes())
-                );
+                let reason = format!("WebSocket version {} is not taken; 13 is", printable(other.as_bytes()));
                 return Err(Rejection::new(426, reason).with("Sec-WebSocket-Version", "13"));
             }
         }
-        let key =
-            once(&fields, "Sec-WebSocket-Key")?.ok_or_else(|| malformed("no Sec-WebSocket-Key"))?;
-        if !BASE64
-            .decode(key.as_bytes())
-            .is_ok_and(|key| key.len() == 16)
-        {
-            return Err(malformed(
-                "Sec-WebSocket-Key is not the base64 form of 16 bytes",
-            ));
+        let key = once(&fields, "Sec-WebSocket-Key")?.ok_or_else(|| malformed("no Sec-WebSocket-Key"))?;
+        if !BASE64.decode(key.as_bytes()).is_ok_and(|key| key.len() == 16) {
+            return Err(malformed("Sec-WebSocket-Key is not the base64 form of 16 bytes"));
         }
         let accept = derive_accept_key(key.as_bytes());
-        let subprotocols: Vec<String> = fields
-            .list("Sec-WebSocket-Protocol")
-            .map(str::to_owned)
-            .collect();
+        let subprotocols: Vec<String> = fields.list("Sec-WebSocket-Protocol").map(str::to_owned).collect();
         if let Some(name) = subprotocols.iter().find(|name| !is_token(name)) {
-            return Err(malformed(format!(
-                "\"{}\" cannot be a subprotocol name",
-                printable(name.as_bytes())
-            )));
+            return Err(malformed(format!("\"{}\" cannot be a subprotocol name", printable(name.as_bytes()))));
         }
         let origin = fields.first("Origin").map(str::to_owned);
-        Ok(UpgradeRequest {
-            target,
-            host,
-            subprotocols,
-            origin,
-            leftover,
-            fields,
-            accept,
-        })
+        Ok(UpgradeRequest { target, host, subprotocols, origin, leftover, fields, accept })
     }
 }
 
@@ -192,22 +145,14 @@ impl UpgradeRequest {
     ///
     /// # Errors
     /// When the subprotocol was not offered, or a header field cannot be sent.
-    pub fn accept(
-        &self,
-        subprotocol: Option<&str>,
-        headers: &[(String, String)],
-    ) -> Result<Bytes, InvalidField> {
-        let mut answer = String::from(
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n",
-        );
+    pub fn accept(&self, subprotocol: Option<&str>, headers: &[(String, String)]) -> Result<Bytes, InvalidField> {
+        let mut answer =
+            String::from("HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n");
         if let Some(name) = subprotocol {
             check_subprotocol(name)?;
             if !self.subprotocols.iter().any(|offered| offered == name) {
                 let what = format!("subprotocol name \"{name}\"");
-                return Err(InvalidField {
-                    what,
-                    why: "was not offered by the client",
-                });
+                return Err(InvalidField { what, why: "was not offered by the client" });
             }
             answer += &format!("Sec-WebSocket-Protocol: {name}\r\n");
         }
@@ -223,11 +168,7 @@ impl UpgradeRequest {
 impl Rejection {
     /// A refusal with an HTTP status, and a reason for people, which goes into the body.
     pub fn new(status: u16, reason: impl Into<String>) -> Self {
-        Self {
-            status,
-            reason: reason.into(),
-            headers: Vec::new(),
-        }
+        Self { status, reason: reason.into(), headers: Vec::new() }
     }
 
     /// Adds a header field, for instance `WWW-Authenticate` with 401 or `Retry-After` with 503.
@@ -256,10 +197,7 @@ impl Rejection {
         for (name, value) in &self.headers {
             answer += &format!("{name}: {value}\r\n");
         }
-        answer += &format!(
-            "Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n",
-            body.len()
-        );
+        answer += &format!("Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n", body.len());
         Bytes::from(answer + "Connection: close\r\n\r\n" + &body)
     }
 
@@ -271,13 +209,7 @@ impl Rejection {
 
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} {}: {}",
-            self.status,
-            phrase(self.status),
-            escape(&self.reason)
-        )
+        write!(f, "{} {}: {}", self.status, phrase(self.status), escape(&self.reason))
     }
 }
 
@@ -288,17 +220,15 @@ fn malformed(reason: impl Into<String>) -> Rejection {
 }
 
 fn once<'a>(fields: &'a Fields, name: &str) -> Result<Option<&'a str>, Rejection> {
-    fields
-        .only(name)
-        .map_err(|_| malformed(format!("more than one {name}")))
+    fields.only(name).map_err(|_| malformed(format!("more than one {name}")))
 }
 
 /// Refuses what can never become a request, so that such a peer hears of it at once and not after the deadline.
 fn refuse_early(head: &[u8]) -> Result<(), Rejection> {
     match head.first() {
-        Some(0x16) => Err(malformed(
-            "this looks like TLS, and this port speaks plain WebSocket: use ws://, not wss://",
-        )),
+        Some(0x16) => {
+            Err(malformed("this looks like TLS, and this port speaks plain WebSocket: use ws://, not wss://"))
+        }
         Some(first) if !first.is_ascii_graphic() => Err(malformed("this is not HTTP")),
         _ => Ok(()),
     }

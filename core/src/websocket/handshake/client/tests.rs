@@ -38,9 +38,7 @@ fn answered(request: &ClientRequest, answer: &str) -> Result<Option<Accepted>, H
 }
 
 fn accepted(answer: &str) -> Accepted {
-    answered(&request(), answer)
-        .unwrap()
-        .expect("the answer is whole")
+    answered(&request(), answer).unwrap().expect("the answer is whole")
 }
 
 fn with(line: &str, other: &str) -> String {
@@ -51,10 +49,7 @@ fn with(line: &str, other: &str) -> String {
 #[test]
 fn ws_6_2_2_1_1_the_request_is_that_of_ts_0020_byte_for_byte() {
     let mut request = request();
-    request.headers = vec![
-        ("X-M2M-Origin".into(), "Csensor1".into()),
-        ("X-A".into(), "b c".into()),
-    ];
+    request.headers = vec![("X-M2M-Origin".into(), "Csensor1".into()), ("X-A".into(), "b c".into())];
     let mut handshake = start(&request).unwrap();
     assert_eq!(
         std::str::from_utf8(&handshake.transmit()).unwrap(),
@@ -85,14 +80,9 @@ fn ws_6_2_2_5_1_the_key_is_16_fresh_bytes() {
     }
     let mut random = Counter(0);
     let mut keys = std::iter::from_fn(|| {
-        let request = ClientHandshake::new(&request(), Limits::default(), &mut random)
-            .unwrap()
-            .transmit();
+        let request = ClientHandshake::new(&request(), Limits::default(), &mut random).unwrap().transmit();
         let request = std::str::from_utf8(&request).unwrap();
-        let key = request
-            .lines()
-            .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "))
-            .unwrap();
+        let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
         Some(BASE64.decode(key.as_bytes()).unwrap())
     });
     assert_eq!(keys.next().unwrap(), (1..=16).collect::<Vec<u8>>());
@@ -116,16 +106,10 @@ fn nothing_breaks_out_of_its_place_in_the_request() {
         ("subprotocol", &|r| r.subprotocols.push("a,b".into())),
         ("subprotocol", &|r| r.subprotocols.push(String::new())),
         ("header", &|r| r.headers.push(("X\r\nY".into(), "z".into()))),
-        ("header", &|r| {
-            r.headers.push(("X".into(), "y\r\nZ: a".into()))
-        }),
+        ("header", &|r| r.headers.push(("X".into(), "y\r\nZ: a".into()))),
         ("header", &|r| r.headers.push(("X".into(), "\u{85}".into()))),
-        ("header", &|r| {
-            r.headers.push(("host".into(), "other".into()))
-        }),
-        ("header", &|r| {
-            r.headers.push(("Sec-WebSocket-Key".into(), "mine".into()))
-        }),
+        ("header", &|r| r.headers.push(("host".into(), "other".into()))),
+        ("header", &|r| r.headers.push(("Sec-WebSocket-Key".into(), "mine".into()))),
     ];
     for (part, break_it) in broken {
         let mut request = request();
@@ -133,10 +117,7 @@ fn nothing_breaks_out_of_its_place_in_the_request() {
         let error = start(&request).expect_err(part);
         assert!(matches!(error, HandshakeError::Request(_)), "{error}");
         let line = error.to_string();
-        assert!(
-            line.contains(part) && !line.contains(char::is_control),
-            "{line}"
-        );
+        assert!(line.contains(part) && !line.contains(char::is_control), "{line}");
     }
 }
 
@@ -146,14 +127,8 @@ fn ws_6_2_3_4_1_accept_is_computed_and_checked() {
     assert_eq!(accepted.subprotocol.as_deref(), Some("oneM2M.json"));
     assert_eq!((accepted.deviation, accepted.headers.len()), (None, 4));
     // The value printed in editions of TS-0020 does not answer the key printed there.
-    let printed = with(
-        "5thN0mVgdTFTgHSjknHQ8H0EtnM=",
-        "FuSSKANnI7C/6/FrPMt70mfBY8E=",
-    );
-    assert!(matches!(
-        answered(&request(), &printed),
-        Err(HandshakeError::Invalid(_))
-    ));
+    let printed = with("5thN0mVgdTFTgHSjknHQ8H0EtnM=", "FuSSKANnI7C/6/FrPMt70mfBY8E=");
+    assert!(matches!(answered(&request(), &printed), Err(HandshakeError::Invalid(_))));
 }
 
 #[test]
@@ -163,53 +138,23 @@ fn an_answer_that_is_none_is_invalid() {
         ("no Upgrade", with("Upgrade: WebSocket\r\n", "")),
         ("other Upgrade", with("Upgrade: WebSocket", "Upgrade: h2c")),
         ("no Connection", with("Connection: Upgrade\r\n", "")),
-        (
-            "other Connection",
-            with("Connection: Upgrade", "Connection: close"),
-        ),
-        (
-            "no accept",
-            with("Sec-WebSocket-Accept: 5thN0mVgdTFTgHSjknHQ8H0EtnM=\r\n", ""),
-        ),
+        ("other Connection", with("Connection: Upgrade", "Connection: close")),
+        ("no accept", with("Sec-WebSocket-Accept: 5thN0mVgdTFTgHSjknHQ8H0EtnM=\r\n", "")),
         ("accept in another case", with("5thN", "5THN")),
-        (
-            "two accepts",
-            with(
-                "Sec-WebSocket-Accept:",
-                "Sec-WebSocket-Accept: a\r\nSec-WebSocket-Accept:",
-            ),
-        ),
-        (
-            "extension",
-            with(
-                "Upgrade:",
-                "Sec-WebSocket-Extensions: permessage-deflate\r\nUpgrade:",
-            ),
-        ),
-        (
-            "two subprotocols",
-            with(
-                "Upgrade:",
-                "Sec-WebSocket-Protocol: oneM2M.json\r\nUpgrade:",
-            ),
-        ),
+        ("two accepts", with("Sec-WebSocket-Accept:", "Sec-WebSocket-Accept: a\r\nSec-WebSocket-Accept:")),
+        ("extension", with("Upgrade:", "Sec-WebSocket-Extensions: permessage-deflate\r\nUpgrade:")),
+        ("two subprotocols", with("Upgrade:", "Sec-WebSocket-Protocol: oneM2M.json\r\nUpgrade:")),
         ("malformed field", with("Upgrade: ", "Upg rade: ")),
     ];
     for (name, answer) in table {
         let error = answered(&request(), answer).expect_err(name);
-        assert!(
-            matches!(error, HandshakeError::Invalid(_)),
-            "{name}: {error:?}"
-        );
+        assert!(matches!(error, HandshakeError::Invalid(_)), "{name}: {error:?}");
     }
     for tolerated in [
         with("Upgrade: WebSocket", "upgrade: websocket"),
         with("Connection: Upgrade", "connection: keep-alive, upgrade"),
         with("Switching Protocols", ""),
-        with(
-            "Accept: 5thN0mVgdTFTgHSjknHQ8H0EtnM=",
-            "Accept:  5thN0mVgdTFTgHSjknHQ8H0EtnM= ",
-        ),
+        with("Accept: 5thN0mVgdTFTgHSjknHQ8H0EtnM=", "Accept:  5thN0mVgdTFTgHSjknHQ8H0EtnM= "),
     ] {
         assert_eq!(accepted(&tolerated).deviation, None);
     }
@@ -218,52 +163,23 @@ fn an_answer_that_is_none_is_invalid() {
 #[test]
 fn ws_6_2_3_5_1_the_subprotocol_is_one_that_was_offered() {
     let other = with("oneM2M.json", "oneM2M.xml");
-    assert_eq!(
-        answered(&request(), &other).unwrap_err(),
-        HandshakeError::Subprotocol(Some("oneM2M.xml".into()))
-    );
+    assert_eq!(answered(&request(), &other).unwrap_err(), HandshakeError::Subprotocol(Some("oneM2M.xml".into())));
     let missing = with("Sec-WebSocket-Protocol: oneM2M.json\r\n", "");
-    assert_eq!(
-        answered(&request(), &missing).unwrap_err(),
-        HandshakeError::Subprotocol(None)
-    );
+    assert_eq!(answered(&request(), &missing).unwrap_err(), HandshakeError::Subprotocol(None));
     // Nothing offered, nothing chosen; nothing offered, something chosen.
-    let none = ClientRequest {
-        subprotocols: Vec::new(),
-        ..request()
-    };
-    assert_eq!(
-        answered(&none, &missing).unwrap().unwrap().subprotocol,
-        None
-    );
-    assert!(matches!(
-        answered(&none, ANSWER),
-        Err(HandshakeError::Subprotocol(Some(_)))
-    ));
+    let none = ClientRequest { subprotocols: Vec::new(), ..request() };
+    assert_eq!(answered(&none, &missing).unwrap().unwrap().subprotocol, None);
+    assert!(matches!(answered(&none, ANSWER), Err(HandshakeError::Subprotocol(Some(_)))));
 }
 
 #[test]
 fn known_deviations_are_tolerated_and_told() {
     let cased = accepted(&with("oneM2M.json", "ONEM2M.r2.0.JSON"));
     assert_eq!(cased.subprotocol.as_deref(), Some("oneM2M.R2.0.json"));
-    assert_eq!(
-        cased.deviation,
-        Some(Deviation::SubprotocolCase("ONEM2M.r2.0.JSON".into()))
-    );
-    let lenient = ClientRequest {
-        allow_missing_subprotocol: true,
-        ..request()
-    };
-    let missing = answered(
-        &lenient,
-        &with("Sec-WebSocket-Protocol: oneM2M.json\r\n", ""),
-    )
-    .unwrap()
-    .unwrap();
-    assert_eq!(
-        (missing.subprotocol, missing.deviation),
-        (None, Some(Deviation::SubprotocolMissing))
-    );
+    assert_eq!(cased.deviation, Some(Deviation::SubprotocolCase("ONEM2M.r2.0.JSON".into())));
+    let lenient = ClientRequest { allow_missing_subprotocol: true, ..request() };
+    let missing = answered(&lenient, &with("Sec-WebSocket-Protocol: oneM2M.json\r\n", "")).unwrap().unwrap();
+    assert_eq!((missing.subprotocol, missing.deviation), (None, Some(Deviation::SubprotocolMissing)));
 }
 
 #[test]
@@ -272,25 +188,16 @@ fn an_answer_is_read_however_it_is_cut_and_what_follows_is_kept() {
     for step in (1..40).chain([stream.len()]) {
         let mut handshake = start(&request()).unwrap();
         let mut pieces = stream.chunks(step);
-        let accepted = pieces
-            .find_map(|piece| handshake.handle_data(piece).unwrap())
-            .unwrap();
+        let accepted = pieces.find_map(|piece| handshake.handle_data(piece).unwrap()).unwrap();
         let unread: Vec<u8> = pieces.flatten().copied().collect();
-        assert_eq!(
-            [&accepted.leftover[..], &unread].concat(),
-            b"\x81\x00first frame",
-            "in pieces of {step}"
-        );
+        assert_eq!([&accepted.leftover[..], &unread].concat(), b"\x81\x00first frame", "in pieces of {step}");
     }
 }
 
 /// The refusal that comes of `stream` in pieces of `step`, by itself or at the end of the connection.
 fn refusal(stream: &str, step: usize) -> (Refusal, bool) {
     let mut handshake = start(&request()).unwrap();
-    let by_itself = stream
-        .as_bytes()
-        .chunks(step)
-        .find_map(|piece| handshake.handle_data(piece).err());
+    let by_itself = stream.as_bytes().chunks(step).find_map(|piece| handshake.handle_data(piece).err());
     let came_by_itself = by_itself.is_some();
     match by_itself.unwrap_or_else(|| handshake.handle_eof()) {
         HandshakeError::Refused(refusal) => (refusal, came_by_itself),
@@ -302,35 +209,17 @@ fn refusal(stream: &str, step: usize) -> (Refusal, bool) {
 fn a_refusal_is_given_with_its_body() {
     let head = "HTTP/1.1 403 Forbidden\r\nX-A: b\r\n";
     let table = [
-        (
-            "length",
-            "Content-Length: 5\r\n\r\nno AE and more",
-            "no AE",
-            true,
-        ),
+        ("length", "Content-Length: 5\r\n\r\nno AE and more", "no AE", true),
         ("no body", "Content-Length: 0\r\n\r\n", "", true),
         ("until the end", "\r\nno AE", "no AE", false),
-        (
-            "cut short",
-            "Content-Length: 50\r\n\r\nno AE",
-            "no AE",
-            false,
-        ),
+        ("cut short", "Content-Length: 50\r\n\r\nno AE", "no AE", false),
     ];
     for (name, rest, body, by_itself) in table {
         for step in 1..60 {
             let (refusal, came_by_itself) = refusal(&format!("{head}{rest}"), step);
-            assert_eq!(
-                (refusal.status, refusal.reason.as_str()),
-                (403, "Forbidden"),
-                "{name}"
-            );
+            assert_eq!((refusal.status, refusal.reason.as_str()), (403, "Forbidden"), "{name}");
             assert_eq!(refusal.header("x-a"), Some("b"), "{name}");
-            assert_eq!(
-                (refusal.body.as_slice(), came_by_itself),
-                (body.as_bytes(), by_itself),
-                "{name} by {step}"
-            );
+            assert_eq!((refusal.body.as_slice(), came_by_itself), (body.as_bytes(), by_itself), "{name} by {step}");
         }
     }
     assert!(refusal("HTTP/1.1 204 No Content\r\n\r\n", 7).1);
@@ -340,25 +229,15 @@ fn a_refusal_is_given_with_its_body() {
 
 #[test]
 fn a_redirect_is_a_refusal_that_tells_where_to() {
-    let (refusal, _) = refusal(
-        "HTTP/1.1 301 Moved\r\nLocation: ws://b/\r\nContent-Length: 0\r\n\r\n",
-        9,
-    );
+    let (refusal, _) = refusal("HTTP/1.1 301 Moved\r\nLocation: ws://b/\r\nContent-Length: 0\r\n\r\n", 9);
     assert_eq!(refusal.to_string(), "301 Moved, pointing to ws://b/");
 }
 
 #[test]
 fn a_peer_that_does_not_speak_http_is_noticed_at_its_first_bytes() {
-    for start_of in [
-        "\x15\x03\x01\0\x02",
-        "SSH-2.0-OpenSSH",
-        "HTTQ",
-        "ICY 200 OK",
-    ] {
+    for start_of in ["\x15\x03\x01\0\x02", "SSH-2.0-OpenSSH", "HTTQ", "ICY 200 OK"] {
         let error = answered(&request(), start_of).unwrap_err();
-        let HandshakeError::NotHttp(shown) = &error else {
-            panic!("{error:?}")
-        };
+        let HandshakeError::NotHttp(shown) = &error else { panic!("{error:?}") };
         assert!(!shown.contains(char::is_control) && error.to_string().contains(shown.as_str()));
     }
     assert_eq!(answered(&request(), "HTTP").unwrap().map(|_| ()), None);
@@ -367,27 +246,18 @@ fn a_peer_that_does_not_speak_http_is_noticed_at_its_first_bytes() {
 #[test]
 fn limits_hold_for_answers_too() {
     let long = format!("HTTP/1.1 101 x\r\nX: {}", "y".repeat(16 << 10));
-    assert_eq!(
-        answered(&request(), &long).unwrap_err(),
-        HandshakeError::TooLarge(Limits::default())
-    );
+    assert_eq!(answered(&request(), &long).unwrap_err(), HandshakeError::TooLarge(Limits::default()));
     // ANSWER has 4 fields.
     let fields = |more| with("Upgrade:", &format!("{}Upgrade:", "X: y\r\n".repeat(more)));
     assert!(answered(&request(), &fields(60)).is_ok());
-    assert_eq!(
-        answered(&request(), &fields(61)).unwrap_err(),
-        HandshakeError::TooLarge(Limits::default())
-    );
+    assert_eq!(answered(&request(), &fields(61)).unwrap_err(), HandshakeError::TooLarge(Limits::default()));
 }
 
 #[test]
 fn the_end_of_the_connection_is_told_apart_from_a_refusal() {
     let mut handshake = start(&request()).unwrap();
     assert_eq!(handshake.handle_eof(), HandshakeError::Ended(0));
-    assert_eq!(
-        handshake.handle_data(b"HTTP/1.1 4").unwrap().map(|_| ()),
-        None
-    );
+    assert_eq!(handshake.handle_data(b"HTTP/1.1 4").unwrap().map(|_| ()), None);
     assert_eq!(handshake.handle_eof(), HandshakeError::Ended(10));
 }
 
@@ -410,20 +280,14 @@ fn every_error_is_one_printable_line() {
         HandshakeError::Ended(7),
     ] {
         let line = error.to_string();
-        assert!(
-            !line.is_empty() && !line.contains(char::is_control),
-            "{line:?}"
-        );
+        assert!(!line.is_empty() && !line.contains(char::is_control), "{line:?}");
     }
 }
 
 #[test]
 fn both_ends_understand_each_other() {
     let mut client = start(&request()).unwrap();
-    let asked = ServerHandshake::new(Limits::default())
-        .handle_data(&client.transmit())
-        .unwrap()
-        .unwrap();
+    let asked = ServerHandshake::new(Limits::default()).handle_data(&client.transmit()).unwrap().unwrap();
     assert_eq!(asked.subprotocols, ["oneM2M.json", "oneM2M.R2.0.json"]);
     let answer = asked.accept(Some("oneM2M.R2.0.json"), &[]).unwrap();
     let accepted = client.handle_data(&answer).unwrap().unwrap();
@@ -431,8 +295,7 @@ fn both_ends_understand_each_other() {
 
     let mut client = start(&request()).unwrap();
     let rejection = crate::websocket::handshake::server::Rejection::new(400, "no format in common");
-    let HandshakeError::Refused(refusal) = client.handle_data(&rejection.to_bytes()).unwrap_err()
-    else {
+    let HandshakeError::Refused(refusal) = client.handle_data(&rejection.to_bytes()).unwrap_err() else {
         panic!("not refused")
     };
     assert_eq!(refusal.to_string(), "400 Bad Request: no format in common");

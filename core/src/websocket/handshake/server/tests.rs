@@ -35,10 +35,7 @@ fn rejected(request: &str) -> Rejection {
 #[test]
 fn ws_6_2_3_4_1_the_answer_is_that_of_ts_0020_with_the_accept_of_rfc_6455() {
     let request = read(REQUEST).unwrap();
-    assert_eq!(
-        (request.target.as_str(), request.host.as_str()),
-        ("/", "example.net:9000")
-    );
+    assert_eq!((request.target.as_str(), request.host.as_str()), ("/", "example.net:9000"));
     let answer = request.accept(Some("oneM2M.json"), &[]).unwrap();
     assert_eq!(
         std::str::from_utf8(&answer).unwrap(),
@@ -56,9 +53,7 @@ fn the_example_of_rfc_6455_1_3() {
     let request = read(&with(KEY, "dGhlIHNhbXBsZSBub25jZQ==")).unwrap();
     let answer = request.accept(None, &[("X-A".into(), "b".into())]).unwrap();
     let answer = std::str::from_utf8(&answer).unwrap();
-    assert!(
-        answer.contains("\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nX-A: b\r\n\r\n")
-    );
+    assert!(answer.contains("\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nX-A: b\r\n\r\n"));
     assert!(!answer.contains("Protocol:"));
 }
 
@@ -70,102 +65,37 @@ fn ws_6_2_3_1_1_each_fault_has_its_status() {
         ("HTTP/2", with("HTTP/1.1", "HTTP/2.0"), 400),
         ("two blanks", with("GET / ", "GET  / "), 400),
         ("control character", with("GET /", "GET /\x01"), 400),
-        (
-            "folded line",
-            with("Upgrade: WebSocket", "Upgrade:\r\n WebSocket"),
-            400,
-        ),
+        ("folded line", with("Upgrade: WebSocket", "Upgrade:\r\n WebSocket"), 400),
         ("blank before colon", with("Upgrade:", "Upgrade :"), 400),
         ("POST", with("GET", "POST"), 405),
         ("HEAD", with("GET", "HEAD"), 405),
         ("no Host", with("Host: example.net:9000\r\n", ""), 400),
         ("empty Host", with("example.net:9000", ""), 400),
         ("two Hosts", with("Host: ", "Host: a\r\nHost: "), 400),
-        (
-            "body",
-            with("Upgrade: ", "Content-Length: 5\r\nUpgrade: "),
-            400,
-        ),
-        (
-            "chunked body",
-            with("Upgrade: ", "Transfer-Encoding: chunked\r\nUpgrade: "),
-            400,
-        ),
+        ("body", with("Upgrade: ", "Content-Length: 5\r\nUpgrade: "), 400),
+        ("chunked body", with("Upgrade: ", "Transfer-Encoding: chunked\r\nUpgrade: "), 400),
         ("no Upgrade", with("Upgrade: WebSocket\r\n", ""), 400),
-        (
-            "other Upgrade",
-            with("Upgrade: WebSocket", "Upgrade: h2c"),
-            400,
-        ),
-        (
-            "longer Upgrade",
-            with("Upgrade: WebSocket", "Upgrade: WebSockets"),
-            400,
-        ),
+        ("other Upgrade", with("Upgrade: WebSocket", "Upgrade: h2c"), 400),
+        ("longer Upgrade", with("Upgrade: WebSocket", "Upgrade: WebSockets"), 400),
         ("no Connection", with("Connection: Upgrade\r\n", ""), 400),
-        (
-            "other Connection",
-            with("Connection: Upgrade", "Connection: keep-alive"),
-            400,
-        ),
+        ("other Connection", with("Connection: Upgrade", "Connection: keep-alive"), 400),
         ("no version", with("Sec-WebSocket-Version: 13\r\n", ""), 400),
         ("version 8", with("Version: 13", "Version: 8"), 426),
         ("version 013", with("Version: 13", "Version: 013"), 426),
         (
             "two versions",
-            with(
-                "Sec-WebSocket-Version: 13",
-                "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Version: 8",
-            ),
+            with("Sec-WebSocket-Version: 13", "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Version: 8"),
             400,
         ),
-        (
-            "no key",
-            with(&format!("Sec-WebSocket-Key: {KEY}\r\n"), ""),
-            400,
-        ),
-        (
-            "two keys",
-            with(
-                "Sec-WebSocket-Key:",
-                &format!("Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Key:"),
-            ),
-            400,
-        ),
+        ("no key", with(&format!("Sec-WebSocket-Key: {KEY}\r\n"), ""), 400),
+        ("two keys", with("Sec-WebSocket-Key:", &format!("Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Key:")), 400),
         ("key of 15 bytes", with(KEY, "AAAAAAAAAAAAAAAAAAAA"), 400),
-        (
-            "key of 17 bytes",
-            with(KEY, "AAAAAAAAAAAAAAAAAAAAAAA="),
-            400,
-        ),
-        (
-            "key without padding",
-            with(KEY, "ud63env87LQLd4uIV20/oQ"),
-            400,
-        ),
-        (
-            "key with a wrong character",
-            with(KEY, "ud63env87LQLd4uIV20_oQ=="),
-            400,
-        ),
-        (
-            "subprotocol with a blank",
-            with("oneM2M.json", "oneM2M json"),
-            400,
-        ),
-        (
-            "too many fields",
-            with("Upgrade: ", &format!("{}Upgrade: ", "X: y\r\n".repeat(59))),
-            431,
-        ),
-        (
-            "too many bytes",
-            with(
-                "Upgrade: ",
-                &format!("X: {}\r\nUpgrade: ", "y".repeat(16 << 10)),
-            ),
-            431,
-        ),
+        ("key of 17 bytes", with(KEY, "AAAAAAAAAAAAAAAAAAAAAAA="), 400),
+        ("key without padding", with(KEY, "ud63env87LQLd4uIV20/oQ"), 400),
+        ("key with a wrong character", with(KEY, "ud63env87LQLd4uIV20_oQ=="), 400),
+        ("subprotocol with a blank", with("oneM2M.json", "oneM2M json"), 400),
+        ("too many fields", with("Upgrade: ", &format!("{}Upgrade: ", "X: y\r\n".repeat(59))), 431),
+        ("too many bytes", with("Upgrade: ", &format!("X: {}\r\nUpgrade: ", "y".repeat(16 << 10))), 431),
     ];
     for (name, request, status) in table {
         let rejection = rejected(request);
@@ -177,21 +107,11 @@ fn ws_6_2_3_1_1_each_fault_has_its_status() {
 #[test]
 fn each_limit_holds_at_its_edge() {
     // REQUEST has 6 fields.
-    let fields = |more: usize| {
-        with(
-            "Upgrade: ",
-            &format!("{}Upgrade: ", "X: y\r\n".repeat(more)),
-        )
-    };
+    let fields = |more: usize| with("Upgrade: ", &format!("{}Upgrade: ", "X: y\r\n".repeat(more)));
     assert!(read(&fields(58)).is_ok());
     assert_eq!(rejected(&fields(59)).status(), 431);
     let frame = with("Upgrade: ", "X: \r\nUpgrade: ").len();
-    let bytes = |total: usize| {
-        with(
-            "Upgrade: ",
-            &format!("X: {}\r\nUpgrade: ", "y".repeat(total - frame)),
-        )
-    };
+    let bytes = |total: usize| with("Upgrade: ", &format!("X: {}\r\nUpgrade: ", "y".repeat(total - frame)));
     assert!(read(&bytes(16 << 10)).is_ok());
     assert_eq!(rejected(&bytes((16 << 10) + 1)).status(), 431);
     // Without an end in sight, the limit is found before the end.
@@ -203,10 +123,7 @@ fn each_limit_holds_at_its_edge() {
 fn ws_6_2_2_6_1_another_version_is_told_the_one_that_is_taken() {
     let answer = rejected(&with("Version: 13", "Version: 8")).to_bytes();
     let answer = std::str::from_utf8(&answer).unwrap();
-    assert!(
-        answer.starts_with("HTTP/1.1 426 Upgrade Required\r\nSec-WebSocket-Version: 13\r\n"),
-        "{answer}"
-    );
+    assert!(answer.starts_with("HTTP/1.1 426 Upgrade Required\r\nSec-WebSocket-Version: 13\r\n"), "{answer}");
     let answer = rejected(&with("GET", "POST")).to_bytes();
     assert!(answer.starts_with(b"HTTP/1.1 405 Method Not Allowed\r\nAllow: GET\r\n"));
 }
@@ -217,17 +134,11 @@ fn ws_6_2_2_3_1_names_and_tokens_compare_without_case_and_within_lists() {
         ("Upgrade: WebSocket", "UPGRADE: websocket"),
         ("Upgrade: WebSocket", "upgrade: h2c, WEBSOCKET"),
         ("Connection: Upgrade", "connection: keep-alive, upgrade"),
-        (
-            "Connection: Upgrade",
-            "Connection: keep-alive\r\nConnection: Upgrade",
-        ),
+        ("Connection: Upgrade", "Connection: keep-alive\r\nConnection: Upgrade"),
         ("Host: ", "HOST:"),
         ("Sec-WebSocket-Key:", "sec-websocket-key:"),
         ("Version: 13", "Version:13 \t"),
-        (
-            "Upgrade: WebSocket",
-            "Upgrade: WebSocket\r\nContent-Length: 0",
-        ),
+        ("Upgrade: WebSocket", "Upgrade: WebSocket\r\nContent-Length: 0"),
         ("GET / ", "GET /~/mn-cse?x=1 "),
         ("GET / ", "\r\nGET / "),
         ("Sec-WebSocket-Protocol: oneM2M.json\r\n", ""),
@@ -244,10 +155,7 @@ fn ws_6_2_2_7_2_names_in_one_line_and_in_several_are_the_same() {
                    sec-websocket-protocol: oneM2M.json, ,oneM2M-R2.0_XML\r\n";
     for lines in [one, several] {
         let request = read(&with(line, lines)).unwrap();
-        assert_eq!(
-            request.subprotocols,
-            ["oneM2M.xml", "oneM2M.json", "oneM2M-R2.0_XML"]
-        );
+        assert_eq!(request.subprotocols, ["oneM2M.xml", "oneM2M.json", "oneM2M-R2.0_XML"]);
     }
     assert!(read(&with(line, "")).unwrap().subprotocols.is_empty());
 }
@@ -258,15 +166,9 @@ fn the_rest_of_the_request_is_there_to_see() {
     let request = read(&with("Upgrade: ", more)).unwrap();
     assert_eq!(request.origin.as_deref(), Some("https://example.net"));
     assert_eq!(request.header("x-m2m-origin"), Some("Cä"));
-    assert_eq!(
-        (request.header("x-empty"), request.header("absent")),
-        (Some(""), None)
-    );
+    assert_eq!((request.header("x-empty"), request.header("absent")), (Some(""), None));
     assert_eq!(request.headers().len(), 9);
-    assert_eq!(
-        request.headers()[0],
-        ("Host".to_owned(), "example.net:9000".to_owned())
-    );
+    assert_eq!(request.headers()[0], ("Host".to_owned(), "example.net:9000".to_owned()));
 }
 
 #[test]
@@ -275,33 +177,19 @@ fn a_request_is_read_however_it_is_cut_and_what_follows_is_kept() {
     for step in (1..40).chain([stream.len()]) {
         let mut handshake = ServerHandshake::new(Limits::default());
         let mut pieces = stream.chunks(step);
-        let request = pieces
-            .find_map(|piece| handshake.handle_data(piece).unwrap())
-            .unwrap();
+        let request = pieces.find_map(|piece| handshake.handle_data(piece).unwrap()).unwrap();
         let unread: Vec<u8> = pieces.flatten().copied().collect();
         assert_eq!(request.subprotocols, ["oneM2M.json"]);
-        assert_eq!(
-            [&request.leftover[..], &unread].concat(),
-            b"\x81\x80first frame",
-            "in pieces of {step}"
-        );
+        assert_eq!([&request.leftover[..], &unread].concat(), b"\x81\x80first frame", "in pieces of {step}");
     }
 }
 
 #[test]
 fn what_can_never_be_a_request_is_refused_at_once() {
-    let tls = ServerHandshake::new(Limits::default())
-        .handle_data(b"\x16\x03\x01")
-        .unwrap_err();
+    let tls = ServerHandshake::new(Limits::default()).handle_data(b"\x16\x03\x01").unwrap_err();
     assert!(tls.reason().contains("TLS"), "{tls}");
     for start in [b"\0".as_slice(), b"\x80", b" GET"] {
-        assert_eq!(
-            ServerHandshake::new(Limits::default())
-                .handle_data(start)
-                .unwrap_err()
-                .status(),
-            400
-        );
+        assert_eq!(ServerHandshake::new(Limits::default()).handle_data(start).unwrap_err().status(), 400);
     }
 }
 
@@ -320,9 +208,7 @@ fn only_what_was_offered_is_accepted_and_nothing_breaks_out_of_its_line() {
         ("sec-websocket-accept", "mine"),
         ("Content-Length", "0"),
     ] {
-        let error = request
-            .accept(None, &[(name.into(), value.into())])
-            .expect_err(name);
+        let error = request.accept(None, &[(name.into(), value.into())]).expect_err(name);
         assert!(!error.to_string().contains('\n'));
         assert!(Rejection::new(401, "").with_header(name, value).is_err());
     }
@@ -330,9 +216,7 @@ fn only_what_was_offered_is_accepted_and_nothing_breaks_out_of_its_line() {
 
 #[test]
 fn ws_6_2_3_1_1_a_rejection_tells_its_reason_and_escapes_it() {
-    let rejection = Rejection::new(503, "full: 2 of 2\r\nretry")
-        .with_header("Retry-After", "7")
-        .unwrap();
+    let rejection = Rejection::new(503, "full: 2 of 2\r\nretry").with_header("Retry-After", "7").unwrap();
     assert_eq!(
         std::str::from_utf8(&rejection.to_bytes()).unwrap(),
         "HTTP/1.1 503 Service Unavailable\r\n\
@@ -343,10 +227,7 @@ fn ws_6_2_3_1_1_a_rejection_tells_its_reason_and_escapes_it() {
          \r\n\
          full: 2 of 2\\r\\nretry\n"
     );
-    assert_eq!(
-        rejection.to_string(),
-        "503 Service Unavailable: full: 2 of 2\\r\\nretry"
-    );
+    assert_eq!(rejection.to_string(), "503 Service Unavailable: full: 2 of 2\\r\\nretry");
     assert!(rejected(&with("13", "\u{7f}9")).to_bytes().is_ascii());
 }
 

@@ -1,0 +1,64 @@
+//! A registrar for a foreign language.
+
+use tokio::runtime::Handle;
+
+use super::{Home, Outcome, Recipient, runtime};
+use crate::registrar::{self, RegistrarBuilder};
+use crate::{Error, ErrorKind, Result};
+
+/// A registrar that runs in this process. Every call returns `Forked` in a child process. Dropping it stops it at once.
+pub struct Registrar {
+    // Not touched in a forked child, not even to drop it; see `bridge::Client`.
+    registrar: Option<registrar::Registrar>,
+    runtime: Handle,
+    home: Home,
+}
+
+impl Registrar {
+    /// Starts a registrar: it listens when this returns.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if a setting cannot work, `Network` if an address cannot be listened at, `Internal` if the
+    /// runtime cannot be started.
+    pub fn start(config: RegistrarBuilder) -> Result<Self> {
+        let runtime = runtime::handle()?;
+        let registrar = config.start_on(&runtime)?;
+        Ok(Self { registrar: Some(registrar), runtime, home: Home::here() })
+    }
+
+    /// Where registrees reach it.
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn points_of_access(&self) -> Result<Vec<String>> {
+        Ok(self.registrar()?.points_of_access().iter().map(ToString::to_string).collect())
+    }
+
+    /// Stops: closes every connection as soon as nothing under way waits on it. Outcome: `Done`. May be called again.
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn stop(&self, to: &Recipient, call: u64) -> Result<()> {
+        let registrar = self.registrar()?.clone();
+        let to = to.clone();
+        self.runtime.spawn(async move {
+            registrar.shutdown().await;
+            to.deliver(call, Ok(Outcome::Done));
+        });
+        Ok(())
+    }
+
+    fn registrar(&self) -> Result<&registrar::Registrar> {
+        self.home.check()?;
+        self.registrar.as_ref().ok_or_else(|| Error::new(ErrorKind::Closed, "the registrar was dropped"))
+    }
+}
+
+impl Drop for Registrar {
+    fn drop(&mut self) {
+        match self.registrar() {
+            Ok(registrar) => registrar.abort(),
+            Err(_forked) => std::mem::forget(self.registrar.take()),
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The small CSE that is embedded in the library, so that an AE can be written and tested with nothing else installed.
+//!
+//! It is no product CSE: one process, memory only, seven resource types, no access control policies. What it does, it
+//! does as TS-0001 and TS-0004 say. [`Registrar`] listens; [`Cse`] is its engine, without I/O.
+//!
+//! Covers: see [`cse`] and [`Registrar`].
+
+pub mod cse;
+mod service;
+
+pub use cse::{
+    Access, Answer, ConfigError, Cse, CseConfig, Effect, Limits, Outcome, RandomSource, Ticket, VerificationId,
+};
+pub use service::{Registrar, RegistrarBuilder};

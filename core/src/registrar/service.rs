@@ -1,0 +1,337 @@
+//! Joins the CSE to the server: requests in, answers, notifications and verifications out.
+//!
+//! Covers: rows WS-5.2-10, WS-6.2.1-3, WS-6.4-2, -5, WS-6.5-4. The lock around the CSE is held only while it thinks; the order
+//! in which it decided on notifications is the order in which they are stored.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, SystemTime};
+
+use tokio::runtime::Handle;
+
+use super::{Access, Answer, Cse, CseConfig, Effect, Limits, Ticket};
+use crate::binding::PointOfAccess;
+use crate::net::OsRandom;
+use crate::net::link::{IncomingRequest, Responder};
+use crate::primitive::{EntityId, Operation, Request, Response, StatusCode};
+use crate::server::{Handler, Server, ServerBuilder};
+use crate::websocket::Random;
+use crate::{Error, ErrorKind, Result};
+
+/// How often resources are looked through for those whose time is over.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// Settings of a [`Registrar`]. Every setting has a default.
+#[must_use]
+pub struct RegistrarBuilder {
+    server: ServerBuilder,
+    cse: CseConfig,
+}
+
+impl Default for RegistrarBuilder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl RegistrarBuilder {
+    /// The registrar `/id-in` named `cse-in` at `ws://127.0.0.1:9000`, with the administrator `CAdmin`.
+    pub fn new() -> Self {
+        Self { server: Server::builder(), cse: CseConfig::default() }
+    }
+
+    /// Listens at `ws://host:port`; port 0 takes any that is free. See [`ServerBuilder::listen`].
+    pub fn listen(self, point_of_access: impl Into<String>) -> Self {
+        self.with_server(|server| server.listen(point_of_access))
+    }
+
+    /// Changes the settings of the server that carries the CSE.
+    pub fn with_server(mut self, change: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Self {
+        self.server = change(self.server);
+        self
+    }
+
+    /// The CSE-ID: `/id-in` by default.
+    pub fn cse_id(mut self, id: impl Into<String>) -> Self {
+        self.cse.cse_id = id.into();
+        self
+    }
+
+    /// The name of the `<CSEBase>`: `cse-in` by default.
+    pub fn cse_name(mut self, name: impl Into<String>) -> Self {
+        self.cse.cse_name = name.into();
+        self
+    }
+
+    /// The identifier of the service provider: `//onem2m-ws.example` by default.
+    pub fn sp_id(mut self, id: impl Into<String>) -> Self {
+        self.cse.sp_id = id.into();
+        self
+    }
+
+    /// The originator that needs no registration and may do everything: `CAdmin` by default.
+    pub fn admin(mut self, originator: impl Into<String>) -> Self {
+        self.cse.admin = originator.into();
+        self
+    }
+
+    /// Who may read what others have created.
+    pub fn access(mut self, access: Access) -> Self {
+        self.cse.access = access;
+        self
+    }
+
+    /// Bounds of the CSE.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.cse.limits = limits;
+        self
+    }
+
+    /// Starts the registrar: it listens when this returns.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if a setting cannot work, `Network` if an address cannot be listened at.
+    ///
+    /// # Panics
+    /// If it is called outside a tokio runtime.
+    pub fn start(self) -> Result<Registrar> {
+        self.start_on(&Handle::current())
+    }
+
+    pub(crate) fn start_on(self, runtime: &Handle) -> Result<Registrar> {
+        let Self { server, mut cse } = self;
+        let server = server.identity(cse.sp_id.clone(), cse.cse_id.clone()).trusted([cse.admin.clone()]);
+        let service = Service::default();
+        let handler = service.clone();
+        let server = Server::start_with(server, runtime, |points_of_access| {
+            cse.points_of_access = points_of_access.iter().map(PointOfAccess::to_string).collect();
+            let mut random = OsRandom::new();
+            let next = move || {
+                let mut bytes = [0; 8];
+                random.fill(&mut bytes);
+                u64::from_le_bytes(bytes)
+            };
+            let cse = Cse::new(cse, SystemTime::now(), Box::new(next))
+                .map_err(|error| Error::new(ErrorKind::InvalidArgument, error.to_string()))?;
+            handler.state().cse = Some(cse);
+            Ok(Arc::new(handler) as Arc<dyn Handler>)
+        })?;
+        runtime.spawn(sweep(service, server.clone()));
+        Ok(Registrar { server })
+    }
+}
+
+/// A small CSE that listens. Clones are handles of the same registrar; it runs until [`Registrar::shutdown`].
+///
+/// ```no_run
+/// use onem2m_ws::registrar::Registrar;
+///
+/// # async fn example() -> onem2m_ws::Result<()> {
+/// let registrar = Registrar::builder().listen("ws://127.0.0.1:0").start()?;
+/// println!("listening on {}", registrar.points_of_access()[0]);
+/// registrar.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Registrar {
+    server: Server,
+}
+
+impl Registrar {
+    /// Settings of a registrar.
+    pub fn builder() -> RegistrarBuilder {
+        RegistrarBuilder::new()
+    }
+
+    /// Where registrees reach it.
+    #[must_use]
+    pub fn points_of_access(&self) -> &[PointOfAccess] {
+        self.server.points_of_access()
+    }
+
+    /// The server that carries it: who is connected, what waits, counters.
+    #[must_use]
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Stops: see [`Server::shutdown`].
+    pub async fn shutdown(&self) {
+        self.server.shutdown().await;
+    }
+
+    /// Closes everything at once.
+    #[cfg(feature = "bridge")]
+    pub(crate) fn abort(&self) {
+        self.server.abort();
+    }
+}
+
+impl fmt::Debug for Registrar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registrar").field("points_of_access", &self.points_of_access()).finish_non_exhaustive()
+    }
+}
+
+/// The CSE and the requests that it answers later.
+#[derive(Clone, Default)]
+struct Service(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    /// Set before the server accepts its first connection.
+    cse: Option<Cse>,
+    later: HashMap<Ticket, Responder>,
+}
+
+/// Notifications that were handed to the store, in order.
+type Stored = Vec<Pin<Box<dyn Future<Output = Result<()>> + Send>>>;
+
+impl Service {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Carries out effects. Notifications are handed to the store in here, under the caller's lock, which keeps their order;
+    /// the returned futures tell when they are accepted.
+    fn carry_out(
+        &self,
+        state: &mut State,
+        server: &Server,
+        effects: Vec<Effect>,
+    ) -> (Stored, Vec<(Responder, Response)>) {
+        let mut stored = Stored::new();
+        let mut answers = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::Notify { entity, request } => {
+                    stored.push(Box::pin(server.notify(entity.as_str(), *request)));
+                }
+                Effect::Verify { id, entity, request } => {
+                    let (service, server) = (self.clone(), server.clone());
+                    tokio::spawn(async move {
+                        let answer = server.send(entity.as_str(), *request).await;
+                        service.go_on(&server, |cse| {
+                            cse.verified(SystemTime::now(), id, answer.ok().map(|response| response.status))
+                        });
+                    });
+                }
+                Effect::Respond { ticket, response } => {
+                    answers.extend(state.later.remove(&ticket).map(|responder| (responder, response)));
+                }
+                // The server sees a registration in the answer to it.
+                Effect::Registered { .. } => {}
+                Effect::Deregistered { entity } => {
+                    server.deregister(entity.as_str());
+                }
+            }
+        }
+        (stored, answers)
+    }
+
+    /// Lets the CSE go on by itself, and carries out what follows.
+    fn go_on(&self, server: &Server, think: impl FnOnce(&mut Cse) -> Vec<Effect>) {
+        let (stored, answers) = {
+            let mut state = self.state();
+            let Some(cse) = &mut state.cse else { return };
+            let effects = think(cse);
+            self.carry_out(&mut state, server, effects)
+        };
+        when_stored(stored, move || {
+            for (responder, response) in answers {
+                respond(responder, response);
+            }
+        });
+    }
+}
+
+impl Handler for Service {
+    fn on_request(&self, server: &Server, incoming: IncomingRequest) {
+        let IncomingRequest { request, responder } = incoming;
+        let mut responder = Some(responder);
+        let (answer, stored, answers) = {
+            let mut state = self.state();
+            let Some(cse) = &mut state.cse else { return };
+            let outcome = cse.handle(SystemTime::now(), &request);
+            if let Answer::Later(ticket) = &outcome.answer
+                && let Some(responder) = responder.take()
+            {
+                state.later.insert(*ticket, responder);
+            }
+            let (stored, answers) = self.carry_out(&mut state, server, outcome.effects);
+            (outcome.answer, stored, answers)
+        };
+        let server = server.clone();
+        // What was accepted is stored before success is told.
+        when_stored(stored, move || {
+            for (responder, response) in answers {
+                respond(responder, response);
+            }
+            let Some(responder) = responder else { return };
+            match answer {
+                Answer::Response(response) => respond(responder, response),
+                Answer::Later(_) => {}
+                Answer::NoResponse => responder.dismiss(),
+                Answer::Forward { entity, request } => {
+                    tokio::spawn(forward(server, entity, *request, responder));
+                }
+            }
+        });
+    }
+}
+
+/// Calls `then` once all futures are ready: now if they are, otherwise on a task of its own.
+fn when_stored(stored: Stored, then: impl FnOnce() + Send + 'static) {
+    let mut all = Box::pin(async move {
+        for future in stored {
+            if let Err(error) = future.await {
+                tracing::warn!(%error, "a notification was not accepted");
+            }
+        }
+    });
+    match all.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(()) => then(),
+        Poll::Pending => {
+            tokio::spawn(async move {
+                pin!(all).await;
+                then();
+            });
+        }
+    }
+}
+
+fn respond(responder: Responder, response: Response) {
+    // A registree whose connection is gone will ask again.
+    let _ = responder.respond(response);
+}
+
+/// Hands a request on to a registree (WS-6.4-2), whose response is the answer.
+async fn forward(server: Server, entity: EntityId, mut request: Request, responder: Responder) {
+    request.request_id.clear();
+    let is_notification = request.operation == Operation::Notify;
+    let again = is_notification.then(|| request.clone());
+    let answer = match (server.send(entity.as_str(), request).await, again) {
+        (Ok(response), _) => response,
+        (Err(error), Some(request)) if error.kind() == ErrorKind::NotConnected => {
+            // WS-6.5-4: stored, and sent when the registree opens its connection again.
+            match server.notify(entity.as_str(), request).await {
+                Ok(()) => Response::new(StatusCode::ACCEPTED),
+                Err(error) => Response::error(StatusCode::TARGET_NOT_REACHABLE, error.message()),
+            }
+        }
+        (Err(error), _) => Response::error(StatusCode::TARGET_NOT_REACHABLE, error.message()),
+    };
+    respond(responder, answer);
+}
+
+async fn sweep(service: Service, server: Server) {
+    while !server.is_stopping() {
+        tokio::time::sleep(SWEEP).await;
+        service.go_on(&server, |cse| cse.sweep(SystemTime::now()));
+    }
+}

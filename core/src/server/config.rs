@@ -1,0 +1,223 @@
+//! Settings of a server.
+//!
+//! Covers: rows WS-6.2.1-3 (own points of access), WS-7-3 (without TLS only on loopback, unless told so), and the limits of
+//! the handshake.
+
+use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Handler, Server};
+use crate::binding::{self, PointOfAccess};
+use crate::net::listen::Listen;
+use crate::primitive::Format;
+use crate::spool::{MemorySpool, Spool};
+use crate::websocket;
+use crate::websocket::handshake::Limits;
+use crate::{Error, ErrorKind, Result};
+
+/// Settings of a [`Server`]; made by [`Server::builder`]. Every setting has a default.
+#[must_use]
+pub struct ServerBuilder {
+    listen: Vec<String>,
+    allow_insecure: bool,
+    points_of_access: Vec<String>,
+    pub(super) sp_id: String,
+    pub(super) cse_id: String,
+    pub(super) trusted: Vec<String>,
+    pub(super) max_connections: usize,
+    pub(super) session: binding::Config,
+    pub(super) websocket: websocket::Config,
+    pub(super) listening: Listen,
+    pub(super) spool: Arc<dyn Spool>,
+    pub(super) notification_age: Duration,
+}
+
+/// A server's own places, as bound.
+pub(super) struct Bound {
+    pub(super) listeners: Vec<TcpListener>,
+    pub(super) points_of_access: Vec<PointOfAccess>,
+}
+
+impl ServerBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            listen: Vec::new(),
+            allow_insecure: false,
+            points_of_access: Vec::new(),
+            sp_id: String::new(),
+            cse_id: String::new(),
+            trusted: Vec::new(),
+            max_connections: 10_000,
+            session: binding::Config { originator: None, ..binding::Config::default() },
+            websocket: websocket::Config::default(),
+            listening: Listen {
+                formats: vec![Format::Json],
+                stray_subprotocols: false,
+                limits: Limits::default(),
+                deadline: Duration::from_secs(10),
+            },
+            spool: Arc::new(MemorySpool::default()),
+            notification_age: Duration::from_secs(24 * 3600),
+        }
+    }
+
+    /// Listens at `ws://host:port`; port 0 takes any that is free. Can be called more than once; `ws://127.0.0.1:9000` if it is
+    /// not.
+    pub fn listen(mut self, point_of_access: impl Into<String>) -> Self {
+        self.listen.push(point_of_access.into());
+        self
+    }
+
+    /// Allows to listen without TLS at an address that is not loopback (TS-0020 7: closed environments only). Off by default.
+    pub fn allow_insecure(mut self, yes: bool) -> Self {
+        self.allow_insecure = yes;
+        self
+    }
+
+    /// Points of access as the registrees see them, where they differ from the addresses that are listened at (behind a
+    /// proxy, or at all addresses).
+    pub fn point_of_access(mut self, uri: impl Into<String>) -> Self {
+        self.points_of_access.push(uri.into());
+        self
+    }
+
+    /// The CSE-ID of the registrar (`/id-in`) and its service provider (`//sp.example`), by which the forms of an identifier
+    /// are told to be the same.
+    pub fn identity(mut self, sp_id: impl Into<String>, cse_id: impl Into<String>) -> Self {
+        self.sp_id = sp_id.into();
+        self.cse_id = cse_id.into();
+        self
+    }
+
+    /// Originators that need no registration, such as the administrator of the CSE.
+    pub fn trusted<S: Into<String>>(mut self, originators: impl IntoIterator<Item = S>) -> Self {
+        self.trusted = originators.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Most connections at a time: 10 000. One more is answered 503.
+    pub fn max_connections(mut self, count: usize) -> Self {
+        self.max_connections = count;
+        self
+    }
+
+    /// Longest time for an opening handshake, counted from the accept: 10 s.
+    pub fn handshake_timeout(mut self, time: Duration) -> Self {
+        self.listening.deadline = time;
+        self
+    }
+
+    /// Largest message taken: 1 MiB. A larger one closes the connection with 1009.
+    pub fn max_message_size(mut self, bytes: usize) -> Self {
+        self.websocket.max_message_size = bytes;
+        self
+    }
+
+    /// Sends a ping after so much time without a received byte, 20 s by default, `None` for never.
+    pub fn ping_after(mut self, silence: Option<Duration>) -> Self {
+        self.websocket.ping_after = silence;
+        self
+    }
+
+    /// Longest wait for the response of a registree: 30 s.
+    pub fn request_timeout(mut self, time: Duration) -> Self {
+        self.session.request_timeout = time;
+        self
+    }
+
+    /// Longest time that the handler may take to answer: 30 s, then the registree gets 5000.
+    pub fn answer_timeout(mut self, time: Duration) -> Self {
+        self.session.answer_timeout = time;
+        self
+    }
+
+    /// Takes the subprotocol spellings of older texts (`oneM2M-pro-v1.0`, ...) too. Off by default.
+    pub fn stray_subprotocols(mut self, yes: bool) -> Self {
+        self.listening.stray_subprotocols = yes;
+        self
+    }
+
+    /// Refuses every deviation of a registree's from the standard that is tolerated otherwise. Off by default.
+    pub fn strict(mut self, yes: bool) -> Self {
+        self.session.decode.strict = yes;
+        self
+    }
+
+    /// Where notifications for registrees that are offline wait: in memory by default.
+    pub fn spool(mut self, spool: Arc<dyn Spool>) -> Self {
+        self.spool = spool;
+        self
+    }
+
+    /// How long a notification without an expiration time of its own waits at most: a day.
+    pub fn notification_age(mut self, time: Duration) -> Self {
+        self.notification_age = time;
+        self
+    }
+
+    /// Starts the server: it listens when this returns. `handler` answers the requests of the registrees.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if a setting is out of range, `Network` if an address cannot be listened at.
+    ///
+    /// # Panics
+    /// If it is called outside a tokio runtime.
+    pub fn start(self, handler: impl Handler) -> Result<Server> {
+        Server::start(self, Arc::new(handler), &tokio::runtime::Handle::current())
+    }
+
+    pub(super) fn bind(&self) -> Result<Bound> {
+        let default = ["ws://127.0.0.1:9000".to_owned()];
+        let uris = if self.listen.is_empty() { &default[..] } else { &self.listen };
+        let mut bound = Bound { listeners: Vec::new(), points_of_access: Vec::new() };
+        for uri in uris {
+            let listener = self.bind_one(uri)?;
+            let local = listener.local_addr().map_err(|e| cannot_listen(uri, &e.to_string()))?;
+            if !local.ip().is_unspecified() {
+                bound.points_of_access.push(PointOfAccess::from_address(local, false));
+            }
+            bound.listeners.push(listener);
+        }
+        if !self.points_of_access.is_empty() {
+            bound.points_of_access = self.points_of_access.iter().map(|uri| uri.parse()).collect::<Result<_>>()?;
+        }
+        Ok(bound)
+    }
+
+    fn bind_one(&self, uri: &str) -> Result<TcpListener> {
+        let invalid = |text: &str| Error::new(ErrorKind::InvalidArgument, format!("listen at {uri:?}: {text}"));
+        // Port 0 means "any that is free" here, and only here.
+        let (text, any_port) = match uri.trim_end_matches('/').strip_suffix(":0") {
+            Some(without) => (format!("{without}:1"), true),
+            None => (uri.to_owned(), false),
+        };
+        let poa: PointOfAccess = text.parse()?;
+        if poa.is_secure() {
+            return Err(invalid("TLS is not part of this version; use ws://"));
+        }
+        if poa.target() != "/" {
+            return Err(invalid("a path has no meaning here; every path is served"));
+        }
+        let port = if any_port { 0 } else { poa.port() };
+        let addresses: Vec<SocketAddr> =
+            (poa.host(), port).to_socket_addrs().map_err(|error| cannot_listen(uri, &error.to_string()))?.collect();
+        if !self.allow_insecure && addresses.iter().any(|address| !is_loopback(address.ip())) {
+            return Err(invalid(
+                "without TLS a server listens on loopback addresses only; say allow_insecure if the network is closed \
+                 (TS-0020 7)",
+            ));
+        }
+        let listener = TcpListener::bind(&addresses[..]).map_err(|error| cannot_listen(uri, &error.to_string()))?;
+        listener.set_nonblocking(true).map_err(|error| cannot_listen(uri, &error.to_string()))?;
+        Ok(listener)
+    }
+}
+
+fn is_loopback(ip: IpAddr) -> bool {
+    ip.to_canonical().is_loopback()
+}
+
+fn cannot_listen(uri: &str, why: &str) -> Error {
+    Error::new(ErrorKind::Network, format!("cannot listen at {uri}: {why}"))
+}

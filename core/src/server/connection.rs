@@ -1,0 +1,206 @@
+//! One registree's connection, from accept to end.
+//!
+//! Covers: rows WS-5.2-3, WS-6.2.3.1-1, WS-6.4-2, -3, -4.
+
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+
+use super::{Server, Shared};
+use crate::binding::{Admission, ConnectionId, Event, IncomingToken, Registration, Session};
+use crate::net::link::{IncomingRequest, Link, Respond, Responder, Waiter, call_application};
+use crate::net::listen::{Upgraded, turn_away};
+use crate::net::{OsRandom, now, pump};
+use crate::primitive::{Request, Response};
+use crate::websocket::{CloseCode, Connection, Role};
+use crate::{Result, binding};
+
+/// Accepts connections until the server stops.
+pub(super) async fn accept(server: Server, listener: std::net::TcpListener) {
+    let listener = match TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => {
+            tracing::error!(%error, "the listening socket cannot be used");
+            return;
+        }
+    };
+    let mut stopping = server.0.stopping.subscribe();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stopping.wait_for(|stopping| *stopping) => return,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                tokio::spawn(serve(server.clone(), stream, peer));
+            }
+            Err(error) => {
+                // Out of descriptors, mostly: wait for some to be closed, rather than ask again and again.
+                tracing::warn!(%error, "no connection could be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+/// Counts a connection for as long as it lives.
+struct Place<'a>(&'a Shared);
+
+impl<'a> Place<'a> {
+    fn take(shared: &'a Shared) -> Option<Self> {
+        let place = Self(shared);
+        let before = shared.open.fetch_add(1, Ordering::AcqRel);
+        (before < shared.max_connections).then_some(place)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::AcqRel);
+        // Who waits for the last one to go looks again.
+        self.0.stopping.send_modify(|_| ());
+    }
+}
+
+async fn serve(server: Server, mut stream: TcpStream, peer: SocketAddr) {
+    let shared = &*server.0;
+    let Some(_place) = Place::take(shared) else {
+        turn_away(&mut stream, 503, "the server has no place for another connection; try again later").await;
+        return;
+    };
+    // Without it a small answer waits for the acknowledgement of the one before.
+    let _ = stream.set_nodelay(true);
+    let upgraded = tokio::select! {
+        upgraded = shared.listening.upgrade(&mut stream) => upgraded,
+        _ = stop_asked(shared) => return,
+    };
+    match upgraded {
+        Ok(upgraded) => carry(&server, stream, peer, upgraded).await,
+        Err(why) => tracing::info!(%peer, "no connection: {}", why.escape_debug()),
+    }
+}
+
+async fn stop_asked(shared: &Shared) {
+    let mut stopping = shared.stopping.subscribe();
+    // The sender lives as long as `shared`.
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+}
+
+async fn carry(server: &Server, stream: TcpStream, peer: SocketAddr, mut upgraded: Upgraded) {
+    let shared = &*server.0;
+    let id = ConnectionId(shared.next_connection.fetch_add(1, Ordering::Relaxed));
+    let connection = Connection::new(Role::Server, shared.websocket.clone(), Box::new(NoRandom), now().monotonic);
+    let mut session = Session::new(shared.session.clone(), &mut OsRandom::new());
+    session.attach(now(), connection, upgraded.format);
+    let link = Link::new(session);
+    shared.links().insert(id, Arc::clone(&link));
+    tracing::debug!(%peer, "connection opened");
+
+    let hint = upgraded.request.header("X-M2M-Origin").filter(|hint| !hint.is_empty());
+    let admission = shared.registry().connected(id, hint);
+    shared.follow(server, &admission);
+    if *shared.stopping.borrow() {
+        link.with(|session, now| session.close(now));
+    }
+    let leftover = &mut upgraded.request.leftover;
+    if !leftover.is_empty() {
+        link.with(|session, now| session.handle_data(now, leftover));
+    }
+    let reply: Arc<Reply> = Arc::new(Reply { server: server.clone(), link: Arc::clone(&link), id });
+    pump::run(stream, &link, |event| shared.handle(server, &reply, peer, event)).await;
+
+    shared.links().remove(&id);
+    shared.past.lock().unwrap_or_else(PoisonError::into_inner).add(link.peek(Session::counters));
+    let handed_over = shared.registry().disconnected(id);
+    for (entity, _) in handed_over {
+        shared.forward(server, &entity);
+    }
+}
+
+/// A server masks nothing (RFC 6455 5.1) and needs no random bytes on a connection.
+struct NoRandom;
+
+impl crate::websocket::Random for NoRandom {
+    fn fill(&mut self, out: &mut [u8]) {
+        OsRandom::new().fill(out);
+    }
+}
+
+/// Where the handler's answers to one connection go: registrations are seen on the way.
+struct Reply {
+    server: Server,
+    link: Arc<Link>,
+    id: ConnectionId,
+}
+
+impl Respond for Reply {
+    fn respond(&self, token: IncomingToken, about: Option<Box<Request>>, response: Response) -> Result<()> {
+        let shared = &*self.server.0;
+        // WS-6.4-2: the route is there before the registree hears of its success.
+        let registered = about
+            .and_then(|request| Registration::from_exchange(&request, &response))
+            .map(|registration| shared.registry().register(self.id, registration));
+        let sent = self.link.respond(token, None, response);
+        if let Some(entity) = registered {
+            tracing::info!(?entity, "registered");
+            shared.forward(&self.server, &entity);
+        }
+        sent
+    }
+
+    fn dismiss(&self, token: IncomingToken) {
+        self.link.dismiss(token);
+    }
+}
+
+impl Shared {
+    fn handle(&self, server: &Server, reply: &Arc<Reply>, peer: SocketAddr, event: Event<Waiter>) {
+        match event {
+            Event::Request { token, request } => {
+                let admission = self.registry().admit(reply.id, &request);
+                if let Admission::Refuse(status, text) = &admission {
+                    // A connection that is gone needs no answer.
+                    let _ = reply.link.respond(token, None, Response::error(*status, text));
+                    return;
+                }
+                let about = Registration::is_requested_by(&request).then(|| Box::new(request.clone()));
+                let to: Arc<Reply> = Arc::clone(reply);
+                let responder = Responder::new(to, token, about);
+                call_application(|| self.handler.on_request(server, IncomingRequest { request, responder }));
+                self.follow(server, &admission);
+            }
+            Event::Alive => {
+                let refused = self.registry().is_alive(reply.id);
+                for id in refused {
+                    if let Some(link) = self.links().get(&id).cloned() {
+                        let text = "another connection of this entity is alive";
+                        link.with(|session, now| session.disconnect(now, CloseCode::Policy.into(), text));
+                    }
+                }
+            }
+            Event::Malformed(text) => tracing::warn!(%peer, "malformed message: {}", text.escape_debug()),
+            Event::Unmatched(response) => {
+                tracing::debug!(%peer, rqi = ?response.request_id, "response that nobody waits for");
+            }
+            Event::Disconnected(closed) => tracing::debug!(%peer, "{closed}"),
+            // Outcomes go to their waiters before they come here; a registrar's end registers nobody itself.
+            Event::Response { .. } | Event::Registered(_) | Event::Deregistered(_) | Event::Closed => {}
+        }
+    }
+
+    /// What follows from an admission besides passing.
+    fn follow(&self, server: &Server, admission: &Admission) {
+        match admission {
+            Admission::PassAndRoute(entity) => self.forward(server, entity),
+            Admission::PassAndProbe(holder) => {
+                if let Some(link) = self.links().get(holder).cloned() {
+                    link.with(|session, now: binding::Now| session.probe(now));
+                }
+            }
+            Admission::Pass | Admission::Refuse(..) => {}
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Store-and-forward: every notification goes through the spool, and leaves it when the registree has answered.
+//!
+//! Covers: TS-0020 5.2, 6.5; rows WS-5.2-8, WS-6.5-4. One request per registree is under way at a time, which keeps the
+//! order; the response primitive, whatever its status, is the acknowledgement, a write to the socket is not.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use super::{Server, Shared};
+use crate::net::OsRandom;
+use crate::net::link::Completion;
+use crate::primitive::{Request, Response};
+use crate::spool::{Appended, Sequence, Spool};
+use crate::websocket::Random;
+use crate::{Error, ErrorKind, Result};
+
+/// After so many waits in vain a request is given up: a registree that never answers one must not lose all the others.
+const MOST_ATTEMPTS: u32 = 3;
+/// How often expired records are taken out of the spool.
+const EXPIRY_ROUND: Duration = Duration::from_secs(10);
+
+pub(super) struct Deliveries {
+    spool: Arc<dyn Spool>,
+    longest: Duration,
+    prefix: String,
+    next: AtomicU64,
+    under_way: Mutex<HashMap<String, Attempt>>,
+}
+
+struct Attempt {
+    sequence: Sequence,
+    number: u32,
+    /// False between attempts: for the next connection, or the next try.
+    waits: bool,
+}
+
+impl Deliveries {
+    pub(super) fn new(spool: Arc<dyn Spool>, longest: Duration) -> Self {
+        let mut bytes = [0; 8];
+        OsRandom::new().fill(&mut bytes);
+        Self {
+            spool,
+            longest,
+            prefix: format!("n{:016x}-", u64::from_le_bytes(bytes)),
+            next: AtomicU64::new(1),
+            under_way: Mutex::default(),
+        }
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, HashMap<String, Attempt>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn waiting(&self, entity: &str) -> usize {
+        self.spool.waiting(entity)
+    }
+
+    /// Drops all that waits for an entity.
+    pub(super) fn forget(&self, entity: &str) {
+        self.under_way().remove(entity);
+        match self.spool.drop_entity(entity) {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(?entity, count, "stored requests dropped: the entity was deregistered"),
+            Err(error) => tracing::error!(?entity, %error, "stored requests could not be dropped"),
+        }
+    }
+}
+
+impl Shared {
+    /// Hands a request for an entity to the store; the order of calls is the order of delivery.
+    pub(super) fn append(&self, entity: &str, mut request: Request) -> Result<(String, Appended)> {
+        let stem = {
+            let registry = self.registry();
+            if !registry.is_registered(entity) {
+                return Err(Error::new(ErrorKind::NotRegistered, format!("{entity:?} is not registered here")));
+            }
+            registry.stem(entity).to_owned()
+        };
+        let deliveries = &self.deliveries;
+        if request.request_id.is_empty() {
+            // The same one at every attempt, so that the registree can tell a repetition.
+            let number = deliveries.next.fetch_add(1, Ordering::Relaxed);
+            request.request_id = format!("{}{number}", deliveries.prefix);
+        }
+        let now = SystemTime::now();
+        let life = match &request.request_expiration {
+            Some(rqet) => rqet.remaining(now).ok_or_else(|| {
+                let text = format!("rqet {:?} is neither a timestamp nor milliseconds", rqet.as_str());
+                Error::new(ErrorKind::InvalidArgument, text)
+            })?,
+            None => deliveries.longest,
+        };
+        let appended = deliveries.spool.append(&stem, request, now.checked_add(life));
+        Ok((stem, appended))
+    }
+
+    /// Sends the next stored request of an entity, if it is connected and none is under way.
+    pub(super) fn forward(&self, server: &Server, entity: &str) {
+        loop {
+            let Ok(link) = server.link_to(entity) else { return };
+            let (sequence, request) = {
+                let mut under_way = self.deliveries.under_way();
+                if under_way.get(entity).is_some_and(|attempt| attempt.waits) {
+                    return;
+                }
+                match self.deliveries.spool.next(entity, SystemTime::now()) {
+                    Ok(Some((sequence, request))) => {
+                        let attempt =
+                            under_way.entry(entity.to_owned()).or_insert(Attempt { sequence, number: 0, waits: true });
+                        if attempt.sequence != sequence {
+                            *attempt = Attempt { sequence, number: 0, waits: true };
+                        }
+                        attempt.waits = true;
+                        (sequence, request)
+                    }
+                    Ok(None) => {
+                        under_way.remove(entity);
+                        return;
+                    }
+                    Err(error) => {
+                        tracing::error!(?entity, %error, "stored requests could not be read");
+                        return;
+                    }
+                }
+            };
+            let outcome = Arc::new(Outcome { server: server.clone(), entity: entity.to_owned() });
+            match link.request_with(request, outcome, sequence.0) {
+                Ok(_) => return,
+                // It was not taken: as with an outcome, and on with the next one.
+                Err(error) => {
+                    if !self.settle(entity, sequence, Err(error)) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Notes the outcome of an attempt; true if the next one may follow at once.
+    fn settle(&self, entity: &str, sequence: Sequence, result: Result<Response>) -> bool {
+        let done = {
+            let mut under_way = self.deliveries.under_way();
+            // The entity may have been deregistered meanwhile.
+            let Some(attempt) = under_way.get_mut(entity).filter(|attempt| attempt.sequence == sequence) else {
+                return false;
+            };
+            attempt.waits = false;
+            match result {
+                Ok(_) => true,
+                Err(error) => match error.kind() {
+                    ErrorKind::Timeout => {
+                        attempt.number += 1;
+                        let given_up = attempt.number >= MOST_ATTEMPTS;
+                        if given_up {
+                            tracing::warn!(?entity, "a stored request was given up: {MOST_ATTEMPTS} times no response");
+                        }
+                        given_up
+                    }
+                    ErrorKind::Encode => {
+                        tracing::error!(?entity, %error, "a stored request cannot be written");
+                        true
+                    }
+                    // The next connection brings it again.
+                    _ => return false,
+                },
+            }
+        };
+        if done && let Err(error) = self.deliveries.spool.acknowledge(entity, sequence) {
+            tracing::error!(?entity, %error, "a delivered request could not be taken out of the store");
+            return false;
+        }
+        true
+    }
+}
+
+/// Hears the outcome of one delivery.
+struct Outcome {
+    server: Server,
+    entity: String,
+}
+
+impl Completion for Outcome {
+    fn complete(&self, sequence: u64, result: Result<Response>) {
+        let shared = &*self.server.0;
+        if shared.settle(&self.entity, Sequence(sequence), result) {
+            shared.forward(&self.server, &self.entity);
+        }
+    }
+}
+
+/// Takes expired records out of the spool until the server stops.
+pub(super) async fn expire(server: Server) {
+    let mut stopping = server.0.stopping.subscribe();
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(EXPIRY_ROUND) => {}
+            _ = stopping.wait_for(|stopping| *stopping) => return,
+        }
+        match server.0.deliveries.spool.expire(SystemTime::now()) {
+            Ok(expired) => {
+                for record in expired {
+                    tracing::info!(entity = ?record.entity, rqi = ?record.request.request_id, "a stored request expired");
+                }
+            }
+            Err(error) => tracing::error!(%error, "expired requests could not be taken out of the store"),
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! The registrar's end: accepts registrees, keeps the gate, routes to them, stores for those that are offline.
+//!
+//! Covers: TS-0020 5.2, 6.2.3, 6.4, 6.5; rows WS-5.2-1, -3, -5, WS-6.2.1-3, WS-6.4-2 to -5, WS-6.5-4. What the requests mean is
+//! decided by a [`Handler`]: your CSE, or the small one in [`crate::registrar`].
+
+mod config;
+mod connection;
+mod delivery;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+pub use config::ServerBuilder;
+
+use crate::binding::{ConnectionId, Counters, PointOfAccess, Registration, Registry, Session};
+use crate::net::link::{IncomingRequest, Link};
+use crate::net::listen::Listen;
+use crate::primitive::{Request, Response};
+use crate::{Error, ErrorKind, Result, binding, websocket};
+
+use delivery::Deliveries;
+
+/// Answers the requests of registrees: a CSE.
+pub trait Handler: Send + Sync + 'static {
+    /// A registree asks for something, and has passed the gate (TS-0020 6.4). Called on the task that drives its connection:
+    /// answer at once, or move the request to where it is answered later. A request that is dropped is answered 5000.
+    ///
+    /// An answer 2001 to CREATE `<AE>` or `<remoteCSE>` registers the entity: it is reached from then on. When its resource is
+    /// deleted, call [`Server::deregister`].
+    fn on_request(&self, server: &Server, request: IncomingRequest);
+}
+
+impl<F: Fn(&Server, IncomingRequest) + Send + Sync + 'static> Handler for F {
+    fn on_request(&self, server: &Server, request: IncomingRequest) {
+        self(server, request);
+    }
+}
+
+/// A registrar's end of the binding. Clones are handles of the same server; it runs until [`Server::shutdown`].
+///
+/// ```no_run
+/// use onem2m_ws::primitive::Response;
+/// use onem2m_ws::server::Server;
+///
+/// # async fn example() -> onem2m_ws::Result<()> {
+/// let server = Server::builder().listen("ws://127.0.0.1:9000").identity("//sp.example", "/id-in").start(
+///     |_server: &Server, request: onem2m_ws::IncomingRequest| {
+///         let _ = request.respond(Response::ok());
+///     },
+/// )?;
+/// println!("listening on {}", server.points_of_access()[0]);
+/// server.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Server(Arc<Shared>);
+
+pub(crate) struct Shared {
+    handler: Arc<dyn Handler>,
+    registry: Mutex<Registry>,
+    links: Mutex<HashMap<ConnectionId, Arc<Link>>>,
+    deliveries: Deliveries,
+    points_of_access: Vec<PointOfAccess>,
+    session: binding::Config,
+    websocket: websocket::Config,
+    listening: Listen,
+    max_connections: usize,
+    open: AtomicUsize,
+    next_connection: AtomicU64,
+    stopping: watch::Sender<bool>,
+    /// What connections counted that are gone.
+    past: Mutex<Counters>,
+}
+
+impl Server {
+    /// Settings of a server.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::new()
+    }
+
+    pub(crate) fn start(config: ServerBuilder, handler: Arc<dyn Handler>, runtime: &Handle) -> Result<Self> {
+        Self::start_with(config, runtime, |_| Ok(handler))
+    }
+
+    /// Starts with a handler that is made when the points of access are known.
+    pub(crate) fn start_with(
+        config: ServerBuilder,
+        runtime: &Handle,
+        handler: impl FnOnce(&[PointOfAccess]) -> Result<Arc<dyn Handler>>,
+    ) -> Result<Self> {
+        let bound = config.bind()?;
+        let handler = handler(&bound.points_of_access)?;
+        let shared = Arc::new(Shared {
+            handler,
+            registry: Mutex::new(Registry::new(config.sp_id, config.cse_id, config.trusted)),
+            links: Mutex::default(),
+            deliveries: Deliveries::new(config.spool, config.notification_age),
+            points_of_access: bound.points_of_access,
+            session: config.session,
+            websocket: config.websocket,
+            listening: config.listening,
+            max_connections: config.max_connections,
+            open: AtomicUsize::new(0),
+            next_connection: AtomicU64::new(1),
+            stopping: watch::Sender::new(false),
+            past: Mutex::default(),
+        });
+        let server = Self(shared);
+        for listener in bound.listeners {
+            runtime.spawn(connection::accept(server.clone(), listener));
+        }
+        runtime.spawn(delivery::expire(server.clone()));
+        Ok(server)
+    }
+
+    /// Where registrees reach this server: for `pointOfAccess` of `<CSEBase>` and `<remoteCSE>` (WS-6.2.1-3).
+    #[must_use]
+    pub fn points_of_access(&self) -> &[PointOfAccess] {
+        &self.0.points_of_access
+    }
+
+    /// Sends a request to a registree and waits for its response, whatever its status.
+    ///
+    /// # Errors
+    /// `NotRegistered` or `NotConnected` if it cannot be reached; what [`crate::client::Client::send`] returns.
+    pub async fn send(&self, entity: &str, request: Request) -> Result<Response> {
+        let link = self.link_to(entity)?;
+        link.request(request).await
+    }
+
+    /// Accepts a request, usually a NOTIFY, for a registree: it is sent now, or stored and sent when the registree opens its
+    /// connection again (WS-6.5-4). Requests of one registree arrive in the order of these calls, whenever their futures
+    /// are polled, at least once. The future resolves when the request is accepted.
+    ///
+    /// # Errors
+    /// `NotRegistered` if the registree is not known, `QueueFull` if its store is full.
+    pub fn notify(&self, entity: &str, request: Request) -> impl Future<Output = Result<()>> + Send + use<> {
+        let server = self.clone();
+        let appended = self.0.append(entity, request);
+        async move {
+            let (entity, appended) = appended?;
+            appended.await?;
+            server.0.forward(&server, &entity);
+            Ok(())
+        }
+    }
+
+    /// Ends a registration because its resource was deleted (WS-6.4-5): nothing is routed to the entity any more, and what
+    /// was stored for it is dropped. The connection stays open. True if it was registered.
+    pub fn deregister(&self, entity: &str) -> bool {
+        let mut registry = self.0.registry();
+        let stem = registry.stem(entity).to_owned();
+        let was = registry.deregister(entity);
+        drop(registry);
+        if was {
+            self.0.deliveries.forget(&stem);
+        }
+        was
+    }
+
+    /// Makes a registration known that was made before this process began (WS-6.4-4).
+    pub fn restore(&self, registration: Registration) {
+        self.0.registry().restore(registration);
+    }
+
+    /// True if the entity is registered, connected or not.
+    #[must_use]
+    pub fn is_registered(&self, entity: &str) -> bool {
+        self.0.registry().is_registered(entity)
+    }
+
+    /// True if the entity is registered and can be reached now.
+    #[must_use]
+    pub fn is_connected(&self, entity: &str) -> bool {
+        self.0.registry().route(entity).is_some()
+    }
+
+    /// Notifications that wait for an entity.
+    #[must_use]
+    pub fn waiting(&self, entity: &str) -> usize {
+        let stem = self.0.registry().stem(entity).to_owned();
+        self.0.deliveries.waiting(&stem)
+    }
+
+    /// Connections that are open.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.0.links().len()
+    }
+
+    /// What all connections counted so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let mut sum = *self.0.past.lock().unwrap_or_else(PoisonError::into_inner);
+        for link in self.0.links().values() {
+            sum.add(link.peek(Session::counters));
+        }
+        sum
+    }
+
+    /// Stops: accepts no connection, closes every one as soon as nothing under way waits on it (WS-6.5-2), at the latest
+    /// after `grace`. Registrations stay in force in a store that is durable. Returns when all is closed.
+    pub async fn shutdown_within(&self, grace: Duration) {
+        self.0.stopping.send_replace(true);
+        for link in self.all_links() {
+            link.with(|session, now| session.close(now));
+        }
+        let mut stopping = self.0.stopping.subscribe();
+        let all_closed = async {
+            while self.0.open.load(Ordering::Acquire) > 0 {
+                stopping.mark_unchanged();
+                if self.0.open.load(Ordering::Acquire) == 0 || stopping.changed().await.is_err() {
+                    break;
+                }
+            }
+        };
+        if tokio::time::timeout(grace, all_closed).await.is_err() {
+            let code = websocket::CloseCode::Away.into();
+            for link in self.all_links() {
+                link.with(|session, now| session.abort(now, code, "the server stops"));
+            }
+        }
+    }
+
+    /// [`Server::shutdown_within`] 5 s.
+    pub async fn shutdown(&self) {
+        self.shutdown_within(Duration::from_secs(5)).await;
+    }
+
+    /// Closes everything at once.
+    #[cfg(feature = "bridge")]
+    pub(crate) fn abort(&self) {
+        self.0.stopping.send_replace(true);
+        let code = websocket::CloseCode::Away.into();
+        for link in self.all_links() {
+            link.with(|session, now| session.abort(now, code, "the server stops"));
+        }
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        *self.0.stopping.borrow()
+    }
+
+    fn all_links(&self) -> Vec<Arc<Link>> {
+        self.0.links().values().cloned().collect()
+    }
+
+    fn link_to(&self, entity: &str) -> Result<Arc<Link>> {
+        let registry = self.0.registry();
+        if !registry.is_registered(entity) {
+            return Err(Error::new(ErrorKind::NotRegistered, format!("{entity:?} is not registered here")));
+        }
+        let route = registry.route(entity);
+        drop(registry);
+        route.and_then(|connection| self.0.links().get(&connection).cloned()).ok_or_else(|| {
+            let text = format!("{entity:?} is registered but not connected; only it can open the connection");
+            Error::new(ErrorKind::NotConnected, text)
+        })
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("points_of_access", &self.0.points_of_access).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn links(&self) -> MutexGuard<'_, HashMap<ConnectionId, Arc<Link>>> {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

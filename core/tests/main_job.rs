@@ -1,0 +1,212 @@
+//! The main job, end to end on the embedded registrar: register, exchange primitives both ways, go offline, come back.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::time::Duration;
+
+use onem2m_ws::client::{AeRegistration, Client, ConnectionState, CseRegistration, Subscription};
+use onem2m_ws::primitive::{
+    FilterCriteria, NotificationContentType, NotificationEventType, Request, ResourceType, Response, StatusCode,
+};
+use onem2m_ws::registrar::Registrar;
+use onem2m_ws::{ErrorKind, IncomingRequest};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn registrar() -> (Registrar, String) {
+    let registrar = Registrar::builder().listen("ws://127.0.0.1:0").start().unwrap();
+    let url = registrar.points_of_access()[0].to_string();
+    (registrar, url)
+}
+
+async fn ae(url: &str, originator: &str, name: &str) -> Client {
+    let client = Client::builder(url).originator(originator).connect().await.unwrap();
+    client.register_ae(AeRegistration::new("Ntest").name(name)).await.unwrap();
+    client
+}
+
+/// Answers every request 2000 and hands it on.
+fn notifications(client: &Client) -> mpsc::UnboundedReceiver<Value> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    client.on_request(move |incoming: IncomingRequest| {
+        let content = incoming.request.content.as_ref().unwrap().value().unwrap();
+        incoming.respond(Response::ok()).unwrap();
+        let _ = sender.send(content);
+    });
+    receiver
+}
+
+async fn next(receiver: &mut mpsc::UnboundedReceiver<Value>) -> Value {
+    tokio::time::timeout(PATIENCE, receiver.recv()).await.expect("no notification came").unwrap()
+}
+
+fn container(name: &str) -> Value {
+    json!({"m2m:cnt": {"rn": name}})
+}
+
+fn instance(content: &str) -> Value {
+    json!({"m2m:cin": {"con": content}})
+}
+
+async fn create(client: &Client, to: &str, ty: ResourceType, content: Value) -> Response {
+    let response = client.send(Request::create(to, ty, content)).await.unwrap();
+    assert_eq!(response.status, StatusCode::CREATED, "{:?}", response.debug_text());
+    response
+}
+
+async fn until(client: &Client, state: ConnectionState) {
+    let mut states = client.states();
+    tokio::time::timeout(PATIENCE, states.wait_for(|change| change.state == state)).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn ws_5_2_10_register_exchange_go_offline_come_back() {
+    let (registrar, url) = registrar();
+    let sensor = ae(&url, "Csensor", "sensor").await;
+    create(&sensor, "cse-in/sensor", ResourceType::CONTAINER, container("data")).await;
+
+    let actuator = ae(&url, "Cactuator", "actuator").await;
+    let mut received = notifications(&actuator);
+    let subscribed = actuator.subscribe("cse-in/sensor/data", Subscription::new().name("sub")).await.unwrap();
+    assert_eq!(subscribed.status, StatusCode::CREATED, "{:?}", subscribed.debug_text());
+
+    create(&sensor, "cse-in/sensor/data", ResourceType::CONTENT_INSTANCE, instance("one")).await;
+    let first = next(&mut received).await;
+    assert_eq!(first["m2m:sgn"]["nev"]["rep"]["m2m:cin"]["con"], "one");
+    assert_eq!(first["m2m:sgn"]["nev"]["net"], 3);
+
+    // Away: what is notified meanwhile is stored (WS-6.5-4).
+    actuator.disconnect().await;
+    assert_eq!(actuator.state().state, ConnectionState::Disconnected);
+    while registrar.server().is_connected("Cactuator") {
+        tokio::task::yield_now().await;
+    }
+    for content in ["two", "three", "four"] {
+        create(&sensor, "cse-in/sensor/data", ResourceType::CONTENT_INSTANCE, instance(content)).await;
+    }
+    assert_eq!(registrar.server().waiting("Cactuator"), 3);
+    assert!(registrar.server().is_registered("Cactuator"), "WS-6.4-4: a close does not end the registration");
+
+    // Back with the next request (WS-5.2-6), and without a registration (WS-5.2-9).
+    let registrations = actuator.counters().requests_sent;
+    let answer = actuator.send(Request::retrieve("cse-in/sensor/data/la")).await.unwrap();
+    assert_eq!(answer.status, StatusCode::OK, "{:?}", answer.debug_text());
+    assert_eq!(actuator.counters().requests_sent, registrations + 1);
+    for content in ["two", "three", "four"] {
+        assert_eq!(next(&mut received).await["m2m:sgn"]["nev"]["rep"]["m2m:cin"]["con"], content);
+    }
+    assert_eq!(actuator.counters().connections, 2);
+
+    // Deregistration ends the routing and drops what is stored (WS-6.4-5).
+    let deleted = actuator.send(Request::delete("cse-in/actuator")).await.unwrap();
+    assert_eq!(deleted.status, StatusCode::DELETED);
+    assert!(!registrar.server().is_registered("Cactuator"));
+    actuator.close().await;
+    sensor.close().await;
+    registrar.shutdown().await;
+    assert_eq!(registrar.server().connections(), 0);
+}
+
+#[tokio::test]
+async fn a_client_that_stays_connected_comes_back_by_itself() {
+    let (registrar, url) = registrar();
+    let address = url.trim_start_matches("ws://").to_owned();
+    let client = ae(&url, "Cstays", "stays").await;
+    registrar.shutdown().await;
+    until(&client, ConnectionState::Disconnected).await;
+    // The same place, with an empty memory: the client's next request says so.
+    let again = loop {
+        match Registrar::builder().listen(format!("ws://{address}")).start() {
+            Ok(registrar) => break registrar,
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Network, "{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    until(&client, ConnectionState::Open).await;
+    let refused = client.send(Request::retrieve("cse-in")).await.unwrap();
+    assert_eq!(refused.status, StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE);
+    again.shutdown().await;
+}
+
+#[tokio::test]
+async fn ws_6_4_3_before_the_registration_requests_are_refused_at_both_ends() {
+    let (registrar, url) = registrar();
+    let client = Client::builder(&url).originator("Cnew").connect().await.unwrap();
+    let error = client.send(Request::retrieve("cse-in")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotRegistered);
+    let error = registrar.server().send("Cnew", Request::retrieve("Cnew")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotRegistered, "nothing is routed to it before");
+
+    let pretender = Client::builder(&url).originator("Cpretender").registered(true).connect().await.unwrap();
+    let refused = pretender.send(Request::retrieve("cse-in")).await.unwrap();
+    assert_eq!(refused.status, StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE);
+}
+
+#[tokio::test]
+async fn an_assigned_ae_id_is_used_from_then_on() {
+    let (registrar, url) = registrar();
+    for originator in ["C", "S", ""] {
+        let client = Client::builder(&url).originator(originator).connect().await.unwrap();
+        let registration = client.register_ae(AeRegistration::new("Ntest")).await.unwrap();
+        assert!(registration.entity.len() > 1, "{registration:?}");
+        let answer = client.send(Request::retrieve("cse-in")).await.unwrap();
+        assert_eq!(answer.status, StatusCode::OK, "{:?}", answer.debug_text());
+        assert!(registrar.server().is_connected(&registration.entity));
+    }
+}
+
+#[tokio::test]
+async fn ws_6_4_2_requests_for_a_registree_are_routed_to_its_connection() {
+    let (registrar, url) = registrar();
+    let mn = Client::builder(&url).originator("/id-mn").connect().await.unwrap();
+    mn.on_request(|incoming| {
+        let text = format!("{} {}", incoming.request.operation, incoming.request.to);
+        let from = incoming.request.from.clone().unwrap_or_default();
+        incoming.respond(Response::ok().content(json!({"m2m:cnt": {"lbl": [text, from]}}))).unwrap();
+    });
+    mn.register_cse(CseRegistration::new("/id-mn", "cse-mn")).await.unwrap();
+
+    let client = ae(&url, "Casks", "asks").await;
+    let answer = client.send(Request::retrieve("/id-mn/cse-mn/thing")).await.unwrap();
+    assert_eq!(answer.status, StatusCode::OK);
+    let content = answer.content.unwrap().value().unwrap();
+    assert_eq!(content, json!({"m2m:cnt": {"lbl": ["RETRIEVE /id-mn/cse-mn/thing", "/id-in/Casks"]}}));
+
+    // The other way round, the MN's own AE asks through it.
+    let forwarded = Request::retrieve("/id-in/cse-in").from("/id-mn/Cfar");
+    let answer = mn.send(forwarded).await.unwrap();
+    assert_ne!(answer.status, StatusCode::BAD_REQUEST);
+
+    mn.disconnect().await;
+    while registrar.server().is_connected("/id-mn") {
+        tokio::task::yield_now().await;
+    }
+    let answer = client.send(Request::retrieve("/id-mn/cse-mn/thing")).await.unwrap();
+    assert_eq!(answer.status, StatusCode::TARGET_NOT_REACHABLE);
+}
+
+#[tokio::test]
+async fn crudn_and_discovery_over_the_wire() {
+    let (_registrar, url) = registrar();
+    let client = ae(&url, "Ccrud", "crud").await;
+    let mut received = notifications(&client);
+    create(&client, "cse-in/crud", ResourceType::CONTAINER, container("box")).await;
+    let subscription = Subscription::new()
+        .event(NotificationEventType::UPDATE_OF_RESOURCE)
+        .content(NotificationContentType::MODIFIED_ATTRIBUTES);
+    assert_eq!(client.subscribe("cse-in/crud/box", subscription).await.unwrap().status, StatusCode::CREATED);
+
+    let updated = client.send(Request::update("cse-in/crud/box", json!({"m2m:cnt": {"lbl": ["x"]}}))).await.unwrap();
+    assert_eq!(updated.status, StatusCode::UPDATED);
+    let notified = next(&mut received).await;
+    assert_eq!(notified["m2m:sgn"]["nev"]["rep"]["m2m:cnt"]["lbl"], json!(["x"]));
+
+    let found = client.send(Request::discover("cse-in", FilterCriteria::new().labels(["x"]))).await.unwrap();
+    assert_eq!(found.content.unwrap().value().unwrap(), json!({"m2m:uril": ["cse-in/crud/box"]}));
+
+    assert_eq!(client.send(Request::delete("cse-in/crud/box")).await.unwrap().status, StatusCode::DELETED);
+    let gone = client.send(Request::retrieve("cse-in/crud/box")).await.unwrap();
+    assert_eq!(gone.status, StatusCode::NOT_FOUND);
+    assert!(gone.debug_text().is_some());
+}
