@@ -11,6 +11,7 @@ mod client;
 mod errors;
 mod message;
 mod queue;
+mod registrar;
 mod wait;
 
 use onem2m_ws::ErrorKind;
@@ -44,6 +45,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<queue::Slot>()?;
     module.add_class::<client::Client>()?;
     module.add_class::<client::Token>()?;
+    module.add_class::<registrar::Registrar>()?;
     module.add_class::<message::ReceivedRequest>()?;
     module.add_class::<message::ReceivedResponse>()?;
     module.add_function(wrap_pyfunction!(error_classes, module)?)?;

@@ -114,7 +114,7 @@ pub(crate) fn state<'py>(py: Python<'py>, change: &StateChange) -> PyResult<Boun
 /// Where one blocked call waits for its outcome.
 #[pyclass(frozen, module = "onem2m_ws._native")]
 pub(crate) struct Slot {
-    slot: Arc<bridge::Slot>,
+    pub(crate) slot: Arc<bridge::Slot>,
     home: Home,
 }
 

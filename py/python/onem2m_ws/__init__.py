@@ -19,6 +19,7 @@ from .enums import (
 )
 from .errors import OneM2MError
 from .primitives import Registration, Request, Response, StateChange
+from .registrar import Registrar
 
 __all__ = [
     "Client",
@@ -28,6 +29,7 @@ __all__ = [
     "NotificationEventType",
     "OneM2MError",
     "Operation",
+    "Registrar",
     "Registration",
     "Request",
     "ResourceType",
