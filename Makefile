@@ -16,7 +16,7 @@ CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 # The crate of the C library, tested in a run of its own so that its tests are counted apart.
-C_CRATE := onem2m-ws-c
+C_CRATE := onem2m-ws-ffi
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -66,9 +66,10 @@ $(VENV)/wheel.stamp: $(RUST_SOURCES) $(PY_SOURCES) $(VENV)/requirements.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check ./py
 	touch $@
 
-# The static library is made beside the shared one.
+# The static library is made beside the shared one. Programs ask for the SONAME at run time.
 $(SHARED): $(RUST_SOURCES) $(C_SOURCES) | need
 	$(CARGO) build --release --locked -p $(C_CRATE)
+	ln -sf libonem2m_ws.so $(RELEASE)/libonem2m_ws.so.0
 	touch $@
 
 build/examples/%: examples/c/%.c include/onem2m_ws.h $(SHARED)

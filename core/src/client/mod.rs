@@ -176,7 +176,12 @@ impl Client {
                 ConnectionState::Closed => return Err(closed()),
                 ConnectionState::Disconnected | ConnectionState::Connecting => {}
             }
-            shared.ask_connect()
+            let answer = shared.ask_connect();
+            // The driver may have ended meanwhile: then nobody answers.
+            if shared.state.borrow().state == ConnectionState::Closed {
+                return Err(closed());
+            }
+            answer
         };
         answer.await.unwrap_or_else(|_| Err(closed()))
     }
