@@ -56,6 +56,7 @@ class Peer:
         self.requests: list[Message] = []
         self.handshakes: list[str] = []
         self.closes: list[int] = []
+        self.strays: list[Message] = []
         self._responses: dict[str, queue.SimpleQueue[Message]] = {}
         self._connections: list[socket.socket] = []
         self._numbers = itertools.count(1)
@@ -146,9 +147,9 @@ class Peer:
             ]
             if self.subprotocol is not None:
                 lines.append(f"Sec-WebSocket-Protocol: {self.subprotocol}")
-            connection.sendall("\r\n".join([*lines, "", ""]).encode())
-            with self._lock:
+            with self._lock:  # the client may be told something as soon as it knows that it is connected
                 self._connections.append(connection)
+                connection.sendall("\r\n".join([*lines, "", ""]).encode())
             self._talk(connection)
 
     def _talk(self, connection: socket.socket) -> None:
@@ -179,7 +180,11 @@ class Peer:
 
     def _take(self, connection: socket.socket, message: Message) -> None:
         if "op" not in message:
-            self._responses[message["rqi"]].put(message)
+            waiting = self._responses.get(message.get("rqi", ""))
+            if waiting is None:
+                self.strays.append(message)
+            else:
+                waiting.put(message)
             return
         self.requests.append(message)
         # A thread of its own, so that it may ask the client something before it answers.

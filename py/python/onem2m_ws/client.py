@@ -7,14 +7,14 @@ import inspect
 import itertools
 import weakref
 from collections import deque
-from collections.abc import Awaitable, Generator, Iterable, Mapping
+from collections.abc import Awaitable, Coroutine, Generator, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Callable, TypeVar, Union
 
 from . import _native
 from ._base import MOST_REQUESTS, ClientBase, Subscribed, connection_log
 from .enums import Operation
-from .errors import ForkError, StateError, WouldDeadlockError
+from .errors import ForkError, StateError
 from .primitives import (
     Answer,
     IncomingRequestBase,
@@ -144,7 +144,7 @@ class Client(ClientBase[IncomingRequest, Notification]):
         self._loop = asyncio.get_running_loop()
         self._bridge = _Bridge.of(self._loop)
         self._arrival = asyncio.Event()
-        self._tasks: dict[asyncio.Task[Any], IncomingRequest | None] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
         handle = next(self._bridge.numbers)
         super().__init__(self._bridge.queue, handle, point_of_access, settings)
         self._bridge.clients[handle] = self
@@ -172,15 +172,13 @@ class Client(ClientBase[IncomingRequest, Notification]):
     async def close(self) -> None:
         """Closes the client: waits for what is under way, then closes the connection. Can be called again.
 
-        The registration stays in force. To close without waiting, use `abort`.
+        The registration stays in force. Called from a handler, it does not wait, since it would wait for that handler.
+        To close without regard to what is under way, use `abort`.
         """
-        current = asyncio.current_task()
-        request = self._tasks.get(current) if current is not None else None
-        if request is not None and not request.answered:
-            raise WouldDeadlockError(
-                "close() waits for the answer to the request that is being handled: answer it first"
-            )
-        await self._call(self._native.close)
+        if asyncio.current_task() in self._tasks:
+            self._native.close(_native.Slot())
+        else:
+            await self._call(self._native.close)
 
     def abort(self) -> None:
         """Closes at once; what is under way fails with `ClosedError`."""
@@ -496,7 +494,7 @@ class Client(ClientBase[IncomingRequest, Notification]):
             self._failed(request)
             return
         if inspect.isawaitable(result):
-            self._start(self._answer_later(result, request), request)
+            self._start(self._answer_later(result, request))
         else:
             self._finish(request, result)
 
@@ -509,7 +507,7 @@ class Client(ClientBase[IncomingRequest, Notification]):
             self._finish(request, answer)
 
     def _run_state(self, callback: Callable[[StateChange], Any], change: StateChange) -> None:
-        self._start(self._tell_state(callback, change), None)
+        self._start(self._tell_state(callback, change))
 
     async def _tell_state(self, callback: Callable[[StateChange], Any], change: StateChange) -> None:
         try:
@@ -519,10 +517,10 @@ class Client(ClientBase[IncomingRequest, Notification]):
         except Exception:
             connection_log.exception("the handler of state changes failed")
 
-    def _start(self, work: Any, request: IncomingRequest | None) -> None:
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)
-        self._tasks[task] = request
-        task.add_done_callback(self._tasks.pop)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
 
 class Requests:

@@ -21,7 +21,7 @@ from typing import Any, Callable, Optional, TypeVar
 from . import _native
 from ._base import MOST_REQUESTS, ClientBase, Subscribed, connection_log
 from .enums import Operation
-from .errors import ClosedError, ForkError, StateError, WouldDeadlockError
+from .errors import ClosedError, ForkError, StateError
 from .primitives import (
     Answer,
     IncomingRequestBase,
@@ -96,13 +96,16 @@ def _receive(deliveries: _native.Queue, reference: weakref.ref[Client]) -> None:
         client = reference()
         if client is None:
             return
+        payload: Any
         for kind, _, payload in batch:
             if kind == _native.REQUEST:
                 client._route_request(payload)
             elif kind == _native.STATE:
                 client._route_state(payload)
         closed = client._closed
+        # Nothing is kept while it waits: a request that the program forgot is answered.
         del client, batch
+        payload = None
         if closed:
             return
 
@@ -131,7 +134,6 @@ class Client(ClientBase[IncomingRequest, Notification]):
         self._arrival = threading.Condition()
         self._work: queue.SimpleQueue[_Work] = queue.SimpleQueue()
         self._worker: threading.Thread | None = None
-        self._handling: IncomingRequest | None = None
         super().__init__(deliveries, 0, point_of_access, settings)
         # Neither thread holds the client: it ends when the program forgets it.
         threading.Thread(
@@ -162,14 +164,13 @@ class Client(ClientBase[IncomingRequest, Notification]):
     def close(self) -> None:
         """Closes the client: waits for what is under way, then closes the connection. Can be called again.
 
-        The registration stays in force. To close without waiting, use `abort`.
+        The registration stays in force. Called from a handler, it does not wait, since it would wait for that handler.
+        To close without regard to what is under way, use `abort`.
         """
-        request = self._handling if threading.current_thread() is self._worker else None
-        if request is not None and not request.answered:
-            raise WouldDeadlockError(
-                "close() waits for the answer to the request that is being handled: answer it first"
-            )
-        self._call(self._native.close)
+        if threading.current_thread() is self._worker:
+            self._native.close(_native.Slot())
+        else:
+            self._call(self._native.close)
 
     def abort(self) -> None:
         """Closes at once; what is under way fails with `ClosedError`."""
@@ -464,15 +465,12 @@ class Client(ClientBase[IncomingRequest, Notification]):
         self._start(lambda: self._handle(callback, argument, request))
 
     def _handle(self, callback: Callable[[Any], Any], argument: Any, request: IncomingRequest) -> None:
-        self._handling = request
         try:
             result = callback(argument)
         except Exception:
             self._failed(request)
         else:
             self._finish(request, result)
-        finally:
-            self._handling = None
 
     def _run_state(self, callback: Callable[[StateChange], Any], change: StateChange) -> None:
         def work() -> None:
