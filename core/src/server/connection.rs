@@ -113,6 +113,12 @@ async fn carry(server: &Server, stream: TcpStream, peer: SocketAddr, mut upgrade
     pump::run(stream, &link, |event| shared.handle(server, &reply, peer, event)).await;
 
     shared.links().remove(&id);
+    // A stored request that was handed to this connection while it ended would wait for ever: it is told that it failed,
+    // and goes to the next connection.
+    link.with(|session, now| session.abort(now, CloseCode::Normal.into(), ""));
+    while let Some(event) = link.poll_event() {
+        shared.handle(server, &reply, peer, event);
+    }
     shared.past.lock().unwrap_or_else(PoisonError::into_inner).add(link.peek(Session::counters));
     let handed_over = shared.registry().disconnected(id);
     for (entity, _) in handed_over {

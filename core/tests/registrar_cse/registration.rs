@@ -205,6 +205,18 @@ fn a_cse_registers_itself_and_once() {
 }
 
 #[test]
+fn an_identifier_is_an_ae_or_a_cse_and_not_both() {
+    let csr = json!({"m2m:csr": {"csi": "/Sx", "cb": "x", "rr": true}});
+    let ae = json!({"m2m:ae": {"api": "N"}});
+    let mut world = World::new();
+    world.create("/Sx", "cse-in", CSR, csr.clone()).expect(StatusCode::CREATED);
+    world.create("Sx", "cse-in", AE, ae.clone()).expect(StatusCode::ORIGINATOR_HAS_ALREADY_REGISTERED);
+    let mut world = World::new();
+    world.create("Sx", "cse-in", AE, ae).expect(StatusCode::CREATED);
+    world.create("/Sx", "cse-in", CSR, csr).expect(StatusCode::ORIGINATOR_HAS_ALREADY_REGISTERED);
+}
+
+#[test]
 fn a_registration_expires() {
     let mut world = World::new();
     world

@@ -96,6 +96,9 @@ fn results_of_retrieve_and_delete() {
     assert_eq!(only_containers["m2m:ae"]["m2m:cnt"][0]["m2m:cnt"][0]["rn"], "inner");
     assert!(only_containers["m2m:ae"]["m2m:cnt"][0].get("m2m:cin").is_none());
 
+    // A tree shows no resource without those above it; what it does not show does not count.
+    let reply = world.retrieve_with("Cactuator", "Csensor", 8, json!({"ty": [4], "lim": 1})).expect(StatusCode::OK);
+    assert_eq!((&reply.content, &reply.response.additional), (&json!({"m2m:ae": {}}), &None));
     let refused = world.retrieve_with("Cactuator", "Csensor", 4, json!({"ofst": 2})).expect(StatusCode::BAD_REQUEST);
     assert!(refused.debug().contains("ofst"));
     let mut get = |rcn: u16, filter: Value| {

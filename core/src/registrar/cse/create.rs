@@ -95,7 +95,7 @@ impl Cse {
     fn finish(&mut self, now: SystemTime, draft: Draft, effects: &mut Vec<Effect>) -> Checked<Response> {
         let Draft { schema, parent, ri, given, creator, shape } = draft;
         let Some(creator) = creator else { return Err(Failure::bad("fr is absent")) };
-        let mut attributes = Map::new();
+        let mut attributes = Map::with_capacity(given.len() + 12);
         let rn = given.get("rn").and_then(Value::as_str).unwrap_or(&ri).to_owned();
         let time = format_timestamp(now);
         let (et, mut due) = match self.life(&given, now)? {
