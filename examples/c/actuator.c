@@ -3,6 +3,7 @@
  * own connection. Ends after --count of them, or with an error after 60 seconds.
  *
  *     make build && build/examples/actuator ws://127.0.0.1:9000 [--preset acme] [--cse-name cse-in] [--count 5]
+ *         [--rest-after 2 --rest 1.5]
  *
  * It runs the client in poll mode, as a gateway does that has a loop of its own: all callbacks are called in main().
  */
@@ -122,6 +123,15 @@ int main(int argc, char **argv) {
         fds[0].events = POLLIN;
         poll(fds, 1, 1000);
         must(onem2m_ws_client_dispatch(client, 0)); /* calls on_request for all that has come */
+
+        if (o.rest_after > 0 && received >= o.rest_after) {
+            /* Away for a while, to save power. The registration stays in force, and the registrar keeps notifications. */
+            must(onem2m_ws_client_disconnect(client, 0));
+            poll(NULL, 0, o.rest_ms);
+            /* The next request opens the connection again, without a new registration. */
+            retrieve(client, target);
+            o.rest_after = 0;
+        }
     }
 
     must(onem2m_ws_client_close(client, 0));
