@@ -68,10 +68,18 @@ async fn run() -> Result<(), Error> {
     }
     println!("actuator: subscribed to {target}");
 
-    for _ in 0..options.count {
+    for number in 1..=options.count {
         let Some(reading) = received.recv().await else { break };
         let valve = if reading.parse::<f64>().is_ok_and(|degrees| degrees > 22.0) { "open" } else { "shut" };
         println!("actuator: {reading} degrees, valve {valve}");
+
+        if options.rest_after == Some(number) {
+            // Away for a while, to save power. The registration stays in force, and the registrar keeps the notifications.
+            client.disconnect().await;
+            tokio::time::sleep(options.rest).await;
+            // The next request opens the connection again, without a new registration.
+            client.send(Request::retrieve(&target)).await?;
+        }
     }
     client.close().await;
     Ok(())

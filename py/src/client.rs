@@ -165,7 +165,11 @@ impl Client {
         content: Option<&[u8]>,
     ) -> PyResult<Token> {
         let Some(operation) = Operation::from_code(operation.into()) else {
-            return Err(errors::new(py, ErrorKind::InvalidArgument, format!("{operation} is not an operation (1 to 5)")));
+            return Err(errors::new(
+                py,
+                ErrorKind::InvalidArgument,
+                format!("{operation} is not an operation (1 to 5)"),
+            ));
         };
         let mut request = Request::new(operation, target);
         request.resource_type = ty.map(ResourceType);

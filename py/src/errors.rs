@@ -12,12 +12,9 @@ static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
 /// The exception for an error, as an object.
 pub(crate) fn exception<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyAny>> {
-    let make = MAKE.get_or_try_init(py, || {
-        PyResult::Ok(py.import("onem2m_ws.errors")?.getattr("_from_native")?.unbind())
-    })?;
-    let refusal = error
-        .refusal()
-        .map(|r| (r.status, r.reason.clone(), PyBytes::new(py, &r.body), r.headers.clone()));
+    let make =
+        MAKE.get_or_try_init(py, || PyResult::Ok(py.import("onem2m_ws.errors")?.getattr("_from_native")?.unbind()))?;
+    let refusal = error.refusal().map(|r| (r.status, r.reason.clone(), PyBytes::new(py, &r.body), r.headers.clone()));
     let response = error.response().cloned().map(ReceivedResponse::new);
     make.bind(py).call1((error.kind().python_class(), error.message(), refusal, response))
 }

@@ -15,9 +15,7 @@ mod registrar;
 mod wait;
 
 use onem2m_ws::ErrorKind;
-use onem2m_ws::primitive::{
-    NotificationContentType, NotificationEventType, ResourceType, ResultContent, StatusCode,
-};
+use onem2m_ws::primitive::{NotificationContentType, NotificationEventType, ResourceType, ResultContent, StatusCode};
 use pyo3::prelude::*;
 
 /// The classes of all errors, in the order of the library's table.

@@ -37,7 +37,9 @@ pub(crate) fn request(py: Python<'_>, envelope: &[u8], pc: Option<&[u8]>) -> PyR
             request.content = pc.map(content);
             Ok(request)
         }
-        Primitive::Response(_) => Err(errors::new(py, ErrorKind::InvalidArgument, "a response cannot be sent as request")),
+        Primitive::Response(_) => {
+            Err(errors::new(py, ErrorKind::InvalidArgument, "a response cannot be sent as request"))
+        }
     }
 }
 
@@ -48,7 +50,9 @@ fn response(py: Python<'_>, envelope: &[u8], pc: Option<&[u8]>) -> PyResult<Resp
             response.content = pc.map(content);
             Ok(response)
         }
-        Primitive::Request(_) => Err(errors::new(py, ErrorKind::InvalidArgument, "a request cannot be sent as response")),
+        Primitive::Request(_) => {
+            Err(errors::new(py, ErrorKind::InvalidArgument, "a request cannot be sent as response"))
+        }
     }
 }
 

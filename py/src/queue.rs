@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use onem2m_ws::binding::{Registration, RegistreeKind};
 use onem2m_ws::bridge::{self, Delivery, Outcome, Recipient, Waited};
 use onem2m_ws::client::{ConnectionState, StateChange};
-use onem2m_ws::binding::{Registration, RegistreeKind};
 use onem2m_ws::{Error, ErrorKind};
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
@@ -138,9 +138,10 @@ impl Slot {
         })?;
         match waited {
             Waited::Outcome(outcome) => returned(py, outcome.or_raise(py)?),
-            Waited::TimedOut | Waited::Interrupted => Err(signal.unwrap_or_else(|| {
-                errors::raised(py, &Error::new(ErrorKind::Closed, "the program is ending"))
-            })),
+            Waited::TimedOut | Waited::Interrupted => {
+                Err(signal
+                    .unwrap_or_else(|| errors::raised(py, &Error::new(ErrorKind::Closed, "the program is ending"))))
+            }
         }
     }
 }

@@ -72,6 +72,10 @@ impl Home {
         if self.is_here() {
             return Ok(());
         }
-        Err(errors::new(py, ErrorKind::Forked, "this object was made before fork(); make a new one in the child process"))
+        Err(errors::new(
+            py,
+            ErrorKind::Forked,
+            "this object was made before fork(); make a new one in the child process",
+        ))
     }
 }

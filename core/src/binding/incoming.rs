@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::timers::{Timer, Timers};
 use crate::primitive::Response;
+use crate::{Error, ErrorKind, Result};
 
 /// Names one request of the peer's until it is answered. A stale token names nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -23,6 +24,9 @@ struct Entry {
 pub(super) struct Incoming {
     next: u64,
     entries: Vec<Entry>,
+    /// Those whose connection went before they were answered, of the last one only: so that a late answer is told why it
+    /// is none.
+    lost: Vec<u64>,
 }
 
 impl Incoming {
@@ -45,22 +49,40 @@ impl Incoming {
     }
 
     /// Takes the request out and completes its response with what only the request knows.
-    pub(super) fn answer(&mut self, token: IncomingToken, mut response: Response) -> Option<Response> {
-        let at = self.entries.iter().rposition(|entry| entry.number == token.0)?;
+    pub(super) fn answer(&mut self, token: IncomingToken, mut response: Response) -> Result<Response> {
+        let Some(at) = self.entries.iter().rposition(|entry| entry.number == token.0) else {
+            return Err(self.why_not(token));
+        };
         let entry = self.entries.swap_remove(at);
         response.request_id = entry.rqi;
         if response.release_version.is_none() {
             response.release_version = entry.release_version;
         }
+        self.let_go();
+        Ok(response)
+    }
+
+    fn why_not(&mut self, token: IncomingToken) -> Error {
+        match self.lost.iter().position(|number| *number == token.0) {
+            Some(at) => {
+                self.lost.swap_remove(at);
+                Error::new(ErrorKind::ConnectionLost, "the connection that brought the request is gone")
+            }
+            None => Error::new(ErrorKind::AlreadyResponded, "the request was answered already, or ran out of time"),
+        }
+    }
+
+    /// An idle session holds no memory of its busiest hour.
+    fn let_go(&mut self) {
         if self.entries.is_empty() {
             self.entries = Vec::new();
         }
-        Some(response)
     }
 
     /// Takes the request out without an answer.
     pub(super) fn dismiss(&mut self, token: IncomingToken) {
         self.entries.retain(|entry| entry.number != token.0);
+        self.let_go();
     }
 
     pub(super) fn token(&self, number: u64) -> Option<IncomingToken> {
@@ -75,7 +97,11 @@ impl Incoming {
         self.entries.len()
     }
 
-    pub(super) fn clear(&mut self) {
-        self.entries = Vec::new();
+    /// The connection that brought them is gone, or will take no answer.
+    pub(super) fn lose(&mut self) {
+        if !self.entries.is_empty() {
+            self.lost = self.entries.iter().map(|entry| entry.number).collect();
+            self.entries = Vec::new();
+        }
     }
 }

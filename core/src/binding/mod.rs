@@ -4,6 +4,8 @@
 //! its connections. [`Registry`] is what a registrar knows of its registrees. Time is an argument, random bytes come
 //! from a trait; sockets and tasks are [`crate::net`]'s part.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod config;
 mod event;
 mod incoming;

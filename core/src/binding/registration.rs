@@ -80,7 +80,7 @@ impl Registration {
         let asked = request.content.as_ref().and_then(|content| content.value().ok());
         let text = |value: &Option<Value>, name: &str| {
             let resource = value.as_ref()?.as_object()?.values().next()?;
-            Some(resource.get(name)?.as_str()?.to_owned())
+            resource.get(name)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
         };
         let identity = match kind {
             RegistreeKind::Ae => text(&answer, "aei"),

@@ -207,7 +207,7 @@ impl Client {
     /// Forgets a request that [`send_with`](Self::send_with) took; true if it still waited.
     #[cfg(feature = "bridge")]
     pub(crate) fn cancel(&self, token: Token) -> bool {
-        self.shared().link.with(|session, _| session.cancel(token)).is_some()
+        self.shared().link.with(|session, now| session.cancel(now, token)).is_some()
     }
 
     /// Takes the requests of the peer's: `handler` is called on the task that drives the connection and must not block. It

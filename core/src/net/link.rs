@@ -220,8 +220,14 @@ impl Drop for ResponseFuture {
     fn drop(&mut self) {
         if let FutureState::Waiting { place, token } = self.state {
             let mut state = self.link.lock();
-            state.session.cancel(token);
+            state.session.cancel(now(), token);
             state.tasks.try_remove(place);
+            // Its place in the window is free, and a close may have waited for it.
+            let driver = state.driver.take();
+            drop(state);
+            if let Some(driver) = driver {
+                driver.wake();
+            }
         }
     }
 }

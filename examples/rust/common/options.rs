@@ -12,6 +12,12 @@ pub(crate) struct Options {
     /// Between two readings.
     #[allow(dead_code)] // the actuator has none
     pub(crate) interval: Duration,
+    /// After so many readings the actuator closes its connection for a while.
+    #[allow(dead_code)] // the sensor has none
+    pub(crate) rest_after: Option<u32>,
+    /// For how long.
+    #[allow(dead_code)]
+    pub(crate) rest: Duration,
 }
 
 pub(crate) fn read(program: &str) -> Result<Options, Error> {
@@ -28,6 +34,12 @@ pub(crate) fn read(program: &str) -> Result<Options, Error> {
         cse_name: "cse-in".to_owned(),
         count: 5,
         interval: Duration::from_millis(200),
+        rest_after: None,
+        rest: Duration::from_secs(1),
+    };
+    let seconds = |value: &str| {
+        let seconds = value.parse().map_err(|_| usage())?;
+        Duration::try_from_secs_f64(seconds).map_err(|_| usage())
     };
     while let Some(name) = arguments.next() {
         let value = arguments.next().ok_or_else(usage)?;
@@ -35,10 +47,9 @@ pub(crate) fn read(program: &str) -> Result<Options, Error> {
             "--preset" => options.preset = value,
             "--cse-name" => options.cse_name = value,
             "--count" => options.count = value.parse().map_err(|_| usage())?,
-            "--interval" => {
-                let seconds = value.parse().map_err(|_| usage())?;
-                options.interval = Duration::try_from_secs_f64(seconds).map_err(|_| usage())?;
-            }
+            "--interval" => options.interval = seconds(&value)?,
+            "--rest-after" => options.rest_after = Some(value.parse().map_err(|_| usage())?),
+            "--rest" => options.rest = seconds(&value)?,
             _ => return Err(usage()),
         }
     }
