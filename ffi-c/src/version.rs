@@ -10,6 +10,7 @@ pub const ONEM2M_WS_VERSION_MINOR: u32 = 1;
 pub const ONEM2M_WS_VERSION_PATCH: u32 = 0;
 /// Number of the binary interface, as in the file name libonem2m_ws.so.0: programs built against one number run with every
 /// library of that number that is at least as new.
+#[allow(dead_code)] // only the header has a use for it
 pub const ONEM2M_WS_ABI: u32 = 0;
 
 const fn number(text: &str) -> u32 {
