@@ -15,11 +15,20 @@ import queue
 import socket
 import struct
 import threading
+import time
 from types import TracebackType
 from typing import Any, Callable
 
 Message = dict[str, Any]
 Answer = Callable[[Message], "Message | None"]
+
+
+def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
+    """Returns when the condition holds; fails if it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.005)
 
 
 def agreeable(request: Message) -> Message:
@@ -121,7 +130,8 @@ class Peer:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        with connection, contextlib.suppress(OSError):
+        # A program that ends breaks off in the middle of a message.
+        with connection, contextlib.suppress(OSError, ValueError, struct.error):
             head = b""
             while b"\r\n\r\n" not in head:
                 chunk = connection.recv(4096)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from faces import Face
-from peer import Message, Peer, agreeable
+from peer import Message, Peer, agreeable, until
 
 import onem2m_ws
 from onem2m_ws import errors
@@ -19,7 +19,7 @@ from onem2m_ws import errors
 
 def test_what_a_handler_returns_is_the_answer(ae: Any, peer: Peer) -> None:
     answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    ae.on_request(lambda request: answers.get())
+    ae.on_request(lambda request: answers.get(timeout=5))
     for answer, status, content in [
         (onem2m_ws.Response(2001, {"m2m:cnt": {"rn": "a"}}), 2001, {"m2m:cnt": {"rn": "a"}}),
         (onem2m_ws.Response(4103), 4103, None),
@@ -40,7 +40,7 @@ def test_a_response_may_have_any_parameter(ae: Any, peer: Peer) -> None:
 
 def test_a_request_shows_what_it_is(ae: Any, peer: Peer) -> None:
     seen: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    ae.on_request(lambda request: seen.put(request))
+    ae.on_request(seen.put)
     rqi = peer.post(1, "Ctest/x", ty=3, pc={"m2m:cnt": {"mni": 2**62}}, vsi="vendor", xyz={"a": [1]})
     request = seen.get(timeout=5)
     assert request.operation is onem2m_ws.Operation.CREATE
@@ -55,7 +55,7 @@ def test_a_request_shows_what_it_is(ae: Any, peer: Peer) -> None:
 
 
 def test_a_handler_that_raises(ae: Any, peer: Peer, caplog: pytest.LogCaptureFixture) -> None:
-    @ae.on_request
+    @ae.on_request  # type: ignore[untyped-decorator]
     def handle(request: Any) -> int:
         raise ZeroDivisionError("a defect of the program")
 
@@ -129,7 +129,8 @@ def test_bad_answers_are_told_to_the_program_and_leave_the_request_open(ae: Any,
         for bad in ("2000", -1, 70000, True, None):
             with pytest.raises(errors.ArgumentError, match="status"):
                 request.respond(bad)
-        for content in ([], {}, {"a": 1, "b": 2}, "text", {"m2m:cnt": "\ud800"}):
+        contents: list[Any] = [[], {}, {"a": 1, "b": 2}, "text", {"m2m:cnt": "\ud800"}]
+        for content in contents:
             with pytest.raises(errors.ArgumentError, match="content"):
                 request.respond(2000, content)
         with pytest.raises(errors.ArgumentError, match="cnot"):
@@ -144,8 +145,7 @@ def test_bad_answers_are_told_to_the_program_and_leave_the_request_open(ae: Any,
 
 def test_requests_that_come_before_a_handler_wait_for_it(ae: Any, peer: Peer) -> None:
     posted = [peer.post(2, "Ctest/x") for _ in range(3)]
-    while ae.counters["requests_received"] < 3:
-        time.sleep(0.005)
+    until(lambda: ae.counters["requests_received"] == 3)
     ae.on_request(lambda request: 2002)
     assert [peer.response(rqi)["rsc"] for rqi in posted] == [2002] * 3
 
@@ -193,7 +193,7 @@ def test_subscribing_answers_the_verification_and_keeps_early_notifications(ae: 
     peer.answer = verifying(peer, order)
     seen: queue.SimpleQueue[Any] = queue.SimpleQueue()
     other: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    ae.on_request(lambda request: other.put(request))
+    ae.on_request(other.put)
     subscription = ae.subscribe(
         "cse-in/x/data",
         lambda n: seen.put(n.representation["m2m:cin"]["con"]),
@@ -283,9 +283,9 @@ def test_every_call_may_be_made_from_a_handler(face: Face, ae: Any, peer: Peer) 
         done.put("closed")
 
     def calls() -> list[Any]:
-        content = {"m2m:cnt": {}}
+        content: dict[str, Any] = {"m2m:cnt": {}}
         return [
-            lambda: client.connect(),
+            client.connect,
             lambda: client.create("x", ty=3, content=content),
             lambda: client.retrieve("x"),
             lambda: client.update("x", content=content),

@@ -23,9 +23,8 @@ from .primitives import (
     Request,
     Response,
     StateChange,
+    _discovery,
 )
-from .primitives import _discovered as discovered
-from .primitives import _discovery as discovery
 
 
 class IncomingRequest(IncomingRequestBase):
@@ -253,8 +252,7 @@ class Client(ClientBase[IncomingRequest, Notification]):
             RequestTimeoutError, ConnectionLostError: what became of it is unknown.
         """
         bridge = self._bridge
-        if asyncio.get_running_loop() is not self._loop:
-            raise self._other_loop()
+        self._check_loop()
         number = next(bridge.numbers)
         token = self._hand_over(number, request)
         bridge.calls[number] = future = self._loop.create_future()
@@ -388,8 +386,8 @@ class Client(ClientBase[IncomingRequest, Notification]):
         level: int | None = None,
         criteria: Mapping[str, Any] | None = None,
         originator: str | None = None,
-    ) -> list[str]:
-        """Finds resources below `to` and returns their addresses.
+    ) -> Response:
+        """Finds resources below `to`: `addresses` of the response are theirs. See `send` for the errors.
 
         Args:
             types: resources of any of these types.
@@ -398,10 +396,8 @@ class Client(ClientBase[IncomingRequest, Notification]):
             level: at most so many levels below `to`.
             criteria: any other filter criteria by their short names, as `{"cra": "20250101T000000"}`.
             originator: who asks, if it is not the client's own entity.
-
-        Raises `ResponseError` if the answer is an error, and what `send` raises.
         """
-        return discovered(await self.send(discovery(to, types, labels, limit, level, criteria, originator)))
+        return await self.send(_discovery(to, types, labels, limit, level, criteria, originator))
 
     async def subscribe(
         self,
@@ -463,8 +459,7 @@ class Client(ClientBase[IncomingRequest, Notification]):
 
     async def _call(self, start: Callable[[int], Any]) -> Any:
         bridge = self._bridge
-        if asyncio.get_running_loop() is not self._loop:
-            raise self._other_loop()
+        self._check_loop()
         number = next(bridge.numbers)
         token = start(number)
         bridge.calls[number] = future = self._loop.create_future()
@@ -475,8 +470,14 @@ class Client(ClientBase[IncomingRequest, Notification]):
                 self._native.cancel(token)
             raise
 
-    def _other_loop(self) -> StateError:
-        return StateError(f"{self!r} belongs to another event loop")
+    def _check_loop(self) -> None:
+        try:
+            if asyncio.get_running_loop() is self._loop:
+                return
+        except RuntimeError:
+            self._native.state()  # in a forked child there is no running loop: this says why
+            raise
+        raise StateError(f"{self!r} belongs to another event loop")
 
     def _incoming(self, native: _native.ReceivedRequest) -> IncomingRequest:
         return IncomingRequest(native)
@@ -493,6 +494,9 @@ class Client(ClientBase[IncomingRequest, Notification]):
         except Exception:
             self._failed(request)
             return
+        except BaseException:  # it ends the program, and the peer is to know
+            self._answer(request, 5000)
+            raise
         if inspect.isawaitable(result):
             self._start(self._answer_later(result, request))
         else:

@@ -226,6 +226,14 @@ class Response:
         text = self.content.get("m2m:dbg") if isinstance(self.content, Mapping) else None
         return text if isinstance(text, str) else None
 
+    @property
+    def addresses(self) -> list[str]:
+        """What a discovery found: the list of addresses in the content (`m2m:uril`); empty if there is none."""
+        found = self.content.get("m2m:uril", []) if isinstance(self.content, Mapping) else []
+        if isinstance(found, str):  # Release 1 wrote the list as text
+            return found.split()
+        return list(found) if isinstance(found, list) else []
+
     def raise_for_status(self) -> Response:
         """Raises `ResponseError` if the response is an error; returns the response itself if it is not."""
         if self.ok or self.status.is_accepted:
@@ -409,14 +417,3 @@ def _discovery(
             raise ArgumentError(f"criteria: {name!r} has an argument of its own")
         filters[name] = value
     return Request(Operation.RETRIEVE, to, originator=originator, parameters={"fc": filters})
-
-
-def _discovered(response: Response) -> list[str]:
-    """The addresses that a discovery found."""
-    response.raise_for_status()
-    found = (response.content or {}).get("m2m:uril", [])
-    if isinstance(found, str):  # Release 1 wrote the list as text
-        found = found.split()
-    if not isinstance(found, list) or not all(isinstance(address, str) for address in found):
-        raise DecodeError("the answer to the discovery holds no list of addresses (m2m:uril)")
-    return found

@@ -30,9 +30,8 @@ from .primitives import (
     Request,
     Response,
     StateChange,
+    _discovery,
 )
-from .primitives import _discovered as discovered
-from .primitives import _discovery as discovery
 
 __all__ = ["Client", "IncomingRequest", "Notification", "Registrar", "Subscription", "connect"]
 
@@ -367,8 +366,8 @@ class Client(ClientBase[IncomingRequest, Notification]):
         level: int | None = None,
         criteria: Mapping[str, Any] | None = None,
         originator: str | None = None,
-    ) -> list[str]:
-        """Finds resources below `to` and returns their addresses.
+    ) -> Response:
+        """Finds resources below `to`: `addresses` of the response are theirs. See `send` for the errors.
 
         Args:
             types: resources of any of these types.
@@ -377,10 +376,8 @@ class Client(ClientBase[IncomingRequest, Notification]):
             level: at most so many levels below `to`.
             criteria: any other filter criteria by their short names, as `{"cra": "20250101T000000"}`.
             originator: who asks, if it is not the client's own entity.
-
-        Raises `ResponseError` if the answer is an error, and what `send` raises.
         """
-        return discovered(self.send(discovery(to, types, labels, limit, level, criteria, originator)))
+        return self.send(_discovery(to, types, labels, limit, level, criteria, originator))
 
     def subscribe(
         self,
@@ -467,7 +464,7 @@ class Client(ClientBase[IncomingRequest, Notification]):
     def _handle(self, callback: Callable[[Any], Any], argument: Any, request: IncomingRequest) -> None:
         try:
             result = callback(argument)
-        except Exception:
+        except BaseException:  # also what would end this thread, which others need
             self._failed(request)
         else:
             self._finish(request, result)
@@ -476,7 +473,7 @@ class Client(ClientBase[IncomingRequest, Notification]):
         def work() -> None:
             try:
                 callback(change)
-            except Exception:
+            except BaseException:
                 connection_log.exception("the handler of state changes failed")
 
         self._start(work)
