@@ -84,6 +84,20 @@ build/examples/%: examples/c/%.c include/onem2m_ws.h $(SHARED)
 .PHONY: build
 build: $(SHARED) $(C_EXAMPLES) $(VENV)/wheel.stamp ## the C library, its examples, and the Python package in .venv
 
+# Where `make install` puts the C library; DESTDIR before it, for packages.
+PREFIX ?= /usr/local
+
+.PHONY: install
+install: $(SHARED) ## the C library, its header and its pkg-config file, below PREFIX (/usr/local)
+	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include
+	install -m 644 include/onem2m_ws.h $(DESTDIR)$(PREFIX)/include
+	install -m 644 $(RELEASE)/libonem2m_ws.a $(DESTDIR)$(PREFIX)/lib
+	install -m 755 $(SHARED) $(DESTDIR)$(PREFIX)/lib/libonem2m_ws.so.0
+	ln -sf libonem2m_ws.so.0 $(DESTDIR)$(PREFIX)/lib/libonem2m_ws.so
+	version=$$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1); \
+	    sed -e 's|@prefix@|$(PREFIX)|' -e "s|@version@|$$version|" ffi-c/onem2m_ws.pc.in \
+	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/onem2m_ws.pc
+
 .PHONY: demo
 demo: build ## shows the binding at work: register, exchange, go offline, come back
 	@$(BIN)/python examples/demo.py --actuator build/examples/actuator

@@ -40,7 +40,7 @@ int main(int argc, char **argv) {
     options o = options_read(argc, argv);
     onem2m_ws_client_config *config = NULL;
     onem2m_ws_client *client = NULL;
-    char to[256], content[256];
+    char to[256], content[512];
     int status, number;
 
     /* Who we are, and where the registrar is. The settings are copied into the client. */
@@ -54,8 +54,18 @@ int main(int argc, char **argv) {
     must(onem2m_ws_client_register_ae(client, o.cse_name, "Nsensor", "sensor", NULL, 0));
     printf("sensor: registered\n");
 
+    /* Others may read and subscribe (3 = CREATE + RETRIEVE). A registrar without access control policies, as the embedded one
+     * is, answers with an error and lets every registered AE do so. */
     snprintf(to, sizeof to, "%s/sensor", o.cse_name);
-    status = create(client, to, ONEM2M_WS_CONTAINER, "{\"m2m:cnt\":{\"rn\":\"data\",\"mni\":100}}");
+    status = create(client, to, ONEM2M_WS_ACCESS_CONTROL_POLICY,
+                    "{\"m2m:acp\":{\"rn\":\"readers\","
+                    "\"pv\":{\"acr\":[{\"acor\":[\"Csensor\"],\"acop\":63},{\"acor\":[\"all\"],\"acop\":3}]},"
+                    "\"pvs\":{\"acr\":[{\"acor\":[\"Csensor\"],\"acop\":63}]}}}");
+    if (status == 2001)
+        snprintf(content, sizeof content, "{\"m2m:cnt\":{\"rn\":\"data\",\"mni\":100,\"acpi\":[\"%s/readers\"]}}", to);
+    else
+        snprintf(content, sizeof content, "{\"m2m:cnt\":{\"rn\":\"data\",\"mni\":100}}");
+    status = create(client, to, ONEM2M_WS_CONTAINER, content);
     if (status != 2001 && status != 4105) { /* 4105: it is there already */
         fprintf(stderr, "sensor: the container was not created: %d\n", status);
         return 1;

@@ -304,15 +304,16 @@ pub extern "C" fn onem2m_ws_client_config_set_waiting_requests(
 #[unsafe(no_mangle)]
 pub extern "C" fn onem2m_ws_client_config_set_accepts(config: *mut onem2m_ws_client_config, accepts: i32) -> i32 {
     change(config, |settings| {
-        let name = match accepts {
-            0 => "all",
-            1 => "notifications",
-            2 => "nothing",
-            _ => {
-                let text = format!("argument `accepts` is {accepts}; there are 0, 1 and 2");
-                return Err(Error::new(ErrorKind::InvalidArgument, text));
-            }
-        };
+        use onem2m_ws_accepts::*;
+        let names = [
+            (ONEM2M_WS_ACCEPT_ALL, "all"),
+            (ONEM2M_WS_ACCEPT_NOTIFICATIONS, "notifications"),
+            (ONEM2M_WS_ACCEPT_NOTHING, "nothing"),
+        ];
+        let (_, name) = names.into_iter().find(|(number, _)| *number as i32 == accepts).ok_or_else(|| {
+            let text = format!("argument `accepts` is {accepts}; there are 0, 1 and 2");
+            Error::new(ErrorKind::InvalidArgument, text)
+        })?;
         settings.set("accepts", name)
     })
 }

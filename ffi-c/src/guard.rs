@@ -36,3 +36,32 @@ pub(crate) fn guard_number(body: impl FnOnce() -> Result<i32>) -> i32 {
 pub(crate) fn guard_value<T>(otherwise: T, body: impl FnOnce() -> Result<T>) -> T {
     run(body).unwrap_or(otherwise)
 }
+
+#[cfg(test)]
+#[allow(clippy::panic)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_a_code_and_a_text() {
+        let internal = ErrorKind::Internal.c_code();
+        assert_eq!(guard(|| panic!("at {}", "the bottom")), internal);
+        // SAFETY: it is never NULL, and valid until the next error on this thread.
+        let text = unsafe { std::ffi::CStr::from_ptr(error::onem2m_ws_last_error()) };
+        assert!(text.to_string_lossy().contains("at the bottom"), "{text:?}");
+        assert_eq!(guard_number(|| std::panic::panic_any(7)), internal);
+        assert!(guard_value(true, || panic!("no")), "what stands for an error");
+        assert_eq!(guard(|| Ok(())), 0);
+    }
+
+    #[test]
+    fn a_payload_that_panics_when_it_is_dropped_ends_nothing() {
+        struct Vicious;
+        impl Drop for Vicious {
+            fn drop(&mut self) {
+                panic!("once more");
+            }
+        }
+        assert_eq!(guard(|| std::panic::panic_any(Vicious)), ErrorKind::Internal.c_code());
+    }
+}

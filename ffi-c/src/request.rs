@@ -56,6 +56,25 @@ pub enum onem2m_ws_resource_type {
     ONEM2M_WS_FLEX_CONTAINER = 28,
 }
 
+// The numbers are the core's.
+const _: () = {
+    use {onem2m_ws_operation as C, onem2m_ws_resource_type as T};
+    assert!(C::ONEM2M_WS_CREATE as u8 == Operation::Create.code());
+    assert!(C::ONEM2M_WS_RETRIEVE as u8 == Operation::Retrieve.code());
+    assert!(C::ONEM2M_WS_UPDATE as u8 == Operation::Update.code());
+    assert!(C::ONEM2M_WS_DELETE as u8 == Operation::Delete.code());
+    assert!(C::ONEM2M_WS_NOTIFY as u8 == Operation::Notify.code());
+    assert!(T::ONEM2M_WS_NO_TYPE as u32 == 0);
+    assert!(T::ONEM2M_WS_ACCESS_CONTROL_POLICY as u32 == ResourceType::ACCESS_CONTROL_POLICY.code());
+    assert!(T::ONEM2M_WS_AE as u32 == ResourceType::AE.code());
+    assert!(T::ONEM2M_WS_CONTAINER as u32 == ResourceType::CONTAINER.code());
+    assert!(T::ONEM2M_WS_CONTENT_INSTANCE as u32 == ResourceType::CONTENT_INSTANCE.code());
+    assert!(T::ONEM2M_WS_GROUP as u32 == ResourceType::GROUP.code());
+    assert!(T::ONEM2M_WS_REMOTE_CSE as u32 == ResourceType::REMOTE_CSE.code());
+    assert!(T::ONEM2M_WS_SUBSCRIPTION as u32 == ResourceType::SUBSCRIPTION.code());
+    assert!(T::ONEM2M_WS_FLEX_CONTAINER as u32 == ResourceType::FLEX_CONTAINER.code());
+};
+
 /// A request primitive.
 #[allow(non_camel_case_types)]
 pub struct onem2m_ws_request {

@@ -2,6 +2,8 @@
 
 use std::ffi::{CStr, c_char};
 
+/// Version of the header, as text; onem2m_ws_version() is that of the library.
+pub const ONEM2M_WS_VERSION: &str = "0.1.0";
 /// Version of the header: major. Changes with every incompatible change once it is 1.
 pub const ONEM2M_WS_VERSION_MAJOR: u32 = 0;
 /// Version of the header: minor.
@@ -10,6 +12,7 @@ pub const ONEM2M_WS_VERSION_MINOR: u32 = 1;
 pub const ONEM2M_WS_VERSION_PATCH: u32 = 0;
 /// Number of the binary interface, as in the file name libonem2m_ws.so.0: programs built against one number run with every
 /// library of that number that is at least as new.
+#[allow(dead_code)] // only the header has a use for it
 pub const ONEM2M_WS_ABI: u32 = 0;
 
 const fn number(text: &str) -> u32 {
@@ -25,6 +28,16 @@ const fn number(text: &str) -> u32 {
 const _: () = assert!(ONEM2M_WS_VERSION_MAJOR == number(env!("CARGO_PKG_VERSION_MAJOR")));
 const _: () = assert!(ONEM2M_WS_VERSION_MINOR == number(env!("CARGO_PKG_VERSION_MINOR")));
 const _: () = assert!(ONEM2M_WS_VERSION_PATCH == number(env!("CARGO_PKG_VERSION_PATCH")));
+
+const _: () = {
+    let (header, package) = (ONEM2M_WS_VERSION.as_bytes(), env!("CARGO_PKG_VERSION").as_bytes());
+    assert!(header.len() == package.len());
+    let mut i = 0;
+    while i < header.len() {
+        assert!(header[i] == package[i]);
+        i += 1;
+    }
+};
 
 const VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
     Ok(version) => version,

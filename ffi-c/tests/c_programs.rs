@@ -294,6 +294,49 @@ fn the_shared_library_exports_what_is_listed_under_its_soname() {
     assert!(dynamic.contains("SONAME") && dynamic.contains("[libonem2m_ws.so.0]"), "{dynamic}");
 }
 
+/// As `make install` leaves it, with the libraries of this test.
+#[test]
+fn an_installed_library_is_found_through_pkg_config() {
+    if Command::new("pkg-config").arg("--version").output().is_err() {
+        println!("SKIPPED, installation: there is no pkg-config");
+        return;
+    }
+    let library = library();
+    let prefix = folder("installed");
+    let (libraries, headers) = (prefix.join("lib"), prefix.join("include"));
+    let packages = libraries.join("pkgconfig");
+    fs::create_dir_all(&packages).unwrap();
+    fs::create_dir_all(&headers).unwrap();
+    fs::copy(root().join("include/onem2m_ws.h"), headers.join("onem2m_ws.h")).unwrap();
+    let template = fs::read_to_string(root().join("ffi-c/onem2m_ws.pc.in")).unwrap();
+    let package = template.replace("@prefix@", &prefix.display().to_string());
+    fs::write(packages.join("onem2m_ws.pc"), package.replace("@version@", env!("CARGO_PKG_VERSION"))).unwrap();
+    let ask = |arguments: &[&str]| {
+        let output = run(Command::new("pkg-config").args(arguments).arg("onem2m_ws").env("PKG_CONFIG_PATH", &packages));
+        let words = String::from_utf8(output.stdout).unwrap();
+        words.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(ask(&["--modversion"]), [env!("CARGO_PKG_VERSION")]);
+
+    let source = folder("snippets").join("version.c");
+    let code = "#include <onem2m_ws.h>\n#include <stdio.h>\nint main(void) { return puts(onem2m_ws_version()) < 0; }\n";
+    fs::write(&source, code).unwrap();
+    let names = ["libonem2m_ws.so", "libonem2m_ws.so.0", "libonem2m_ws.a"];
+    for (arguments, files) in
+        [(&["--cflags", "--libs"][..], &names[..2]), (&["--static", "--cflags", "--libs"], &names[2..])]
+    {
+        names.iter().for_each(|name| drop(fs::remove_file(libraries.join(name))));
+        for name in files {
+            let from = if name.ends_with(".a") { &library.archive } else { &library.shared };
+            symlink(from, libraries.join(name)).unwrap();
+        }
+        let program = prefix.join("version");
+        run(Command::new("cc").args(["-o"]).arg(&program).arg(&source).args(ask(arguments)));
+        let said = run(Command::new(&program).env("LD_LIBRARY_PATH", &libraries)).stdout;
+        assert_eq!(String::from_utf8_lossy(&said).trim(), env!("CARGO_PKG_VERSION"));
+    }
+}
+
 // --- examples ---------------------------------------------------------------------------------------------------------
 
 /// A program that is ended with the test.

@@ -16,6 +16,7 @@ static void api_version_is_that_of_the_header(void) {
     snprintf(version, sizeof version, "%d.%d.%d", ONEM2M_WS_VERSION_MAJOR, ONEM2M_WS_VERSION_MINOR,
              ONEM2M_WS_VERSION_PATCH);
     CHECK(strcmp(version, onem2m_ws_version()) == 0);
+    CHECK(strcmp(version, ONEM2M_WS_VERSION) == 0);
     EQUAL(abi_in_second_unit(), ONEM2M_WS_ABI);
     CHECK(strcmp(onem2m_ws_result_name(ONEM2M_WS_TIMEOUT), "ONEM2M_WS_TIMEOUT") == 0);
     CHECK(strcmp(onem2m_ws_result_name(0), "ONEM2M_WS_OK") == 0);

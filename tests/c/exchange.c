@@ -26,8 +26,8 @@ static void note_value(receiver *r, onem2m_ws_text content) {
     CHECK(content.data != NULL && content.len < sizeof text && at < 16);
     memcpy(text, content.data, content.len);
     text[content.len] = '\0';
-    value = strstr(text, "\"con\":\"");
-    if (value != NULL) sscanf(value + 7, "%15[^\"]", r->values[at]);
+    value = strstr(text, "\"con\"");
+    if (value != NULL) sscanf(value + 5, " : \"%15[^\"]", r->values[at]); // ACME writes blanks
 }
 
 static void on_request(void *user_data, onem2m_ws_request *request) {

@@ -151,3 +151,51 @@ impl Queue {
         self.drain()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::BorrowedFd;
+    use std::sync::Arc;
+
+    fn delivery(call: u64) -> Delivery {
+        Delivery::Completed { call, result: Ok(Outcome::Done) }
+    }
+
+    fn is_readable(queue: &Queue) -> bool {
+        // An eventfd with something in it can be read once; putting it back leaves it as it was.
+        let wake: BorrowedFd<'_> = std::os::fd::AsFd::as_fd(&queue.wake);
+        let mut byte = [0; 8];
+        let readable = nix::unistd::read(wake, &mut byte).is_ok();
+        if readable {
+            queue.wake.set();
+        }
+        readable
+    }
+
+    #[test]
+    fn the_descriptor_is_readable_while_there_is_something() {
+        let queue = Queue::new(1).unwrap();
+        assert!(!is_readable(&queue));
+        queue.push(delivery(1));
+        queue.push(delivery(2));
+        assert!(is_readable(&queue));
+        assert_eq!(queue.drain().len(), 2);
+        assert!(!is_readable(&queue));
+    }
+
+    #[test]
+    fn a_closed_queue_wakes_its_consumer_and_never_waits_again() {
+        let queue = Arc::new(Queue::new(1).unwrap());
+        let consumer = std::thread::spawn({
+            let queue = Arc::clone(&queue);
+            move || queue.wait(Duration::from_secs(600)).len()
+        });
+        queue.close();
+        assert_eq!(consumer.join().unwrap(), 0);
+        queue.push(delivery(1));
+        assert_eq!(queue.wait(Duration::from_secs(600)).len(), 1);
+        assert_eq!(queue.wait(Duration::from_secs(600)).len(), 0);
+        assert!(is_readable(&queue));
+    }
+}
