@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from faces import Face
+from peer import Peer, until
 
 import onem2m_ws
 from onem2m_ws import errors, sync
@@ -222,3 +223,17 @@ def test_a_registrar_that_cannot_listen(face: Face, registrar: Registrar) -> Non
         face.registrar(listen="http://127.0.0.1:0").start()
     with pytest.raises(errors.ArgumentError):
         face.registrar(listen="ws://127.0.0.1:0", cse_id="not an id").start()
+
+
+def test_a_connection_that_is_lost_is_logged_and_one_that_is_refused_is_raised(
+    face: Face, peer: Peer, caplog: pytest.LogCaptureFixture
+) -> None:
+    with face.connect(peer.url, originator="Ctest", registered=True) as ae:
+        peer.drop()
+        until(lambda: ae.counters["connections"] == 2)
+        until(lambda: "next attempt in" in caplog.text)
+    assert [record.name for record in caplog.records if record.levelname == "WARNING"] == ["onem2m_ws.connection"]
+    caplog.clear()
+    with pytest.raises(errors.ConnectionRefusedError):
+        face.connect("ws://127.0.0.1:1")
+    assert [record for record in caplog.records if record.levelname == "WARNING"] == []
