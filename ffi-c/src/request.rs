@@ -264,8 +264,8 @@ pub extern "C" fn onem2m_ws_request_to_json(request: *const onem2m_ws_request) -
 /// Answers a request of the peer's, exactly once, on any thread: a status (2000 for OK) and content (a JSON object, or
 /// NULL). The request is still to be freed.
 ///
-/// Errors: ONEM2M_WS_ALREADY_RESPONDED, also if the answer time-out was faster; ONEM2M_WS_CONNECTION_LOST or
-/// ONEM2M_WS_CLOSED if the connection that it came from is gone; ONEM2M_WS_INVALID_STATE if it did not come from the peer.
+/// Errors: ONEM2M_WS_ALREADY_RESPONDED, also if the answer time-out was faster; ONEM2M_WS_CONNECTION_LOST if the connection
+/// that it came from is gone; ONEM2M_WS_INVALID_STATE if it did not come from the peer.
 /// After ONEM2M_WS_INVALID_ARGUMENT it can still be answered.
 #[unsafe(no_mangle)]
 pub extern "C" fn onem2m_ws_request_respond(
