@@ -34,6 +34,12 @@ impl Default for OutgoingLimits {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Token(u64);
 
+impl Token {
+    pub(super) const fn new(number: u64) -> Self {
+        Self(number)
+    }
+}
+
 /// The low bits of a request's number are its place in the slab, so that a response finds it without a search.
 const SLOT_BITS: u32 = 16;
 /// Most requests that one session can have waiting.
@@ -49,8 +55,17 @@ struct Entry<W> {
 }
 
 enum State {
+    /// Just taken in.
+    New,
     Queued(Box<Request>),
-    Sent { registration: Option<Box<Request>>, ending: Option<Box<Request>> },
+    Sent {
+        registration: Option<Box<Request>>,
+        ending: Option<Box<Request>>,
+    },
+}
+
+impl State {
+    const SENT: Self = Self::Sent { registration: None, ending: None };
 }
 
 /// A request that leaves the table because its outcome is known.
@@ -90,15 +105,16 @@ impl<W> Outgoing<W> {
         }
     }
 
-    /// Takes a request into the queue and gives it an identifier if it has none.
+    /// Takes a request in, gives it an identifier if it has none, and returns its number. It is to go on with
+    /// [`send_at_once`](Self::send_at_once) or [`queue`](Self::queue).
     pub(super) fn push(
         &mut self,
-        mut request: Request,
+        request: &mut Request,
         waiter: W,
         deadline: Instant,
         timers: &mut Timers,
-    ) -> Result<Token> {
-        let size = queued_size(&request);
+    ) -> Result<u64> {
+        let size = queued_size(request);
         if self.queued >= self.limits.queued_requests || self.queued_bytes + size > self.limits.queued_bytes {
             return Err(Error::new(
                 ErrorKind::QueueFull,
@@ -133,12 +149,30 @@ impl<W> Outgoing<W> {
             }
             None => request.request_id = self.identifier(number),
         }
-        self.entries.insert(Entry { number, waiter, deadline, own_rqi, state: State::Queued(Box::new(request)) });
-        self.queue.push_back(number);
-        self.queued += 1;
-        self.queued_bytes += size;
+        self.entries.insert(Entry { number, waiter, deadline, own_rqi, state: State::New });
         timers.add(deadline, Timer::Outgoing(number));
-        Ok(Token(number))
+        Ok(number)
+    }
+
+    /// Counts a new request as sent, if there is a place in the window and none is before it: it is never queued.
+    pub(super) fn send_at_once(&mut self, number: u64) -> bool {
+        let passes = self.queued == 0 && self.sent < self.limits.window;
+        if passes && let Some(entry) = self.get_mut(number) {
+            entry.state = State::SENT;
+            self.sent += 1;
+        }
+        passes
+    }
+
+    /// Puts a new request at the end of the queue.
+    pub(super) fn queue(&mut self, number: u64, request: Request) {
+        let size = queued_size(&request);
+        if let Some(entry) = self.get_mut(number) {
+            entry.state = State::Queued(Box::new(request));
+            self.queue.push_back(number);
+            self.queued += 1;
+            self.queued_bytes += size;
+        }
     }
 
     fn identifier(&self, number: u64) -> String {
@@ -155,8 +189,7 @@ impl<W> Outgoing<W> {
         while self.sent < self.limits.window {
             let number = self.queue.pop_front()?;
             let Some(entry) = self.get_mut(number) else { continue }; // timed out or cancelled while it was queued
-            let sent = State::Sent { registration: None, ending: None };
-            let State::Queued(request) = std::mem::replace(&mut entry.state, sent) else { continue };
+            let State::Queued(request) = std::mem::replace(&mut entry.state, State::SENT) else { continue };
             self.queued -= 1;
             self.queued_bytes -= queued_size(&request);
             self.sent += 1;
@@ -205,6 +238,7 @@ impl<W> Outgoing<W> {
             self.named.remove(rqi);
         }
         let (registration, ending) = match entry.state {
+            State::New => (None, None),
             State::Queued(request) => {
                 // Its number stays in `queue` and is passed over there.
                 self.queued -= 1;

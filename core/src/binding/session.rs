@@ -5,6 +5,7 @@
 //! connections (the client does) and does not know who else is registered ([`super::Registry`] does).
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -39,7 +40,7 @@ enum Phase {
 /// 3. [`poll_transmit`](Self::poll_transmit): bytes for the socket; all that is ready at once.
 /// 4. [`poll_timeout`](Self::poll_timeout): when to come back if nothing else happens.
 pub struct Session<W> {
-    config: Config,
+    config: Arc<Config>,
     connection: Option<Connection>,
     format: Format,
     registration: Option<Registration>,
@@ -54,9 +55,11 @@ pub struct Session<W> {
 }
 
 impl<W> Session<W> {
-    /// A session without a connection. `random` makes its request identifiers unique across restarts.
+    /// A session without a connection. `random` makes its request identifiers unique across restarts. Sessions can share
+    /// their settings.
     #[must_use]
-    pub fn new(config: Config, random: &mut dyn Random) -> Self {
+    pub fn new(config: impl Into<Arc<Config>>, random: &mut dyn Random) -> Self {
+        let config = config.into();
         let outgoing = Outgoing::new(config.outgoing, identifier_prefix(random));
         Self {
             config,
@@ -164,9 +167,13 @@ impl<W> Session<W> {
         if request.release_version.is_none() {
             request.release_version.clone_from(&self.config.release_version);
         }
-        let token = self.outgoing.push(request, waiter, now.monotonic + wait, &mut self.timers)?;
-        self.write_queue();
-        Ok(token)
+        let number = self.outgoing.push(&mut request, waiter, now.monotonic + wait, &mut self.timers)?;
+        if self.is_writable() && self.outgoing.send_at_once(number) {
+            self.write_request(number, request);
+        } else {
+            self.outgoing.queue(number, request);
+        }
+        Ok(Token::new(number))
     }
 
     /// Forgets a request: its response will count as unmatched. Returns the waiter if the request still waited.
@@ -205,7 +212,7 @@ impl<W> Session<W> {
 
     /// Declares a registration that is in force from an earlier run, so that nothing is held back.
     pub fn assume_registered(&mut self, registration: Registration) {
-        self.config.originator = Some(registration.entity.clone());
+        Arc::make_mut(&mut self.config).originator = Some(registration.entity.clone());
         self.registration = Some(registration);
     }
 
@@ -267,10 +274,17 @@ impl<W> Session<W> {
     /// The next thing that happened.
     pub fn poll_event(&mut self) -> Option<Event<W>> {
         let event = self.events.pop_front();
-        if self.events.is_empty() && self.events.capacity() > 16 {
-            self.events = VecDeque::new();
+        if event.is_none() && self.events.capacity() > 0 {
+            self.events = VecDeque::new(); // an event is large, and an idle session holds no memory
         }
         event
+    }
+
+    /// Memory for what is written next, so that none need be claimed; [`poll_transmit`](Self::poll_transmit) gives it back.
+    pub fn lend(&mut self, room: BytesMut) {
+        if let Some(connection) = &mut self.connection {
+            connection.lend(room);
+        }
     }
 
     /// Moves all bytes that are ready to the end of `out`; false if there were none.
@@ -461,7 +475,7 @@ impl<W> Session<W> {
         let rqi = request.request_id.clone();
         let rvi = request.release_version.clone();
         match self.incoming.push(rqi, rvi, now.monotonic + wait, &mut self.timers) {
-            Some(token) => self.events.push_back(Event::Request { token, request }),
+            Some(token) => self.tell(Event::Request { token, request }),
             None => {
                 let text = "a request with this rqi is pending already (TS-0001 7.1.7)";
                 self.refuse(request.request_id, request.release_version, StatusCode::BAD_REQUEST, text);
@@ -494,29 +508,43 @@ impl<W> Session<W> {
         {
             self.events.push_back(Event::Deregistered(registration));
         }
-        self.events.push_back(Event::Response { waiter: finished.waiter, result: Ok(response) });
+        self.tell(Event::Response { waiter: finished.waiter, result: Ok(response) });
+    }
+
+    /// Room for one event is made first: mostly there is only one, and an event is large.
+    fn tell(&mut self, event: Event<W>) {
+        if self.events.capacity() == 0 {
+            self.events.reserve_exact(1);
+        }
+        self.events.push_back(event);
     }
 
     // ---- what goes out
 
     fn write_queue(&mut self) {
-        loop {
-            let Some(connection) = &mut self.connection else { return };
-            if !connection.is_open() || connection.buffered() > self.config.high_water {
-                return;
-            }
-            let Some((number, request)) = self.outgoing.next_to_send() else { return };
-            match write_primitive(connection, self.format, |out| codec::encode_request(self.format, &request, out)) {
-                Ok(()) => {
-                    self.counters.requests_sent += 1;
-                    if Registration::is_requested_by(&request) {
-                        self.outgoing.keep_registration(number, request);
-                    } else if request.operation == Operation::Delete {
-                        self.outgoing.keep_ending(number, request);
-                    }
+        while self.is_writable()
+            && let Some((number, request)) = self.outgoing.next_to_send()
+        {
+            self.write_request(number, *request);
+        }
+    }
+
+    fn is_writable(&self) -> bool {
+        self.connection.as_ref().is_some_and(|c| c.is_open() && c.buffered() <= self.config.high_water)
+    }
+
+    fn write_request(&mut self, number: u64, request: Request) {
+        let Some(connection) = &mut self.connection else { return };
+        match write_primitive(connection, self.format, |out| codec::encode_request(self.format, &request, out)) {
+            Ok(()) => {
+                self.counters.requests_sent += 1;
+                if Registration::is_requested_by(&request) {
+                    self.outgoing.keep_registration(number, Box::new(request));
+                } else if request.operation == Operation::Delete {
+                    self.outgoing.keep_ending(number, Box::new(request));
                 }
-                Err(error) => self.fail(number, error.kind(), error.message()),
             }
+            Err(error) => self.fail(number, error.kind(), error.message()),
         }
     }
 

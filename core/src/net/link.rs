@@ -83,8 +83,8 @@ impl Link {
     }
 
     /// Sends a request; its outcome comes from the future, which forgets the request when it is dropped.
-    pub(crate) fn request(self: &Arc<Self>, request: Request) -> ResponseFuture {
-        ResponseFuture { link: Arc::clone(self), state: FutureState::Unsent(Some(Box::new(request))) }
+    pub(crate) const fn request(&self, request: Request) -> ResponseFuture<'_> {
+        ResponseFuture { link: self, state: FutureState::Unsent(request) }
     }
 
     /// Sends a request whose outcome goes to `completion` with the number `id`.
@@ -157,28 +157,28 @@ pub(crate) enum Until {
 }
 
 /// The response to a request, in the future.
-pub(crate) struct ResponseFuture {
-    link: Arc<Link>,
+pub(crate) struct ResponseFuture<'a> {
+    link: &'a Link,
     state: FutureState,
 }
 
+#[allow(clippy::large_enum_variant)] // a box would cost an allocation for each request
 enum FutureState {
-    Unsent(Option<Box<Request>>),
+    Unsent(Request),
     Waiting { place: usize, token: Token },
     Done,
 }
 
-impl Future for ResponseFuture {
+impl Future for ResponseFuture<'_> {
     type Output = Result<Response>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        match &mut this.state {
+        match std::mem::replace(&mut this.state, FutureState::Done) {
             FutureState::Unsent(request) => {
-                let Some(request) = request.take() else { return Poll::Pending };
                 let mut state = this.link.lock();
                 let place = state.tasks.insert(Task { waker: Some(cx.waker().clone()), result: None });
-                match state.session.send(now(), *request, Waiter::Task(place)) {
+                match state.session.send(now(), request, Waiter::Task(place)) {
                     Ok(token) => {
                         let driver = state.driver.take();
                         drop(state);
@@ -190,25 +190,22 @@ impl Future for ResponseFuture {
                     }
                     Err(error) => {
                         state.tasks.remove(place);
-                        drop(state);
-                        this.state = FutureState::Done;
                         Poll::Ready(Err(error))
                     }
                 }
             }
-            FutureState::Waiting { place, .. } => {
-                let place = *place;
+            FutureState::Waiting { place, token } => {
                 let mut state = this.link.lock();
                 let task = &mut state.tasks[place];
                 if let Some(result) = task.result.take() {
                     state.tasks.remove(place);
-                    drop(state);
-                    this.state = FutureState::Done;
                     return Poll::Ready(result);
                 }
                 if !task.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
                     task.waker = Some(cx.waker().clone());
                 }
+                drop(state);
+                this.state = FutureState::Waiting { place, token };
                 Poll::Pending
             }
             FutureState::Done => Poll::Pending,
@@ -216,7 +213,7 @@ impl Future for ResponseFuture {
     }
 }
 
-impl Drop for ResponseFuture {
+impl Drop for ResponseFuture<'_> {
     fn drop(&mut self) {
         if let FutureState::Waiting { place, token } = self.state {
             let mut state = self.link.lock();

@@ -2,9 +2,10 @@
 //!
 //! Covers: rows WS-5.1-1, WS-6.3-1. All that is ready is read and handled before anything is written, and then all
 //! that became ready is written with one system call: a write per reply is the largest cost of all. An idle connection
-//! holds no buffer: the one that is read into belongs to the worker thread.
+//! holds no buffer: the one that is read into belongs to the worker thread, and so does the one that is written from, which
+//! is lent to the connection meanwhile.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -27,7 +28,11 @@ const HIGH_WATER: usize = 1 << 20;
 
 thread_local! {
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static SPARE: Cell<Option<BytesMut>> = const { Cell::new(None) };
 }
+
+/// Largest buffer that a worker thread keeps for writing.
+const LARGEST_SPARE: usize = 64 << 10;
 
 /// Drives the connection that `link`'s session has, until nothing of it is left. `on_event` is called without a lock.
 pub(crate) async fn run<S>(stream: S, link: &Link, mut on_event: impl FnMut(Event<Waiter>))
@@ -108,7 +113,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<'_, S> {
             match Pin::new(&mut self.stream).poll_read(cx, &mut read) {
                 Poll::Pending => return false,
                 Poll::Ready(Ok(())) if !read.filled().is_empty() => {
-                    self.link.drive(|session, now| session.handle_data(now, read.filled_mut()));
+                    self.link.drive(|session, now| {
+                        if let Some(spare) = SPARE.take() {
+                            session.lend(spare);
+                        }
+                        session.handle_data(now, read.filled_mut());
+                    });
                 }
                 Poll::Ready(_) => {
                     self.input = Input::Ended;
@@ -121,11 +131,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<'_, S> {
 
     /// Writes as much as the socket takes.
     fn write(&mut self, cx: &mut Context<'_>) -> std::io::Result<()> {
-        while !self.out.is_empty() {
-            match Pin::new(&mut self.stream).poll_write(cx, &self.out) {
-                Poll::Pending => return Ok(()),
+        let mut written = 0;
+        while written < self.out.len() {
+            match Pin::new(&mut self.stream).poll_write(cx, &self.out[written..]) {
+                Poll::Pending => {
+                    self.out.advance(written);
+                    return Ok(());
+                }
                 Poll::Ready(Ok(0)) => return Err(std::io::ErrorKind::WriteZero.into()),
-                Poll::Ready(Ok(written)) => self.out.advance(written),
+                Poll::Ready(Ok(count)) => written += count,
                 Poll::Ready(Err(error)) => {
                     self.link.drive(|session, now| session.handle_eof(now));
                     return Err(error);
@@ -133,7 +147,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<'_, S> {
             }
         }
         if self.out.capacity() > 0 {
-            self.out = BytesMut::new();
+            let mut spare = std::mem::take(&mut self.out);
+            spare.clear();
+            if spare.capacity() <= LARGEST_SPARE {
+                SPARE.set(Some(spare));
+            }
         }
         Ok(())
     }

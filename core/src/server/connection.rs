@@ -73,12 +73,16 @@ async fn serve(server: Server, mut stream: TcpStream, peer: SocketAddr) {
     };
     // Without it a small answer waits for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
-    let upgraded = tokio::select! {
-        upgraded = shared.listening.upgrade(&mut stream) => upgraded,
-        _ = stop_asked(shared) => return,
-    };
+    // Boxed: what only the handshake needs is not to be held for as long as the connection lives.
+    let upgraded = Box::pin(async {
+        tokio::select! {
+            upgraded = shared.listening.upgrade(&mut stream) => Some(upgraded),
+            _ = stop_asked(shared) => None,
+        }
+    });
+    let Some(upgraded) = upgraded.await else { return };
     match upgraded {
-        Ok(upgraded) => carry(&server, stream, peer, upgraded).await,
+        Ok(upgraded) => carry(&server, stream, peer, shared.open(&server, peer, upgraded)).await,
         Err(why) => tracing::info!(%peer, "no connection: {}", why.escape_debug()),
     }
 }
@@ -89,28 +93,11 @@ async fn stop_asked(shared: &Shared) {
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 
-async fn carry(server: &Server, stream: TcpStream, peer: SocketAddr, mut upgraded: Upgraded) {
+async fn carry(server: &Server, stream: TcpStream, peer: SocketAddr, reply: Arc<Reply>) {
     let shared = &*server.0;
-    let id = ConnectionId(shared.next_connection.fetch_add(1, Ordering::Relaxed));
-    let connection = Connection::new(Role::Server, shared.websocket.clone(), Box::new(NoRandom), now().monotonic);
-    let mut session = Session::new(shared.session.clone(), &mut OsRandom::new());
-    session.attach(now(), connection, upgraded.format);
-    let link = Link::new(session);
-    shared.links().insert(id, Arc::clone(&link));
-    tracing::debug!(%peer, "connection opened");
-
-    let hint = upgraded.request.header("X-M2M-Origin").filter(|hint| !hint.is_empty());
-    let admission = shared.registry().connected(id, hint);
-    shared.follow(server, &admission);
-    if *shared.stopping.borrow() {
-        link.with(|session, now| session.close(now));
-    }
-    let leftover = &mut upgraded.request.leftover;
-    if !leftover.is_empty() {
-        link.with(|session, now| session.handle_data(now, leftover));
-    }
-    let reply: Arc<Reply> = Arc::new(Reply { server: server.clone(), link: Arc::clone(&link), id });
-    pump::run(stream, &link, |event| shared.handle(server, &reply, peer, event)).await;
+    let (link, id) = (&reply.link, reply.id);
+    let mut admitted = None;
+    pump::run(stream, link, |event| shared.handle(server, &reply, &mut admitted, peer, event)).await;
 
     shared.links().remove(&id);
     shared.past.lock().unwrap_or_else(PoisonError::into_inner).add(link.peek(Session::counters));
@@ -140,9 +127,13 @@ impl Respond for Reply {
     fn respond(&self, token: IncomingToken, about: Option<Box<Request>>, response: Response) -> Result<()> {
         let shared = &*self.server.0;
         // WS-6.4-2: the route is there before the registree hears of its success.
-        let registered = about
-            .and_then(|request| Registration::from_exchange(&request, &response))
-            .map(|registration| shared.registry().register(self.id, registration));
+        let registered =
+            about.and_then(|request| Registration::from_exchange(&request, &response)).map(|registration| {
+                let mut registry = shared.registry();
+                // The entity may have been reached over another connection.
+                shared.changes.fetch_add(1, Ordering::Release);
+                registry.register(self.id, registration)
+            });
         let sent = self.link.respond(token, None, response);
         if let Some(entity) = registered {
             tracing::info!(?entity, "registered");
@@ -156,11 +147,64 @@ impl Respond for Reply {
     }
 }
 
+/// The originator of the last request that passed because its entity is reached over the connection, and the number of
+/// changes then: most connections speak for one entity, and its next request need not ask the registry.
+type Admitted = Option<(String, u64)>;
+
 impl Shared {
-    fn handle(&self, server: &Server, reply: &Arc<Reply>, peer: SocketAddr, event: Event<Waiter>) {
+    /// Makes the session of a connection and everything that finds it.
+    fn open(&self, server: &Server, peer: SocketAddr, mut upgraded: Upgraded) -> Arc<Reply> {
+        let id = ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed));
+        let connection = Connection::new(Role::Server, self.websocket.clone(), Box::new(NoRandom), now().monotonic);
+        let mut session = Session::new(Arc::clone(&self.session), &mut OsRandom::new());
+        session.attach(now(), connection, upgraded.format);
+        let link = Link::new(session);
+        self.links().insert(id, Arc::clone(&link));
+        tracing::debug!(%peer, "connection opened");
+
+        let hint = upgraded.request.header("X-M2M-Origin").filter(|hint| !hint.is_empty());
+        let admission = self.registry().connected(id, hint);
+        self.follow(server, &admission);
+        if *self.stopping.borrow() {
+            link.with(|session, now| session.close(now));
+        }
+        let leftover = &mut upgraded.request.leftover;
+        if !leftover.is_empty() {
+            link.with(|session, now| session.handle_data(now, leftover));
+        }
+        Arc::new(Reply { server: server.clone(), link, id })
+    }
+
+    /// The gate, without a look at the registry where nothing can have changed since the last request.
+    fn admit(&self, id: ConnectionId, admitted: &mut Admitted, request: &Request) -> Admission {
+        if let (Some((originator, changes)), Some(from)) = (&*admitted, &request.from)
+            && originator == from
+            && *changes == self.changes.load(Ordering::Acquire)
+        {
+            return Admission::Pass;
+        }
+        let mut registry = self.registry();
+        let admission = registry.admit(id, request);
+        *admitted = match &request.from {
+            Some(from) if registry.route(from) == Some(id) => {
+                Some((from.clone(), self.changes.load(Ordering::Acquire)))
+            }
+            _ => None,
+        };
+        admission
+    }
+
+    fn handle(
+        &self,
+        server: &Server,
+        reply: &Arc<Reply>,
+        admitted: &mut Admitted,
+        peer: SocketAddr,
+        event: Event<Waiter>,
+    ) {
         match event {
             Event::Request { token, request } => {
-                let admission = self.registry().admit(reply.id, &request);
+                let admission = self.admit(reply.id, admitted, &request);
                 if let Admission::Refuse(status, text) = &admission {
                     // A connection that is gone needs no answer.
                     let _ = reply.link.respond(token, None, Response::error(*status, text));

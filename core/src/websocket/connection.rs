@@ -319,11 +319,12 @@ impl Connection {
     pub fn poll_transmit(&mut self, out: &mut BytesMut) -> bool {
         self.answer_late_ping();
         self.waiting_pongs = 0;
-        let ready = self.sender.waiting() > 0;
-        if ready {
-            self.sender.drain_into(out);
-        }
-        ready
+        self.sender.drain_into(out)
+    }
+
+    /// Memory for what is written next, so that none need be claimed; [`poll_transmit`](Self::poll_transmit) gives it back.
+    pub fn lend(&mut self, room: BytesMut) {
+        self.sender.lend(room);
     }
 
     /// Output: the next thing to tell.
