@@ -89,11 +89,13 @@ impl<W> Session<W> {
     }
 
     /// Bytes from the socket. They are changed in place (unmasked).
-    pub fn handle_data(&mut self, now: Now, data: &mut [u8]) {
-        if let Some(connection) = &mut self.connection {
-            connection.handle_data(now.monotonic, data);
-            self.absorb(now);
+    pub fn handle_data(&mut self, now: Now, mut data: &mut [u8]) {
+        while let Some(connection) = &mut self.connection
+            && connection.handle_next(now.monotonic, &mut data)
+        {
+            self.take_in(now);
         }
+        self.absorb(now);
     }
 
     /// The peer ended the transport, or it failed.
@@ -280,10 +282,20 @@ impl<W> Session<W> {
         event
     }
 
-    /// Memory for what is written next, so that none need be claimed; [`poll_transmit`](Self::poll_transmit) gives it back.
-    pub fn lend(&mut self, room: BytesMut) {
+    /// All that happened since the last time, in order; like [`poll_event`](Self::poll_event) until it returns `None`.
+    pub fn take_events(&mut self) -> VecDeque<Event<W>> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// Memory for what is written and what happens next, so that none need be claimed.
+    /// [`poll_transmit`](Self::poll_transmit) and [`take_events`](Self::take_events) give it back.
+    pub fn lend(&mut self, bytes: BytesMut, events: VecDeque<Event<W>>) {
         if let Some(connection) = &mut self.connection {
-            connection.lend(room);
+            connection.lend(bytes);
+        }
+        if self.events.is_empty() {
+            self.events = events;
+            self.events.clear();
         }
     }
 
@@ -377,6 +389,12 @@ impl<W> Session<W> {
     // ---- what the connection brings
 
     fn absorb(&mut self, now: Now) {
+        self.take_in(now);
+        self.write_queue();
+        self.go_on_closing(now);
+    }
+
+    fn take_in(&mut self, now: Now) {
         while let Some(event) = self.connection.as_mut().and_then(Connection::poll_event) {
             match event {
                 websocket::Event::Message { kind, payload } => self.handle_message(now, kind, payload),
@@ -388,8 +406,6 @@ impl<W> Session<W> {
                 }
             }
         }
-        self.write_queue();
-        self.go_on_closing(now);
     }
 
     fn fail_sent(&mut self, why: &str) {

@@ -3,6 +3,7 @@
 //! Covers: row WS-5.1-1 (requests and responses in either direction). One lock; it is never held while user code runs,
 //! and no task, channel or box is made for a request: a future waits in a slab beside the session.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -38,7 +39,21 @@ struct State {
     session: Session<Waiter>,
     /// Wakes the task that drives the session; empty while that task runs.
     driver: Option<Waker>,
+    /// The time of this turn, which ends when the driver rests: read once for everything in it.
+    time: Option<Now>,
     tasks: Slab<Task>,
+}
+
+impl State {
+    fn time(&mut self) -> Now {
+        *self.time.get_or_insert_with(now)
+    }
+
+    /// The driver rests until it is woken.
+    fn rest(&mut self, waker: &Waker) {
+        self.driver = Some(waker.clone());
+        self.time = None;
+    }
 }
 
 struct Task {
@@ -48,7 +63,7 @@ struct Task {
 
 impl Link {
     pub(crate) fn new(session: Session<Waiter>) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(State { session, driver: None, tasks: Slab::new() })))
+        Arc::new(Self(Mutex::new(State { session, driver: None, time: None, tasks: Slab::new() })))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -60,7 +75,8 @@ impl Link {
     /// Uses the session, then wakes its driver, which looks for what has changed.
     pub(crate) fn with<R>(&self, use_session: impl FnOnce(&mut Session<Waiter>, Now) -> R) -> R {
         let mut state = self.lock();
-        let result = use_session(&mut state.session, now());
+        let time = state.time();
+        let result = use_session(&mut state.session, time);
         let driver = state.driver.take();
         drop(state);
         if let Some(driver) = driver {
@@ -74,7 +90,8 @@ impl Link {
     pub(crate) fn drive<R>(&self, use_session: impl FnOnce(&mut Session<Waiter>, Now) -> R) -> R {
         let mut state = self.lock();
         state.driver = None;
-        use_session(&mut state.session, now())
+        let time = *state.time.insert(now());
+        use_session(&mut state.session, time)
     }
 
     /// Looks at the session without waking anybody.
@@ -92,28 +109,38 @@ impl Link {
         self.with(|session, now| session.send(now, request, Waiter::Call(completion, id)))
     }
 
-    /// The next event for the role above; outcomes of requests are given to their waiters on the way.
-    pub(crate) fn poll_event(&self) -> Option<Event<Waiter>> {
+    /// Gives everything that happened to the role above; outcomes of requests go to their waiters. No lock is held
+    /// meanwhile. Returns memory that can be lent again.
+    pub(crate) fn hand_out(&self, mut on_event: impl FnMut(Event<Waiter>)) -> VecDeque<Event<Waiter>> {
         loop {
-            let mut state = self.lock();
-            let event = state.session.poll_event()?;
-            let Event::Response { waiter, result } = event else { return Some(event) };
-            match waiter {
-                Waiter::Task(place) => {
-                    let waker = state.tasks.get_mut(place).and_then(|task| {
-                        task.result = Some(result);
-                        task.waker.take()
-                    });
-                    drop(state);
-                    if let Some(waker) = waker {
-                        waker.wake();
-                    }
-                }
-                Waiter::Call(completion, id) => {
-                    drop(state);
-                    completion.complete(id, result);
+            let mut events = self.lock().session.take_events();
+            if events.is_empty() {
+                return events;
+            }
+            for event in events.drain(..) {
+                match event {
+                    Event::Response { waiter, result } => self.finish(waiter, result),
+                    event => on_event(event),
                 }
             }
+            if !self.peek(Session::has_events) {
+                return events;
+            }
+        }
+    }
+
+    fn finish(&self, waiter: Waiter, result: Result<Response>) {
+        match waiter {
+            Waiter::Task(place) => {
+                let waker = self.lock().tasks.get_mut(place).and_then(|task| {
+                    task.result = Some(result);
+                    task.waker.take()
+                });
+                if let Some(waker) = waker {
+                    waker.wake();
+                }
+            }
+            Waiter::Call(completion, id) => completion.complete(id, result),
         }
     }
 
@@ -124,7 +151,7 @@ impl Link {
         if state.session.poll_transmit(out) || state.session.has_events() {
             return Transmit::Progress;
         }
-        state.driver = Some(waker.clone());
+        state.rest(waker);
         Transmit::Idle(state.session.poll_timeout())
     }
 
@@ -135,7 +162,7 @@ impl Link {
         if state.session.has_events() || ready(&state.session) {
             return Until::Ready;
         }
-        state.driver = Some(waker.clone());
+        state.rest(waker);
         Until::Wait(state.session.poll_timeout())
     }
 }
@@ -178,7 +205,8 @@ impl Future for ResponseFuture<'_> {
             FutureState::Unsent(request) => {
                 let mut state = this.link.lock();
                 let place = state.tasks.insert(Task { waker: Some(cx.waker().clone()), result: None });
-                match state.session.send(now(), request, Waiter::Task(place)) {
+                let time = state.time();
+                match state.session.send(time, request, Waiter::Task(place)) {
                     Ok(token) => {
                         let driver = state.driver.take();
                         drop(state);

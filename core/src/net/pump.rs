@@ -6,6 +6,7 @@
 //! is lent to the connection meanwhile.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -28,11 +29,14 @@ const HIGH_WATER: usize = 1 << 20;
 
 thread_local! {
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-    static SPARE: Cell<Option<BytesMut>> = const { Cell::new(None) };
+    static SPARE_BYTES: Cell<BytesMut> = Cell::new(BytesMut::new());
+    static SPARE_EVENTS: Cell<VecDeque<Event<Waiter>>> = const { Cell::new(VecDeque::new()) };
 }
 
 /// Largest buffer that a worker thread keeps for writing.
-const LARGEST_SPARE: usize = 64 << 10;
+const MOST_SPARE_BYTES: usize = 64 << 10;
+/// Most events for which a worker thread keeps room.
+const MOST_SPARE_EVENTS: usize = 128;
 
 /// Drives the connection that `link`'s session has, until nothing of it is left. `on_event` is called without a lock.
 pub(crate) async fn run<S>(stream: S, link: &Link, mut on_event: impl FnMut(Event<Waiter>))
@@ -42,9 +46,7 @@ where
     let mut pump = Pump { stream, link, out: BytesMut::new(), input: Input::Open, output: Output::Open, timer: None };
     poll_fn(|cx| pump.poll(cx, &mut on_event)).await;
     link.drive(|session, now| session.detach(now));
-    while let Some(event) = link.poll_event() {
-        on_event(event);
-    }
+    link.hand_out(on_event);
 }
 
 #[derive(PartialEq)]
@@ -74,8 +76,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<'_, S> {
     fn poll(&mut self, cx: &mut Context<'_>, on_event: &mut impl FnMut(Event<Waiter>)) -> Poll<()> {
         for _ in 0..ROUNDS {
             let mut progress = self.read(cx);
-            while let Some(event) = self.link.poll_event() {
-                on_event(event);
+            let room = self.link.hand_out(&mut *on_event);
+            if (1..=MOST_SPARE_EVENTS).contains(&room.capacity()) {
+                SPARE_EVENTS.set(room);
             }
             let deadline = match self.link.poll_transmit(&mut self.out, cx.waker()) {
                 Transmit::Progress => {
@@ -114,9 +117,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<'_, S> {
                 Poll::Pending => return false,
                 Poll::Ready(Ok(())) if !read.filled().is_empty() => {
                     self.link.drive(|session, now| {
-                        if let Some(spare) = SPARE.take() {
-                            session.lend(spare);
-                        }
+                        session.lend(SPARE_BYTES.take(), SPARE_EVENTS.take());
                         session.handle_data(now, read.filled_mut());
                     });
                 }
@@ -149,8 +150,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<'_, S> {
         if self.out.capacity() > 0 {
             let mut spare = std::mem::take(&mut self.out);
             spare.clear();
-            if spare.capacity() <= LARGEST_SPARE {
-                SPARE.set(Some(spare));
+            if spare.capacity() <= MOST_SPARE_BYTES {
+                SPARE_BYTES.set(spare);
             }
         }
         Ok(())

@@ -223,18 +223,23 @@ impl Connection {
 
     /// Input: bytes came from the peer, cut anywhere. They are unmasked in place; what is left in `data` has no meaning.
     pub fn handle_data(&mut self, now: Instant, mut data: &mut [u8]) {
-        if data.is_empty() {
-            return;
+        while self.handle_next(now, &mut data) {}
+    }
+
+    /// Input: like [`handle_data`](Self::handle_data), up to the next whole thing in `data`, which is taken off its front.
+    /// False: there was none, and all of `data` was taken. With events taken in between, none need be kept.
+    pub fn handle_next(&mut self, now: Instant, data: &mut &mut [u8]) -> bool {
+        // What follows the peer's close frame, or a violation, is not looked at (RFC 6455 1.4, 7.1.7).
+        if data.is_empty() || self.is_closed() {
+            return false;
         }
         self.keep_alive.heard(now);
-        // What follows the peer's close frame, or a violation, is not looked at (RFC 6455 1.4, 7.1.7).
-        while !self.is_closed() {
-            match self.receiver.next(&mut data) {
-                Ok(Some(received)) => self.take(now, received),
-                Ok(None) => return,
-                Err(violation) => self.fail(now, violation),
-            }
+        match self.receiver.next(data) {
+            Ok(Some(received)) => self.take(now, received),
+            Ok(None) => return false,
+            Err(violation) => self.fail(now, violation),
         }
+        true
     }
 
     /// Input: the peer ended the TCP connection, or it broke.
