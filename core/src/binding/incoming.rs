@@ -13,8 +13,8 @@ use crate::primitive::Response;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct IncomingToken(u64);
 
-/// Entries kept in reserve by an idle session.
-const IDLE_ENTRIES: usize = 4;
+/// Entries for which an idle session keeps room: one request at a time is what most peers send.
+const IDLE_ENTRIES: usize = 1;
 
 struct Entry {
     number: u64,
@@ -44,6 +44,9 @@ impl Incoming {
         }
         let number = self.next;
         self.next += 1;
+        if self.entries.capacity() == 0 {
+            self.entries.reserve_exact(IDLE_ENTRIES);
+        }
         self.entries.push_back(Entry { number, rqi, release_version });
         timers.add(deadline, Timer::Incoming(number));
         Some(IncomingToken(number))
@@ -86,5 +89,31 @@ impl Incoming {
 
     pub(super) fn clear(&mut self) {
         self.entries = VecDeque::new();
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::primitive::StatusCode;
+
+    #[test]
+    fn answers_find_their_request_in_any_order_and_once() {
+        let (mut incoming, mut timers, now) = (Incoming::default(), Timers::default(), Instant::now());
+        let mut tokens: Vec<_> =
+            (0..9).map(|n| incoming.push(format!("r{n}"), None, now, &mut timers).unwrap()).collect();
+        assert_eq!(incoming.push("r4".to_owned(), None, now, &mut timers), None, "it is pending already");
+        for (at, rqi) in [(4, "r4"), (0, "r0"), (6, "r8"), (2, "r3")] {
+            let token = tokens.remove(at);
+            let answer = incoming.answer(token, Response::new(StatusCode::OK)).unwrap();
+            assert_eq!(answer.request_id, rqi);
+            assert_eq!(incoming.answer(token, Response::new(StatusCode::OK)), None);
+            assert!(!incoming.contains(token.0));
+        }
+        assert!(incoming.push("r4".to_owned(), None, now, &mut timers).is_some(), "a finished one is a new request");
+        assert_eq!(incoming.len(), 6);
+        tokens.into_iter().for_each(|token| incoming.dismiss(token));
+        assert_eq!(incoming.len(), 1);
     }
 }

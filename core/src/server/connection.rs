@@ -67,23 +67,40 @@ impl Drop for Place<'_> {
 
 async fn serve(server: Server, mut stream: TcpStream, peer: SocketAddr) {
     let shared = &*server.0;
-    let Some(_place) = Place::take(shared) else {
-        turn_away(&mut stream, 503, "the server has no place for another connection; try again later").await;
-        return;
-    };
+    let place = Place::take(shared);
+    // Boxed: what only the opening needs is not to be held for as long as the connection lives.
+    let Some(reply) = Box::pin(welcome(&server, &mut stream, peer, place.is_some())).await else { return };
+    let mut admitted = None;
+    let on_event = |event| shared.handle(&server, &reply, &mut admitted, peer, event);
+    pump::run(&mut stream, &reply.link, on_event).await;
+
+    shared.links().remove(&reply.id);
+    shared.past.lock().unwrap_or_else(PoisonError::into_inner).add(reply.link.peek(Session::counters));
+    let handed_over = shared.registry().disconnected(reply.id);
+    for (entity, _) in handed_over {
+        shared.forward(&server, &entity);
+    }
+}
+
+/// The opening of a connection: `None` if there will be none.
+async fn welcome(server: &Server, stream: &mut TcpStream, peer: SocketAddr, has_place: bool) -> Option<Arc<Reply>> {
+    let shared = &*server.0;
+    if !has_place {
+        turn_away(stream, 503, "the server has no place for another connection; try again later").await;
+        return None;
+    }
     // Without it a small answer waits for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
-    // Boxed: what only the handshake needs is not to be held for as long as the connection lives.
-    let upgraded = Box::pin(async {
-        tokio::select! {
-            upgraded = shared.listening.upgrade(&mut stream) => Some(upgraded),
-            _ = stop_asked(shared) => None,
-        }
-    });
-    let Some(upgraded) = upgraded.await else { return };
+    let upgraded = tokio::select! {
+        upgraded = shared.listening.upgrade(stream) => upgraded,
+        _ = stop_asked(shared) => return None,
+    };
     match upgraded {
-        Ok(upgraded) => carry(&server, stream, peer, shared.open(&server, peer, upgraded)).await,
-        Err(why) => tracing::info!(%peer, "no connection: {}", why.escape_debug()),
+        Ok(upgraded) => Some(shared.open(server, peer, upgraded)),
+        Err(why) => {
+            tracing::info!(%peer, "no connection: {}", why.escape_debug());
+            None
+        }
     }
 }
 
@@ -91,20 +108,6 @@ async fn stop_asked(shared: &Shared) {
     let mut stopping = shared.stopping.subscribe();
     // The sender lives as long as `shared`.
     let _ = stopping.wait_for(|stopping| *stopping).await;
-}
-
-async fn carry(server: &Server, stream: TcpStream, peer: SocketAddr, reply: Arc<Reply>) {
-    let shared = &*server.0;
-    let (link, id) = (&reply.link, reply.id);
-    let mut admitted = None;
-    pump::run(stream, link, |event| shared.handle(server, &reply, &mut admitted, peer, event)).await;
-
-    shared.links().remove(&id);
-    shared.past.lock().unwrap_or_else(PoisonError::into_inner).add(link.peek(Session::counters));
-    let handed_over = shared.registry().disconnected(id);
-    for (entity, _) in handed_over {
-        shared.forward(server, &entity);
-    }
 }
 
 /// A server masks nothing (RFC 6455 5.1) and needs no random bytes on a connection.

@@ -170,10 +170,10 @@ enum State {
 /// One end of a WebSocket connection after the opening handshake, without its socket.
 ///
 /// The methods are of four kinds:
-/// - *input*, what the outside reports: [`handle_data`](Self::handle_data), [`handle_eof`](Self::handle_eof),
-///   [`handle_timeout`](Self::handle_timeout);
+/// - *input*, what the outside reports: [`handle_data`](Self::handle_data), [`handle_next`](Self::handle_next),
+///   [`handle_eof`](Self::handle_eof), [`handle_timeout`](Self::handle_timeout);
 /// - *commands*, what the user wants: [`send`](Self::send), [`try_send`](Self::try_send), [`ping`](Self::ping),
-///   [`close`](Self::close);
+///   [`close`](Self::close), [`lend`](Self::lend);
 /// - *output*, what the outside is to do: [`poll_transmit`](Self::poll_transmit), [`poll_event`](Self::poll_event),
 ///   [`poll_timeout`](Self::poll_timeout), [`disconnect`](Self::disconnect);
 /// - *queries*, which change nothing: [`is_open`](Self::is_open), [`is_closed`](Self::is_closed),
@@ -265,6 +265,12 @@ impl Connection {
         }
     }
 
+    /// Command: gives memory for what is written next, so that none need be claimed.
+    /// [`poll_transmit`](Self::poll_transmit) gives it back, with something in it or, to a buffer without memory, empty.
+    pub fn lend(&mut self, room: BytesMut) {
+        self.sender.lend(room);
+    }
+
     /// Command: sends a message whose payload `write` appends to the outgoing buffer; gives its size in bytes.
     ///
     /// `write` may only append. For [`MessageKind::Text`] it writes UTF-8.
@@ -325,11 +331,6 @@ impl Connection {
         self.answer_late_ping();
         self.waiting_pongs = 0;
         self.sender.drain_into(out)
-    }
-
-    /// Memory for what is written next, so that none need be claimed; [`poll_transmit`](Self::poll_transmit) gives it back.
-    pub fn lend(&mut self, room: BytesMut) {
-        self.sender.lend(room);
     }
 
     /// Output: the next thing to tell.

@@ -45,8 +45,9 @@ impl Sender {
     }
 
     /// Takes memory for what is written next, unless something waits.
-    pub(super) fn lend(&mut self, room: BytesMut) {
+    pub(super) fn lend(&mut self, mut room: BytesMut) {
         if self.out.is_empty() {
+            room.clear();
             self.out = room;
         }
     }
