@@ -16,7 +16,7 @@ CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 # The crate of the C library, tested in a run of its own so that its tests are counted apart.
-C_CRATE := onem2m-ws-c
+C_CRATE := onem2m-ws-ffi
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -32,6 +32,10 @@ PY_SOURCES := $(wildcard py/Cargo.toml py/pyproject.toml py/build.rs) \
 C_EXAMPLES := $(patsubst examples/c/%.c,build/examples/%,$(wildcard examples/c/*.c))
 # Our own Python files, in groups in which no module name occurs twice.
 PY_TOOLS := tests/interop tests/conformance tests/architecture tests/tools
+
+# Also tested as optimized: rustc 1.95 once made wrong code of a line of the codec (scanner.rs, `take_if`), which only
+# these tests of the optimized build saw.
+OPTIMIZED := --lib --test codec_json --test codec_properties
 
 # Runs a command, shows what it prints and keeps it for the summary.
 logged = mkdir -p $(LOGS); { $(1); } 2>&1 | tee $(LOGS)/$@.log
@@ -66,9 +70,10 @@ $(VENV)/wheel.stamp: $(RUST_SOURCES) $(PY_SOURCES) $(VENV)/requirements.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check ./py
 	touch $@
 
-# The static library is made beside the shared one.
+# The static library is made beside the shared one. Programs ask for the SONAME at run time.
 $(SHARED): $(RUST_SOURCES) $(C_SOURCES) | need
 	$(CARGO) build --release --locked -p $(C_CRATE)
+	ln -sf libonem2m_ws.so $(RELEASE)/libonem2m_ws.so.0
 	touch $@
 
 build/examples/%: examples/c/%.c include/onem2m_ws.h $(SHARED)
@@ -97,8 +102,10 @@ test-clean:
 .PHONY: test-rust
 test-rust: $(VENV)/requirements.stamp ## the Rust tests, with a live ACME beside them
 	$(CARGO) check --locked -p onem2m-ws --no-default-features
+	$(CARGO) test --locked --release --no-default-features -p onem2m-ws $(OPTIMIZED) --no-run
 	$(CARGO) test --locked --workspace --exclude $(C_CRATE) --no-run
-	$(call logged,$(ACME) --optional -- $(CARGO) test --locked --no-fail-fast --workspace --exclude $(C_CRATE))
+	$(call logged,$(CARGO) test --locked --no-fail-fast --release --no-default-features -p onem2m-ws $(OPTIMIZED); \
+	    $(ACME) --optional -- $(CARGO) test --locked --no-fail-fast --workspace --exclude $(C_CRATE))
 
 .PHONY: test-c
 test-c: $(VENV)/requirements.stamp ## the C interface: header, C99 and C++17, shared and static, with a live ACME

@@ -9,7 +9,7 @@ use std::hint::black_box;
 
 use bytes::{Bytes, BytesMut};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use onem2m_ws::codec::{self, DecodeOptions, Primitive};
+use onem2m_ws::codec::{self, DecodeOptions, Decoded, Primitive};
 use onem2m_ws::primitive::Format;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -50,8 +50,8 @@ struct Typed {
     rvi: Option<String>,
 }
 
-fn ours(bytes: &Bytes) -> Primitive {
-    codec::decode(Format::Json, bytes.clone(), &DecodeOptions::default()).unwrap().primitive
+fn ours(bytes: &Bytes) -> Decoded {
+    codec::decode(Format::Json, bytes.clone(), &DecodeOptions::default()).unwrap()
 }
 
 fn parse(c: &mut Criterion) {
@@ -74,7 +74,7 @@ fn parse(c: &mut Criterion) {
 fn write(c: &mut Criterion) {
     let mut group = c.benchmark_group("write");
     for (name, text) in [("request", REQUEST), ("response", RESPONSE)] {
-        let primitive = ours(&Bytes::copy_from_slice(text.as_bytes()));
+        let primitive = ours(&Bytes::copy_from_slice(text.as_bytes())).primitive;
         group.throughput(Throughput::Bytes(text.len() as u64));
         let mut out = BytesMut::with_capacity(4096);
         group.bench_function(BenchmarkId::new("ours", name), |b| {

@@ -147,6 +147,7 @@ impl Error {
     }
 
     /// Adds the server's answer.
+    #[cfg(feature = "net")]
     #[must_use]
     pub(crate) fn with_refusal(mut self, refusal: Refusal) -> Self {
         self.0.refusal = Some(refusal);
@@ -154,6 +155,7 @@ impl Error {
     }
 
     /// Adds the registrar's answer.
+    #[cfg(feature = "net")]
     #[must_use]
     pub(crate) fn with_response(mut self, response: Response) -> Self {
         self.0.response = Some(response);

@@ -64,6 +64,7 @@ pub struct Counters {
     pub deviations: u64,
 }
 
+#[cfg(feature = "net")]
 impl Counters {
     /// Adds the counts of another session.
     pub(crate) fn add(&mut self, other: Self) {

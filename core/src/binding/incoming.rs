@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::timers::{Timer, Timers};
 use crate::primitive::Response;
+use crate::{Error, ErrorKind, Result};
 
 /// Names one request of the peer's until it is answered. A stale token names nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -28,6 +29,9 @@ struct Entry {
 pub(super) struct Incoming {
     next: u64,
     entries: VecDeque<Entry>,
+    /// Those whose connection went before they were answered, of the last one only: so that a late answer is told why it
+    /// is none.
+    lost: Vec<u64>,
 }
 
 impl Incoming {
@@ -53,22 +57,39 @@ impl Incoming {
     }
 
     /// Takes the request out and completes its response with what only the request knows.
-    pub(super) fn answer(&mut self, token: IncomingToken, mut response: Response) -> Option<Response> {
-        let at = self.position(token.0)?;
-        let entry = self.entries.remove(at)?;
+    pub(super) fn answer(&mut self, token: IncomingToken, mut response: Response) -> Result<Response> {
+        let Some(entry) = self.position(token.0).and_then(|at| self.entries.remove(at)) else {
+            return Err(self.why_not(token));
+        };
         response.request_id = entry.rqi;
         if response.release_version.is_none() {
             response.release_version = entry.release_version;
         }
+        self.let_go();
+        Ok(response)
+    }
+
+    fn why_not(&mut self, token: IncomingToken) -> Error {
+        match self.lost.iter().position(|number| *number == token.0) {
+            Some(at) => {
+                self.lost.swap_remove(at);
+                Error::new(ErrorKind::ConnectionLost, "the connection that brought the request is gone")
+            }
+            None => Error::new(ErrorKind::AlreadyResponded, "the request was answered already, or ran out of time"),
+        }
+    }
+
+    /// An idle session holds no memory of its busiest hour.
+    fn let_go(&mut self) {
         if self.entries.is_empty() && self.entries.capacity() > IDLE_ENTRIES {
             self.entries = VecDeque::new();
         }
-        Some(response)
     }
 
     /// Takes the request out without an answer.
     pub(super) fn dismiss(&mut self, token: IncomingToken) {
         self.entries.retain(|entry| entry.number != token.0);
+        self.let_go();
     }
 
     pub(super) fn token(&self, number: u64) -> Option<IncomingToken> {
@@ -87,8 +108,12 @@ impl Incoming {
         self.entries.len()
     }
 
-    pub(super) fn clear(&mut self) {
-        self.entries = VecDeque::new();
+    /// The connection that brought them is gone, or will take no answer.
+    pub(super) fn lose(&mut self) {
+        if !self.entries.is_empty() {
+            self.lost = self.entries.iter().map(|entry| entry.number).collect();
+            self.entries = VecDeque::new();
+        }
     }
 }
 
@@ -108,7 +133,8 @@ mod tests {
             let token = tokens.remove(at);
             let answer = incoming.answer(token, Response::new(StatusCode::OK)).unwrap();
             assert_eq!(answer.request_id, rqi);
-            assert_eq!(incoming.answer(token, Response::new(StatusCode::OK)), None);
+            let again = incoming.answer(token, Response::new(StatusCode::OK)).unwrap_err();
+            assert_eq!(again.kind(), ErrorKind::AlreadyResponded);
             assert!(!incoming.contains(token.0));
         }
         assert!(incoming.push("r4".to_owned(), None, now, &mut timers).is_some(), "a finished one is a new request");

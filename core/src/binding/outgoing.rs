@@ -9,7 +9,7 @@ use std::time::Instant;
 use slab::Slab;
 
 use super::timers::{Timer, Timers};
-use crate::primitive::Request;
+use crate::primitive::{AbsRelTimestamp, Additional, Content, Request, ResponseTypeInfo};
 use crate::{Error, ErrorKind, Result};
 
 /// Bounds of what waits on our side of a connection.
@@ -20,7 +20,7 @@ pub struct OutgoingLimits {
     /// Requests that wait for a connection or for a place in the window: 1024 by default; with the window at most
     /// 65 535. A full queue refuses the new request.
     pub queued_requests: usize,
-    /// Their size, in bytes of content and addresses: 8 MiB by default.
+    /// Their size in memory, about: 8 MiB by default.
     pub queued_bytes: usize,
 }
 
@@ -57,7 +57,10 @@ struct Entry<W> {
 enum State {
     /// Just taken in.
     New,
-    Queued(Box<Request>),
+    Queued {
+        request: Box<Request>,
+        size: usize,
+    },
     Sent {
         registration: Option<Box<Request>>,
         ending: Option<Box<Request>>,
@@ -91,7 +94,9 @@ pub(super) struct Outgoing<W> {
 }
 
 impl<W> Outgoing<W> {
-    pub(super) fn new(limits: OutgoingLimits, prefix: String) -> Self {
+    pub(super) fn new(mut limits: OutgoingLimits, prefix: String) -> Self {
+        // With none, nothing would ever be sent.
+        limits.window = limits.window.max(1);
         Self {
             limits,
             prefix,
@@ -132,7 +137,8 @@ impl<W> Outgoing<W> {
             None
         } else {
             let rqi: Box<str> = request.request_id.as_str().into();
-            if self.named.contains_key(&rqi) {
+            let made_here = self.made_here(&rqi).is_some_and(|number| self.get(number).is_some());
+            if made_here || self.named.contains_key(&rqi) {
                 return Err(Error::new(
                     ErrorKind::DuplicateRequestId,
                     format!("a request with the identifier {rqi:?} waits already; leave it empty to have one made"),
@@ -168,7 +174,12 @@ impl<W> Outgoing<W> {
     pub(super) fn queue(&mut self, number: u64, request: Request) {
         let size = queued_size(&request);
         if let Some(entry) = self.get_mut(number) {
-            entry.state = State::Queued(Box::new(request));
+            entry.state = State::Queued { request: Box::new(request), size };
+            if self.queue.len() > 64 + 2 * self.queued {
+                // Without a connection nobody passes over what has timed out.
+                let entries = &self.entries;
+                self.queue.retain(|number| entries.get(slot_of(*number)).is_some_and(|entry| entry.number == *number));
+            }
             self.queue.push_back(number);
             self.queued += 1;
             self.queued_bytes += size;
@@ -189,9 +200,9 @@ impl<W> Outgoing<W> {
         while self.sent < self.limits.window {
             let number = self.queue.pop_front()?;
             let Some(entry) = self.get_mut(number) else { continue }; // timed out or cancelled while it was queued
-            let State::Queued(request) = std::mem::replace(&mut entry.state, State::SENT) else { continue };
+            let State::Queued { request, size } = std::mem::replace(&mut entry.state, State::SENT) else { continue };
             self.queued -= 1;
-            self.queued_bytes -= queued_size(&request);
+            self.queued_bytes -= size;
             self.sent += 1;
             return Some((number, request));
         }
@@ -214,12 +225,19 @@ impl<W> Outgoing<W> {
 
     /// The request that waits for a response with this identifier.
     pub(super) fn find(&self, rqi: &str) -> Option<u64> {
-        if let Some(number) = rqi.strip_prefix(self.prefix.as_str()).and_then(|n| n.parse().ok())
+        if let Some(number) = self.made_here(rqi)
             && self.get(number).is_some_and(|entry| entry.own_rqi.is_none())
         {
             return self.is_sent(number).then_some(number);
         }
         self.named.get(rqi).copied().filter(|number| self.is_sent(*number))
+    }
+
+    /// The number in an identifier that looks like one of ours.
+    fn made_here(&self, rqi: &str) -> Option<u64> {
+        let digits = rqi.strip_prefix(self.prefix.as_str())?;
+        // What `parse` takes besides the form that was sent.
+        if digits.starts_with(['+', '0']) { None } else { digits.parse().ok() }
     }
 
     /// The only request on the wire, for a response that names none (tinyIoT and Mobius send such).
@@ -239,10 +257,10 @@ impl<W> Outgoing<W> {
         }
         let (registration, ending) = match entry.state {
             State::New => (None, None),
-            State::Queued(request) => {
+            State::Queued { size, .. } => {
                 // Its number stays in `queue` and is passed over there.
                 self.queued -= 1;
-                self.queued_bytes -= queued_size(&request);
+                self.queued_bytes -= size;
                 (None, None)
             }
             State::Sent { registration, ending } => {
@@ -254,6 +272,7 @@ impl<W> Outgoing<W> {
             // An idle session holds no memory of its busiest hour.
             self.entries = Slab::new();
             self.queue = VecDeque::new();
+            self.named = HashMap::new();
         }
         Some(Finished { waiter: entry.waiter, registration, ending })
     }
@@ -319,7 +338,112 @@ const fn slot_of(number: u64) -> usize {
     (number & ((1 << SLOT_BITS) - 1)) as usize
 }
 
-/// What a queued request is counted as: what it holds besides its fixed parts.
+/// What a queued request is counted as: itself, and the texts that it holds. None is left out, since all of them may
+/// have come from a peer whose request is passed on.
 fn queued_size(request: &Request) -> usize {
-    128 + request.to.len() + request.content.as_ref().map_or(0, |content| content.bytes().len())
+    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let time = |time: &Option<AbsRelTimestamp>| time.as_ref().map_or(0, |time| time.as_str().len());
+    let list =
+        |list: &Option<Vec<String>>| list.iter().flatten().map(|item| size_of::<String>() + item.len()).sum::<usize>();
+    let content = |content: &Option<Content>| content.as_ref().map_or(0, |content| content.bytes().len());
+    let Request {
+        to,
+        from,
+        request_id,
+        content: pc,
+        originating_timestamp,
+        request_expiration,
+        result_expiration,
+        response_type,
+        filter_criteria,
+        release_version,
+        additional,
+        operation: _,
+        resource_type: _,
+        result_content: _,
+        event_category: _,
+        id_result_type: _,
+    } = request;
+    let mut size = size_of::<Request>() + to.len() + request_id.len();
+    size += text(from) + text(originating_timestamp) + text(release_version);
+    size += time(request_expiration) + time(result_expiration);
+    size += content(pc) + content(filter_criteria);
+    if let Some(ResponseTypeInfo { notification_uris, value: _ }) = response_type {
+        size += list(notification_uris);
+    }
+    if let Some(additional) = additional {
+        let Additional {
+            role_ids,
+            operation_execution_time,
+            result_persistence,
+            group_request_id,
+            tokens,
+            token_ids,
+            local_token_ids,
+            group_request_target_members,
+            authorization_signatures,
+            vendor_information,
+            ontology_mapping_resources,
+            service_user,
+            maximum_age,
+            unknown,
+            delivery_aggregation: _,
+            token_request_indicator: _,
+            authorization_signature_indicator: _,
+            authorization_relationship_indicator: _,
+            semantic_query_indicator: _,
+            group_somecast_target_number: _,
+        } = &**additional;
+        size += size_of::<Additional>();
+        size += time(operation_execution_time) + time(result_persistence);
+        size += text(group_request_id) + text(vendor_information) + text(service_user) + text(maximum_age);
+        size += list(role_ids) + list(tokens) + list(token_ids) + list(local_token_ids);
+        size += list(group_request_target_members) + list(authorization_signatures) + list(ontology_mapping_resources);
+        for (name, value) in unknown {
+            size += size_of::<(String, Content)>() + name.len() + value.bytes().len();
+        }
+    }
+    size
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ws_5_2_8_what_timed_out_without_a_connection_leaves_nothing_behind() {
+        let mut outgoing = Outgoing::new(OutgoingLimits::default(), "p-".to_owned());
+        let mut timers = Timers::default();
+        let mut push = |outgoing: &mut Outgoing<()>| {
+            let mut request = Request::retrieve("x");
+            let number = outgoing.push(&mut request, (), Instant::now(), &mut timers).unwrap();
+            outgoing.queue(number, request);
+            number
+        };
+        // There is always one that waits, and the others come and go.
+        let first = push(&mut outgoing);
+        for _ in 0..10_000 {
+            let number = push(&mut outgoing);
+            outgoing.finish(number).unwrap();
+        }
+        assert!(outgoing.queue.len() < 100, "{}", outgoing.queue.len());
+        assert_eq!((outgoing.queued, outgoing.entries.len()), (1, 1));
+        assert_eq!(outgoing.next_to_send().unwrap().0, first);
+        outgoing.finish(first).unwrap();
+        assert_eq!((outgoing.queued_bytes, outgoing.sent), (0, 0));
+    }
+
+    #[test]
+    fn an_identifier_is_ours_only_in_the_form_that_was_sent() {
+        let mut outgoing = Outgoing::new(OutgoingLimits::default(), "p-".to_owned());
+        let mut request = Request::retrieve("x");
+        let number = outgoing.push(&mut request, (), Instant::now(), &mut Timers::default()).unwrap();
+        assert_eq!(request.request_id, "p-65536");
+        assert_eq!(outgoing.find("p-65536"), None, "it is not sent yet");
+        assert!(outgoing.send_at_once(number));
+        assert_eq!(outgoing.find("p-65536"), Some(number));
+        for other in ["p-+65536", "p-065536", "p-65537", "p-131072", "65536", "p-", "P-65536", "p-65536 "] {
+            assert_eq!(outgoing.find(other), None, "{other}");
+        }
+    }
 }

@@ -80,7 +80,7 @@ impl Registration {
         let asked = request.content.as_ref().and_then(|content| content.value().ok());
         let text = |value: &Option<Value>, name: &str| {
             let resource = value.as_ref()?.as_object()?.values().next()?;
-            Some(resource.get(name)?.as_str()?.to_owned())
+            resource.get(name)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
         };
         let identity = match kind {
             RegistreeKind::Ae => text(&answer, "aei"),
@@ -104,7 +104,9 @@ impl Registration {
     }
 
     /// True if `request` may end this registration, once it is answered with success: a DELETE of its resource
-    /// (WS-6.4-5). The resource may be addressed CSE-relative, SP-relative or absolute.
+    /// (WS-6.4-5). The resource may be addressed CSE-relative, SP-relative or absolute, by its identifier or by its name
+    /// below the address that it was created with. Of another name for that address (`cse-in` for `-`) only the registrar
+    /// knows: then this is false, and the registrar's answers tell that the registration is over.
     #[must_use]
     pub fn may_end_with(&self, request: &Request) -> bool {
         request.operation == Operation::Delete

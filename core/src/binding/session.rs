@@ -4,27 +4,32 @@
 //! Correlates requests and responses, keeps their deadlines, and holds a close back while one waits. Does not open
 //! connections (the client does) and does not know who else is registered ([`super::Registry`] does).
 
+mod receive;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 
 use super::incoming::Incoming;
 use super::outgoing::Outgoing;
 use super::subprotocol::message_kind;
-use super::timers::{Timer, Timers};
+use super::timers::{Timer, Timers, after};
 use super::{Config, Counters, Event, IncomingToken, Now, Registration, Token};
-use crate::codec::{self, DecodeError, Primitive, Shape};
+use crate::codec;
 use crate::primitive::{Format, Operation, Request, Response, StatusCode};
-use crate::websocket::{self, CloseCode, Connection, Disconnect, MessageKind, Random};
+use crate::websocket::{self, CloseCode, Connection, Disconnect, Random};
 use crate::{Error, ErrorKind, Result};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Phase {
     Open,
-    /// A close was asked for and waits for what is under way (WS-6.5-2).
-    Draining,
+    /// A close was asked for and waits for what is under way (WS-6.5-2), but not for ever: a peer that goes on asking does
+    /// not hold it back.
+    Draining {
+        until: Instant,
+    },
     Closed,
 }
 
@@ -50,6 +55,8 @@ pub struct Session<W> {
     events: VecDeque<Event<W>>,
     counters: Counters,
     phase: Phase,
+    /// Our close frame is out: what the peer still asks for cannot be answered any more.
+    said_close: bool,
     /// Why there is no connection.
     last_failure: Option<String>,
 }
@@ -72,19 +79,25 @@ impl<W> Session<W> {
             events: VecDeque::new(),
             counters: Counters::default(),
             phase: Phase::Open,
+            said_close: false,
             last_failure: None,
         }
     }
 
     // ---- inputs: the transport
 
-    /// Joins a connection whose opening handshake agreed on `format`. One that was there before is given up.
+    /// Joins a connection whose opening handshake agreed on `format`. One that was there before is given up. If the session
+    /// is closed already (while it was being opened), the connection is closed at once.
     pub fn attach(&mut self, now: Now, connection: Connection, format: Format) {
         self.detach(now);
         self.connection = Some(connection);
         self.format = format;
         self.counters.connections += 1;
         self.last_failure = None;
+        self.said_close = false;
+        if self.phase == Phase::Closed {
+            self.close_connection(now, CloseCode::Normal.into(), "");
+        }
         self.write_queue();
     }
 
@@ -117,16 +130,8 @@ impl<W> Session<W> {
     pub fn handle_timeout(&mut self, now: Now) {
         if let Some(connection) = &mut self.connection {
             connection.handle_timeout(now.monotonic);
-            self.absorb(now);
         }
-        while let Some(timer) = self.timers.pop_due(now.monotonic) {
-            match timer {
-                Timer::Outgoing(number) => self.time_out(number, now.monotonic),
-                Timer::Incoming(number) => self.answer_for_the_application(now, number),
-            }
-        }
-        self.write_queue();
-        self.go_on_closing(now);
+        self.absorb(now);
     }
 
     // ---- inputs: the application
@@ -137,7 +142,7 @@ impl<W> Session<W> {
     /// Empty `rqi`, `fr` and `rvi` are filled in.
     ///
     /// # Errors
-    /// `Closed`, `NotRegistered`, `DuplicateRequestId`, `QueueFull`, or `Timeout` if its `rqet` has passed already.
+    /// `Closed`, `NotRegistered`, `DuplicateRequestId`, `QueueFull`, or `Timeout` if its `rqet` or `rset` has passed already.
     pub fn send(&mut self, now: Now, mut request: Request, waiter: W) -> Result<Token> {
         if self.phase != Phase::Open {
             return Err(Error::new(ErrorKind::Closed, "the session is closed; nothing can be sent any more"));
@@ -153,13 +158,18 @@ impl<W> Session<W> {
             ));
         }
         let mut wait = self.config.request_timeout;
-        if let Some(expiration) = &request.request_expiration {
+        // Nobody wants the answer after either.
+        for (name, expiration) in [("rqet", &request.request_expiration), ("rset", &request.result_expiration)] {
+            let Some(expiration) = expiration else { continue };
+            let text = expiration.as_str();
             let left = expiration.remaining(now.wall).ok_or_else(|| {
-                let text = expiration.as_str();
-                Error::new(ErrorKind::InvalidArgument, format!("rqet {text:?} is neither a timestamp nor milliseconds"))
+                Error::new(
+                    ErrorKind::InvalidArgument,
+                    format!("{name} {text:?} is neither a timestamp nor milliseconds"),
+                )
             })?;
             if left.is_zero() {
-                return Err(Error::new(ErrorKind::Timeout, format!("rqet {:?} has passed", expiration.as_str())));
+                return Err(Error::new(ErrorKind::Timeout, format!("{name} {text:?} has passed")));
             }
             wait = wait.min(left);
         }
@@ -169,7 +179,8 @@ impl<W> Session<W> {
         if request.release_version.is_none() {
             request.release_version.clone_from(&self.config.release_version);
         }
-        let number = self.outgoing.push(&mut request, waiter, now.monotonic + wait, &mut self.timers)?;
+        let number = self.outgoing.push(&mut request, waiter, after(now.monotonic, wait), &mut self.timers)?;
+        self.tidy_timers();
         if self.is_writable() && self.outgoing.send_at_once(number) {
             self.write_request(number, request);
         } else {
@@ -179,20 +190,20 @@ impl<W> Session<W> {
     }
 
     /// Forgets a request: its response will count as unmatched. Returns the waiter if the request still waited.
-    pub fn cancel(&mut self, token: Token) -> Option<W> {
-        self.outgoing.cancel(token)
+    pub fn cancel(&mut self, now: Now, token: Token) -> Option<W> {
+        let waiter = self.outgoing.cancel(token)?;
+        self.write_queue();
+        self.go_on_closing(now);
+        Some(waiter)
     }
 
     /// Answers a request of the peer's. `rqi` and, if absent, `rvi` are taken from the request.
     ///
     /// # Errors
     /// `AlreadyResponded` if it was answered (by the application or by its time-out), `ConnectionLost` if the connection
-    /// that brought it is gone, `Encode` if the content cannot be written: then 5000 has been sent.
+    /// that brought it is gone or closing, `Encode` if the content cannot be written: then 5000 has been sent.
     pub fn respond(&mut self, now: Now, token: IncomingToken, response: Response) -> Result<()> {
-        let Some(response) = self.incoming.answer(token, response) else {
-            let text = "the request was answered already, ran out of time, or its connection is gone";
-            return Err(Error::new(ErrorKind::AlreadyResponded, text));
-        };
+        let response = self.incoming.answer(token, response)?;
         let written = self.write_response(&response);
         if let Err(error) = &written
             && error.kind() == ErrorKind::Encode
@@ -219,10 +230,11 @@ impl<W> Session<W> {
     }
 
     /// Closes: no further request is taken; the connection is closed as soon as nothing waits for a response on it
-    /// (WS-6.5-2), at the latest when their time is over. [`Event::Closed`] follows.
+    /// (WS-6.5-2), at the latest when the time of all that waits now is over. [`Event::Closed`] follows.
     pub fn close(&mut self, now: Now) {
         if self.phase == Phase::Open {
-            self.phase = Phase::Draining;
+            let longest = self.config.request_timeout.max(self.config.answer_timeout);
+            self.phase = Phase::Draining { until: after(now.monotonic, longest) };
         }
         self.go_on_closing(now);
     }
@@ -232,25 +244,20 @@ impl<W> Session<W> {
         if self.phase == Phase::Closed {
             return;
         }
-        self.phase = Phase::Draining;
+        self.phase = Phase::Draining { until: now.monotonic };
         for number in self.outgoing.all_numbers() {
             self.fail(number, ErrorKind::Closed, "the session was closed before the response came");
         }
-        self.incoming.clear();
-        if let Some(connection) = &mut self.connection {
-            connection.close(now.monotonic, code, reason);
-            self.absorb(now);
-        }
-        self.go_on_closing(now);
+        self.incoming.lose();
+        self.close_connection(now, code, reason);
+        self.absorb(now);
     }
 
     /// Closes the connection but not the session: it can be attached to another one later. What waits for a response
     /// fails with `ConnectionLost`, what is queued stays.
     pub fn disconnect(&mut self, now: Now, code: u16, reason: &str) {
-        if let Some(connection) = &mut self.connection {
-            connection.close(now.monotonic, code, reason);
-            self.absorb(now);
-        }
+        self.close_connection(now, code, reason);
+        self.absorb(now);
     }
 
     /// No connection could be opened. The cause is told with requests that run out of time meanwhile; if trying again is
@@ -301,21 +308,20 @@ impl<W> Session<W> {
 
     /// Moves all bytes that are ready to the end of `out`; false if there were none.
     pub fn poll_transmit(&mut self, out: &mut BytesMut) -> bool {
-        let Some(connection) = &mut self.connection else { return false };
-        let any = connection.poll_transmit(out);
         self.write_queue(); // what the high-water mark held back
-        any
+        self.connection.as_mut().is_some_and(|connection| connection.poll_transmit(out))
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called if nothing else happens.
     pub fn poll_timeout(&mut self) -> Option<Instant> {
-        let live = self.outgoing.len() + self.incoming.len();
-        let own = self.timers.next(live, |timer| match timer {
-            Timer::Outgoing(number) => self.outgoing.deadline(number).is_some(),
-            Timer::Incoming(number) => self.incoming.contains(number),
-        });
+        let (outgoing, incoming) = (&self.outgoing, &self.incoming);
+        let own = self.timers.next(|timer| is_live(outgoing, incoming, timer));
         let connection = self.connection.as_ref().and_then(Connection::poll_timeout);
-        [own, connection].into_iter().flatten().min()
+        let close = match self.phase {
+            Phase::Draining { until } if self.is_connected() => Some(until),
+            _ => None,
+        };
+        [own, connection, close].into_iter().flatten().min()
     }
 
     // ---- state
@@ -386,147 +392,6 @@ impl<W> Session<W> {
         self.counters
     }
 
-    // ---- what the connection brings
-
-    fn absorb(&mut self, now: Now) {
-        self.take_in(now);
-        self.write_queue();
-        self.go_on_closing(now);
-    }
-
-    fn take_in(&mut self, now: Now) {
-        while let Some(event) = self.connection.as_mut().and_then(Connection::poll_event) {
-            match event {
-                websocket::Event::Message { kind, payload } => self.handle_message(now, kind, payload),
-                websocket::Event::Pong { .. } => self.events.push_back(Event::Alive),
-                websocket::Event::Closed(closed) => {
-                    let text = closed.to_string();
-                    self.fail_sent(&text);
-                    self.events.push_back(Event::Disconnected(closed));
-                }
-            }
-        }
-    }
-
-    fn fail_sent(&mut self, why: &str) {
-        self.incoming.clear();
-        for number in self.outgoing.sent_numbers() {
-            let text = format!("the connection was {why}; the response did not come and the outcome is unknown");
-            self.fail(number, ErrorKind::ConnectionLost, &text);
-        }
-    }
-
-    fn handle_message(&mut self, now: Now, kind: MessageKind, payload: Bytes) {
-        let decoded = codec::decode(self.format, payload, &self.config.decode);
-        if kind != message_kind(self.format) {
-            return self.handle_wrong_opcode(now, kind, decoded.map(|decoded| decoded.primitive));
-        }
-        match decoded {
-            Ok(decoded) => {
-                self.counters.deviations += decoded.deviations.iter().count() as u64;
-                match decoded.primitive {
-                    Primitive::Request(request) => self.handle_request(now, request),
-                    Primitive::Response(response) => self.handle_response(response),
-                }
-            }
-            Err(error) => self.handle_malformed(&error),
-        }
-    }
-
-    /// WS-6.2.2.9-3: answered where an `rqi` can be read, otherwise closed; never guessed.
-    fn handle_wrong_opcode(&mut self, now: Now, kind: MessageKind, read: std::result::Result<Primitive, DecodeError>) {
-        self.counters.malformed += 1;
-        let text = format!("a {kind:?} frame does not carry {:?} (TS-0020 table 6.2.2.9-1)", self.format);
-        match read {
-            Ok(Primitive::Request(request)) if !request.request_id.is_empty() => {
-                self.counters.requests_received += 1;
-                self.refuse(request.request_id, request.release_version, StatusCode::BAD_REQUEST, &text);
-            }
-            _ => {
-                if let Some(connection) = &mut self.connection {
-                    connection.close(now.monotonic, CloseCode::Unsupported, &text);
-                }
-            }
-        }
-        self.events.push_back(Event::Malformed(text));
-    }
-
-    /// What is no primitive is answered, unless it may be a response: an answer to an answer has no end.
-    fn handle_malformed(&mut self, error: &DecodeError) {
-        self.counters.malformed += 1;
-        if error.shape() != Shape::Response {
-            let rqi = error.request_id().unwrap_or_default().to_owned();
-            self.refuse(rqi, self.config.release_version.clone(), error.status(), &error.to_string());
-        }
-        self.events.push_back(Event::Malformed(error.to_string()));
-    }
-
-    fn handle_request(&mut self, now: Now, request: Request) {
-        self.counters.requests_received += 1;
-        let mut wait = self.config.answer_timeout;
-        let refusal = if !self.config.accepts.takes(request.operation) {
-            Some((
-                StatusCode::OPERATION_NOT_ALLOWED,
-                format!("this entity does not take {} requests", request.operation),
-            ))
-        } else if self.incoming.len() >= self.config.max_incoming {
-            let text = format!("{} requests on this connection are unanswered already", self.config.max_incoming);
-            Some((StatusCode::NOT_ACCEPTABLE, text))
-        } else {
-            match request.request_expiration.as_ref().map(|rqet| (rqet, rqet.remaining(now.wall))) {
-                Some((rqet, None)) => Some((StatusCode::BAD_REQUEST, format!("rqet {:?} is no time", rqet.as_str()))),
-                Some((rqet, Some(Duration::ZERO))) => {
-                    Some((StatusCode::REQUEST_TIMEOUT, format!("rqet {:?} has passed", rqet.as_str())))
-                }
-                Some((_, Some(left))) => {
-                    wait = wait.min(left);
-                    None
-                }
-                None => None,
-            }
-        };
-        if let Some((status, text)) = refusal {
-            return self.refuse(request.request_id, request.release_version, status, &text);
-        }
-        let rqi = request.request_id.clone();
-        let rvi = request.release_version.clone();
-        match self.incoming.push(rqi, rvi, now.monotonic + wait, &mut self.timers) {
-            Some(token) => self.tell(Event::Request { token, request }),
-            None => {
-                let text = "a request with this rqi is pending already (TS-0001 7.1.7)";
-                self.refuse(request.request_id, request.release_version, StatusCode::BAD_REQUEST, text);
-            }
-        }
-    }
-
-    fn handle_response(&mut self, response: Response) {
-        let number = if response.request_id.is_empty() {
-            self.counters.deviations += 1;
-            self.outgoing.only_sent()
-        } else {
-            self.outgoing.find(&response.request_id)
-        };
-        let Some(finished) = number.and_then(|number| self.outgoing.finish(number)) else {
-            self.counters.unmatched += 1;
-            self.events.push_back(Event::Unmatched(response));
-            return;
-        };
-        self.counters.responses_received += 1;
-        if let Some(request) = &finished.registration
-            && let Some(registration) = Registration::from_exchange(request, &response)
-        {
-            self.assume_registered(registration.clone());
-            self.events.push_back(Event::Registered(registration));
-        }
-        if let Some(request) = &finished.ending
-            && response.status == StatusCode::DELETED
-            && let Some(registration) = self.registration.take_if(|r| r.may_end_with(request))
-        {
-            self.events.push_back(Event::Deregistered(registration));
-        }
-        self.tell(Event::Response { waiter: finished.waiter, result: Ok(response) });
-    }
-
     /// Room for one event is made first: mostly there is only one, and an event is large.
     fn tell(&mut self, event: Event<W>) {
         if self.events.capacity() == 0 {
@@ -592,6 +457,21 @@ impl<W> Session<W> {
 
     // ---- ends
 
+    /// Ends what has run out of time.
+    fn expire(&mut self, now: Now) {
+        while let Some(timer) = self.timers.pop_due(now.monotonic) {
+            match timer {
+                Timer::Outgoing(number) => self.time_out(number, now.monotonic),
+                Timer::Incoming(number) => self.answer_for_the_application(now, number),
+            }
+        }
+    }
+
+    fn tidy_timers(&mut self) {
+        let (outgoing, incoming) = (&self.outgoing, &self.incoming);
+        self.timers.tidy(outgoing.len() + incoming.len(), |timer| is_live(outgoing, incoming, timer));
+    }
+
     fn time_out(&mut self, number: u64, now: Instant) {
         if self.outgoing.deadline(number).is_none_or(|deadline| deadline > now) {
             return;
@@ -616,15 +496,20 @@ impl<W> Session<W> {
         }
     }
 
+    fn close_connection(&mut self, now: Now, code: u16, reason: &str) {
+        if let Some(connection) = &mut self.connection {
+            connection.close(now.monotonic, code, reason);
+            self.said_close = true;
+        }
+    }
+
     /// Takes the next step of a close that was asked for.
     fn go_on_closing(&mut self, now: Now) {
-        if self.phase != Phase::Draining {
-            return;
-        }
-        match &mut self.connection {
+        let Phase::Draining { until } = self.phase else { return };
+        match &self.connection {
             Some(connection) if connection.is_open() => {
-                if self.outgoing.is_empty() && self.incoming.len() == 0 {
-                    connection.close(now.monotonic, CloseCode::Normal, "");
+                if (self.outgoing.is_empty() && self.incoming.len() == 0) || until <= now.monotonic {
+                    self.close_connection(now, CloseCode::Normal.into(), "");
                 }
             }
             Some(_) => {} // the closing handshake is under way, or the transport is being wound up
@@ -636,6 +521,14 @@ impl<W> Session<W> {
                 self.events.push_back(Event::Closed);
             }
         }
+    }
+}
+
+/// True if somebody still waits for this deadline.
+fn is_live<W>(outgoing: &Outgoing<W>, incoming: &Incoming, timer: Timer) -> bool {
+    match timer {
+        Timer::Outgoing(number) => outgoing.deadline(number).is_some(),
+        Timer::Incoming(number) => incoming.contains(number),
     }
 }
 

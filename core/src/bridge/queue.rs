@@ -54,6 +54,7 @@ struct Inner {
     deliveries: VecDeque<Delivery>,
     requests: usize,
     states: usize,
+    closed: bool,
 }
 
 /// State changes that are kept for a consumer that does not look.
@@ -119,16 +120,27 @@ impl Queue {
         if inner.deliveries.is_empty() {
             return VecDeque::new();
         }
-        self.wake.reset();
-        std::mem::take(&mut *inner).deliveries
+        // A queue whose consumer is to end stays readable.
+        if !inner.closed {
+            self.wake.reset();
+        }
+        (inner.requests, inner.states) = (0, 0);
+        std::mem::take(&mut inner.deliveries)
     }
 
-    /// Waits until there is something, and takes all of it; empty if `timeout` passed first.
+    /// Tells the consumer to end: from now on [`Queue::wait`] does not wait, and the descriptor is readable.
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.wake.set();
+        self.arrived.notify_all();
+    }
+
+    /// Waits until there is something, and takes all of it; empty if `timeout` passed first, or the queue was closed.
     #[must_use]
     pub fn wait(&self, timeout: Duration) -> VecDeque<Delivery> {
         let deadline = Instant::now() + timeout;
         let mut inner = self.lock();
-        while inner.deliveries.is_empty() {
+        while inner.deliveries.is_empty() && !inner.closed {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return VecDeque::new();

@@ -72,9 +72,10 @@ pub(super) async fn run(shared: Arc<Shared>) {
         }
     }
     shared.tend(|_| true).await;
+    // In this order: who asks for a connection looks at the state after that.
+    shared.tell(ConnectionState::Closed, None, 0, None);
     let gone = Error::new(ErrorKind::Closed, "the client was closed");
     shared.answer_connect(Err(&gone));
-    shared.tell(ConnectionState::Closed, None, 0, None);
 }
 
 /// Trying again is pointless: the server understood, and refused.

@@ -17,10 +17,14 @@ use tokio::sync::{oneshot, watch};
 pub use config::{ClientBuilder, Preset, Reopening};
 pub use register::{AeRegistration, CseRegistration, Subscription};
 
-use crate::binding::{Counters, Event, Registration, Session, Token};
+#[cfg(feature = "bridge")]
+use crate::binding::Token;
+use crate::binding::{Counters, Event, Registration, Session};
 use crate::net::OsRandom;
 use crate::net::dial::Dial;
-use crate::net::link::{Completion, IncomingRequest, Link, Responder, Waiter};
+#[cfg(feature = "bridge")]
+use crate::net::link::Completion;
+use crate::net::link::{IncomingRequest, Link, Responder, Waiter, call_application};
 use crate::primitive::{Request, Response, StatusCode};
 use crate::websocket::handshake::Limits;
 use crate::{Error, ErrorKind, Result, websocket};
@@ -172,7 +176,12 @@ impl Client {
                 ConnectionState::Closed => return Err(closed()),
                 ConnectionState::Disconnected | ConnectionState::Connecting => {}
             }
-            shared.ask_connect()
+            let answer = shared.ask_connect();
+            // The driver may have ended meanwhile: then nobody answers.
+            if shared.state.borrow().state == ConnectionState::Closed {
+                return Err(closed());
+            }
+            answer
         };
         answer.await.unwrap_or_else(|_| Err(closed()))
     }
@@ -190,13 +199,15 @@ impl Client {
     }
 
     /// Sends a request whose outcome is given to `completion`.
+    #[cfg(feature = "bridge")]
     pub(crate) fn send_with(&self, request: Request, completion: Arc<dyn Completion>, id: u64) -> Result<Token> {
         self.shared().link.request_with(request, completion, id)
     }
 
     /// Forgets a request that [`send_with`](Self::send_with) took; true if it still waited.
+    #[cfg(feature = "bridge")]
     pub(crate) fn cancel(&self, token: Token) -> bool {
-        self.shared().link.with(|session, _| session.cancel(token)).is_some()
+        self.shared().link.with(|session, now| session.cancel(now, token)).is_some()
     }
 
     /// Takes the requests of the peer's: `handler` is called on the task that drives the connection and must not block. It
@@ -280,6 +291,7 @@ impl Client {
     }
 
     /// Closes at once: what is under way fails with `Closed`.
+    #[cfg(feature = "bridge")]
     pub(crate) fn abort(&self) {
         let code = websocket::CloseCode::Normal.into();
         self.shared().link.with(|session, now| session.abort(now, code, ""));
@@ -312,7 +324,7 @@ impl Shared {
                 let responder = Responder::new(to, token, None);
                 let request = IncomingRequest { request, responder };
                 match application {
-                    Some(application) => application.on_request(request),
+                    Some(application) => call_application(|| application.on_request(request)),
                     None => {
                         let text = "this entity has no handler for requests";
                         // A connection that is gone needs no answer.

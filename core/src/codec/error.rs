@@ -20,6 +20,7 @@ pub enum Shape {
 }
 
 /// A message that could not be read.
+// In a box because it is rare, and passed through every function that reads something: a pointer stays in a register.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DecodeError(Box<Inner>);
 
@@ -71,12 +72,20 @@ pub enum DecodeErrorKind {
 }
 
 impl DecodeError {
-    pub(super) fn new(kind: DecodeErrorKind, offset: usize, shape: Shape, request_id: Option<String>) -> Self {
-        Self(Box::new(Inner { kind, offset, shape, request_id }))
+    /// Something wrong at byte `offset` of a message of which nothing else is known yet.
+    #[cold]
+    pub(super) fn at(kind: DecodeErrorKind, offset: usize) -> Self {
+        Self(Box::new(Inner { kind, offset, shape: Shape::Unknown, request_id: None }))
+    }
+
+    /// Adds what is known of the message.
+    pub(super) fn describe(&mut self, shape: Shape, request_id: Option<String>) {
+        self.0.shape = shape;
+        self.0.request_id = request_id;
     }
 
     pub(super) fn unsupported(format: Format) -> Self {
-        Self::new(DecodeErrorKind::UnsupportedFormat(format), 0, Shape::Unknown, None)
+        Self::at(DecodeErrorKind::UnsupportedFormat(format), 0)
     }
 
     /// What was wrong.

@@ -245,8 +245,15 @@ impl Drop for ResponseFuture<'_> {
     fn drop(&mut self) {
         if let FutureState::Waiting { place, token } = self.state {
             let mut state = self.link.lock();
-            state.session.cancel(token);
+            let time = state.time();
+            state.session.cancel(time, token);
             state.tasks.try_remove(place);
+            // Its place in the window is free, and a close may have waited for it.
+            let driver = state.driver.take();
+            drop(state);
+            if let Some(driver) = driver {
+                driver.wake();
+            }
         }
     }
 }
@@ -322,6 +329,14 @@ impl Drop for Responder {
 impl std::fmt::Debug for Responder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Responder").finish_non_exhaustive()
+    }
+}
+
+/// Calls user code so that a panic in it ends nothing but the call: what it held of the request is dropped, which answers
+/// 5000.
+pub(crate) fn call_application(call: impl FnOnce()) {
+    if std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).is_err() {
+        tracing::error!("the handler for requests panicked");
     }
 }
 

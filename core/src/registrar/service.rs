@@ -166,6 +166,7 @@ impl Registrar {
     }
 
     /// Closes everything at once.
+    #[cfg(feature = "bridge")]
     pub(crate) fn abort(&self) {
         self.server.abort();
     }

@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::{Server, Shared};
 use crate::binding::{Admission, ConnectionId, Event, IncomingToken, Registration, Session};
-use crate::net::link::{IncomingRequest, Link, Respond, Responder, Waiter};
+use crate::net::link::{IncomingRequest, Link, Respond, Responder, Waiter, call_application};
 use crate::net::listen::{Upgraded, turn_away};
 use crate::net::{OsRandom, now, pump};
 use crate::primitive::{Request, Response};
@@ -71,10 +71,14 @@ async fn serve(server: Server, mut stream: TcpStream, peer: SocketAddr) {
     // Boxed: what only the opening needs is not to be held for as long as the connection lives.
     let Some(reply) = Box::pin(welcome(&server, &mut stream, peer, place.is_some())).await else { return };
     let mut admitted = None;
-    let on_event = |event| shared.handle(&server, &reply, &mut admitted, peer, event);
-    pump::run(&mut stream, &reply.link, on_event).await;
+    let mut on_event = |event| shared.handle(&server, &reply, &mut admitted, peer, event);
+    pump::run(&mut stream, &reply.link, &mut on_event).await;
 
     shared.links().remove(&reply.id);
+    // A stored request that was handed to this connection while it ended would wait for ever: it is told that it failed,
+    // and goes to the next connection.
+    reply.link.with(|session, now| session.abort(now, CloseCode::Normal.into(), ""));
+    reply.link.hand_out(&mut on_event);
     shared.past.lock().unwrap_or_else(PoisonError::into_inner).add(reply.link.peek(Session::counters));
     let handed_over = shared.registry().disconnected(reply.id);
     for (entity, _) in handed_over {
@@ -216,7 +220,7 @@ impl Shared {
                 let about = Registration::is_requested_by(&request).then(|| Box::new(request.clone()));
                 let to: Arc<Reply> = Arc::clone(reply);
                 let responder = Responder::new(to, token, about);
-                self.handler.on_request(server, IncomingRequest { request, responder });
+                call_application(|| self.handler.on_request(server, IncomingRequest { request, responder }));
                 self.follow(server, &admission);
             }
             Event::Alive => {

@@ -98,8 +98,12 @@ impl Shared {
 
     /// Sends the next stored request of an entity, if it is connected and none is under way.
     pub(super) fn forward(&self, server: &Server, entity: &str) {
+        let mut refused_by = None;
         loop {
             let Ok(link) = server.link_to(entity) else { return };
+            if refused_by.as_ref().is_some_and(|refused_by| Arc::ptr_eq(refused_by, &link)) {
+                return;
+            }
             let (sequence, request) = {
                 let mut under_way = self.deliveries.under_way();
                 if under_way.get(entity).is_some_and(|attempt| attempt.waits) {
@@ -131,7 +135,8 @@ impl Shared {
                 // It was not taken: as with an outcome, and on with the next one.
                 Err(error) => {
                     if !self.settle(entity, sequence, Err(error)) {
-                        return;
+                        // It ended; if another one has taken its place, that one found the request taken.
+                        refused_by = Some(link);
                     }
                 }
             }

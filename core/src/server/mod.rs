@@ -240,6 +240,7 @@ impl Server {
     }
 
     /// Closes everything at once.
+    #[cfg(feature = "bridge")]
     pub(crate) fn abort(&self) {
         self.0.stopping.send_replace(true);
         let code = websocket::CloseCode::Away.into();

@@ -8,8 +8,8 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use super::super::parameter::{OF_REQUEST, OF_RESPONSE, Parameter, Parameters};
-use super::super::{DecodeError, DecodeErrorKind, DecodeOptions, Decoded, Deviation, Primitive, Shape};
-use super::envelope::{Envelope, Problem, Span};
+use super::super::{DecodeError, DecodeErrorKind, DecodeOptions, Decoded, Deviation, Primitive};
+use super::envelope::{Envelope, Span};
 use super::scanner::{Scanner, find_special, unescape};
 use crate::primitive::{
     AbsRelTimestamp, Additional, Content, ContentStatus, EventCategory, Format, IdResultType, Operation, Request,
@@ -45,48 +45,44 @@ const RESPONSE_FIELDS: Parameters = Parameter::Rsc.bit()
 
 /// Reads one primitive.
 pub(in super::super) fn decode(input: &Bytes, options: &DecodeOptions) -> Result<Decoded, DecodeError> {
-    let unknown = |kind, at| DecodeError::new(kind, at, Shape::Unknown, None);
     if u32::try_from(input.len()).is_err() {
-        return Err(unknown(DecodeErrorKind::TooLarge, 0));
+        return Err(DecodeError::at(DecodeErrorKind::TooLarge, 0));
     }
     let text = match simdutf8::basic::from_utf8(input) {
         Ok(text) => text,
         Err(_) => {
             let at = std::str::from_utf8(input).map_or_else(|error| error.valid_up_to(), str::len);
-            return Err(unknown(DecodeErrorKind::NotUtf8, at));
+            return Err(DecodeError::at(DecodeErrorKind::NotUtf8, at));
         }
     };
     let mut envelope = Envelope::new(input, text, options);
-    match read(&mut envelope) {
-        Ok(primitive) => Ok(Decoded { primitive, deviations: envelope.deviations }),
-        Err(problem) => Err(envelope.error(problem)),
+    let mut result = read(&mut envelope);
+    if let Err(error) = &mut result {
+        envelope.describe(error);
     }
+    result
 }
 
-fn read(envelope: &mut Envelope<'_>) -> Result<Primitive, Problem> {
+fn read(envelope: &mut Envelope<'_>) -> Result<Decoded, DecodeError> {
     envelope.read()?;
-    if envelope.has(Parameter::Rsc) {
-        envelope.response().map(Primitive::Response)
-    } else {
-        envelope.request().map(Primitive::Request)
-    }
+    if envelope.has(Parameter::Rsc) { envelope.response() } else { envelope.request() }
 }
 
-fn bad(parameter: Parameter, expected: &'static str, span: Span) -> Problem {
-    Problem::new(DecodeErrorKind::BadValue { member: parameter.name(), expected }, span.start as usize)
+fn bad(parameter: Parameter, expected: &'static str, span: Span) -> DecodeError {
+    DecodeError::at(DecodeErrorKind::BadValue { member: parameter.name(), expected }, span.start as usize)
 }
 
 impl<'a> Envelope<'a> {
-    fn request(&mut self) -> Result<Request, Problem> {
+    fn request(&mut self) -> Result<Decoded, DecodeError> {
         let Some(operation) = self.integer(Parameter::Op)? else {
-            return Err(Problem::new(DecodeErrorKind::Missing("op"), 0));
+            return Err(DecodeError::at(DecodeErrorKind::Missing("op"), 0));
         };
         let operation = Operation::from_code(operation)
             .ok_or_else(|| bad(Parameter::Op, "an operation (1 to 5)", self.span(Parameter::Op)))?;
         // A request that nobody can be answered for is worth nothing to its sender.
         let request_id = self.identifier(Parameter::Rqi)?.filter(|rqi| !rqi.is_empty());
-        let request_id = request_id.ok_or_else(|| Problem::new(DecodeErrorKind::Missing("rqi"), 0))?;
-        let to = self.string(Parameter::To)?.ok_or_else(|| Problem::new(DecodeErrorKind::Missing("to"), 0))?;
+        let request_id = request_id.ok_or_else(|| DecodeError::at(DecodeErrorKind::Missing("rqi"), 0))?;
+        let to = self.string(Parameter::To)?.ok_or_else(|| DecodeError::at(DecodeErrorKind::Missing("to"), 0))?;
         let from = self.string(Parameter::Fr)?;
         if from.is_none() && operation != Operation::Create {
             self.deviate(Deviation::MissingFrom, 0)?;
@@ -96,7 +92,7 @@ impl<'a> Envelope<'a> {
         } else {
             None
         };
-        Ok(Request {
+        let primitive = Primitive::Request(Request {
             operation,
             to,
             from,
@@ -113,12 +109,13 @@ impl<'a> Envelope<'a> {
             id_result_type: self.unsigned(Parameter::Drt)?.map(IdResultType),
             release_version: self.release_version()?,
             additional,
-        })
+        });
+        Ok(Decoded { primitive, deviations: self.deviations })
     }
 
-    fn response(&mut self) -> Result<Response, Problem> {
+    fn response(&mut self) -> Result<Decoded, DecodeError> {
         let Some(status) = self.unsigned(Parameter::Rsc)? else {
-            return Err(Problem::new(DecodeErrorKind::Missing("rsc"), 0));
+            return Err(DecodeError::at(DecodeErrorKind::Missing("rsc"), 0));
         };
         if self.has(Parameter::Op) {
             self.deviate(Deviation::OperationInResponse, self.span(Parameter::Op).start as usize)?;
@@ -134,7 +131,7 @@ impl<'a> Envelope<'a> {
         } else {
             None
         };
-        Ok(Response {
+        let primitive = Primitive::Response(Response {
             status: StatusCode(status),
             request_id,
             content: self.content()?,
@@ -144,11 +141,12 @@ impl<'a> Envelope<'a> {
             result_expiration: self.time(Parameter::Rset)?,
             release_version: self.release_version()?,
             additional,
-        })
+        });
+        Ok(Decoded { primitive, deviations: self.deviations })
     }
 
     #[cold]
-    fn request_additional(&mut self) -> Result<Additional, Problem> {
+    fn request_additional(&mut self) -> Result<Additional, DecodeError> {
         Ok(Additional {
             role_ids: self.list(Parameter::Rids)?,
             operation_execution_time: self.time(Parameter::Oet)?,
@@ -174,7 +172,7 @@ impl<'a> Envelope<'a> {
     }
 
     #[cold]
-    fn response_additional(&mut self) -> Result<ResponseAdditional, Problem> {
+    fn response_additional(&mut self) -> Result<ResponseAdditional, DecodeError> {
         Ok(ResponseAdditional {
             event_category: self.unsigned(Parameter::Ec)?.map(EventCategory),
             content_status: self.unsigned(Parameter::Cnst)?.map(ContentStatus),
@@ -206,7 +204,7 @@ impl<'a> Envelope<'a> {
 
     /// The value of a parameter, unless it is absent or null.
     #[inline]
-    fn get(&mut self, parameter: Parameter) -> Result<Option<(Span, &'a str)>, Problem> {
+    fn get(&mut self, parameter: Parameter) -> Result<Option<(Span, &'a str)>, DecodeError> {
         if !self.has(parameter) {
             return Ok(None);
         }
@@ -227,14 +225,14 @@ impl<'a> Envelope<'a> {
     }
 
     #[inline]
-    fn string(&mut self, parameter: Parameter) -> Result<Option<String>, Problem> {
+    fn string(&mut self, parameter: Parameter) -> Result<Option<String>, DecodeError> {
         let Some((span, token)) = self.get(parameter)? else { return Ok(None) };
         self.owned(parameter, token).map(Some).ok_or_else(|| bad(parameter, "a string", span))
     }
 
     /// A string that some peers write as a number.
     #[inline]
-    fn identifier(&mut self, parameter: Parameter) -> Result<Option<String>, Problem> {
+    fn identifier(&mut self, parameter: Parameter) -> Result<Option<String>, DecodeError> {
         let Some((span, token)) = self.get(parameter)? else { return Ok(None) };
         if is_number(token) {
             self.deviate(Deviation::NumberText, span.start as usize)?;
@@ -243,7 +241,7 @@ impl<'a> Envelope<'a> {
         self.owned(parameter, token).map(Some).ok_or_else(|| bad(parameter, "a string", span))
     }
 
-    fn release_version(&mut self) -> Result<Option<String>, Problem> {
+    fn release_version(&mut self) -> Result<Option<String>, DecodeError> {
         let version = self.identifier(Parameter::Rvi)?;
         if version.is_none() {
             self.deviate(Deviation::MissingReleaseVersion, 0)?;
@@ -253,7 +251,7 @@ impl<'a> Envelope<'a> {
 
     /// A time. The standard does not say whether milliseconds are a string or a number in JSON, so neither deviates.
     #[inline]
-    fn time(&mut self, parameter: Parameter) -> Result<Option<AbsRelTimestamp>, Problem> {
+    fn time(&mut self, parameter: Parameter) -> Result<Option<AbsRelTimestamp>, DecodeError> {
         let Some((span, token)) = self.get(parameter)? else { return Ok(None) };
         if let Some(text) = self.owned(parameter, token) {
             return Ok(Some(AbsRelTimestamp::from_text(text)));
@@ -266,7 +264,7 @@ impl<'a> Envelope<'a> {
 
     /// A number as `i64`, in any of the spellings that are let pass.
     #[inline]
-    fn integer(&mut self, parameter: Parameter) -> Result<Option<i64>, Problem> {
+    fn integer(&mut self, parameter: Parameter) -> Result<Option<i64>, DecodeError> {
         let Some((span, token)) = self.get(parameter)? else { return Ok(None) };
         match self.integer_of(token, span, parameter)? {
             Some(number) => i64::try_from(number).map(Some).map_err(|_| bad(parameter, "in range", span)),
@@ -276,7 +274,7 @@ impl<'a> Envelope<'a> {
 
     /// A number that is not negative and fits into `N`.
     #[inline]
-    fn unsigned<N>(&mut self, parameter: Parameter) -> Result<Option<N>, Problem>
+    fn unsigned<N>(&mut self, parameter: Parameter) -> Result<Option<N>, DecodeError>
     where
         N: TryFrom<u64> + TryFrom<i128>,
     {
@@ -292,7 +290,7 @@ impl<'a> Envelope<'a> {
 
     /// The integer that a value is, however it is written; `None` if it is none.
     #[inline]
-    fn integer_of(&mut self, token: &str, span: Span, parameter: Parameter) -> Result<Option<i128>, Problem> {
+    fn integer_of(&mut self, token: &str, span: Span, parameter: Parameter) -> Result<Option<i128>, DecodeError> {
         if let Some(number) = plain_integer(token) {
             return Ok(Some(number.into()));
         }
@@ -300,7 +298,7 @@ impl<'a> Envelope<'a> {
     }
 
     #[cold]
-    fn unusual_integer(&mut self, token: &str, span: Span, parameter: Parameter) -> Result<Option<i128>, Problem> {
+    fn unusual_integer(&mut self, token: &str, span: Span, parameter: Parameter) -> Result<Option<i128>, DecodeError> {
         let at = span.start as usize;
         let mut number = Cow::Borrowed(token);
         if let Some(text) = string_of(token) {
@@ -326,7 +324,7 @@ impl<'a> Envelope<'a> {
         }
     }
 
-    fn boolean(&mut self, parameter: Parameter) -> Result<Option<bool>, Problem> {
+    fn boolean(&mut self, parameter: Parameter) -> Result<Option<bool>, DecodeError> {
         let Some((span, token)) = self.get(parameter)? else { return Ok(None) };
         let (value, deviation) = match token {
             "true" => return Ok(Some(true)),
@@ -341,13 +339,13 @@ impl<'a> Envelope<'a> {
         Ok(Some(value))
     }
 
-    fn list(&mut self, parameter: Parameter) -> Result<Option<Vec<String>>, Problem> {
+    fn list(&mut self, parameter: Parameter) -> Result<Option<Vec<String>>, DecodeError> {
         let Some((span, _)) = self.get(parameter)? else { return Ok(None) };
         self.list_at(span, parameter).map(Some)
     }
 
     /// A list of strings, or a string in place of it.
-    fn list_at(&mut self, span: Span, parameter: Parameter) -> Result<Vec<String>, Problem> {
+    fn list_at(&mut self, span: Span, parameter: Parameter) -> Result<Vec<String>, DecodeError> {
         let token = self.token(span);
         if let Some(text) = string_of(token) {
             self.deviate(Deviation::SingleForList, span.start as usize)?;
@@ -365,16 +363,17 @@ impl<'a> Envelope<'a> {
             if scanner.peek() != b'"' {
                 return Err(bad(parameter, "a list of strings", span));
             }
-            let item = scanner.string()?;
-            let text = &token[item.start..item.end];
-            list.push(if item.escaped { unescape(text) } else { text.to_owned() });
+            let start = scanner.position() + 1;
+            let escaped = scanner.string()?;
+            let text = &token[start..scanner.position() - 1];
+            list.push(if escaped { unescape(text) } else { text.to_owned() });
             if !scanner.take_if(b',') {
                 return Ok(list);
             }
         }
     }
 
-    fn response_type(&mut self) -> Result<Option<ResponseTypeInfo>, Problem> {
+    fn response_type(&mut self) -> Result<Option<ResponseTypeInfo>, DecodeError> {
         const EXPECTED: &str = "an object with rtv and nu";
         let parameter = Parameter::Rt;
         let Some((span, token)) = self.get(parameter)? else { return Ok(None) };
@@ -407,7 +406,7 @@ impl<'a> Envelope<'a> {
                 }
             };
             if duplicate {
-                return Err(Problem::new(DecodeErrorKind::DuplicateMember(name_text), member.start as usize));
+                return Err(DecodeError::at(DecodeErrorKind::DuplicateMember(name_text), member.start as usize));
             }
             more = scanner.take_if(b',');
         }
@@ -419,7 +418,7 @@ impl<'a> Envelope<'a> {
 
     /// A parameter that is an object and stays as it is.
     #[inline]
-    fn structure(&mut self, parameter: Parameter) -> Result<Option<Content>, Problem> {
+    fn structure(&mut self, parameter: Parameter) -> Result<Option<Content>, DecodeError> {
         let Some((span, token)) = self.get(parameter)? else { return Ok(None) };
         if token.starts_with('{') {
             return Ok(Some(self.slice(span)));
@@ -433,7 +432,7 @@ impl<'a> Envelope<'a> {
 
     /// `pc`, which peers write in more ways than any other parameter.
     #[inline]
-    fn content(&mut self) -> Result<Option<Content>, Problem> {
+    fn content(&mut self) -> Result<Option<Content>, DecodeError> {
         let Some((span, token)) = self.get(Parameter::Pc)? else { return Ok(None) };
         if token.starts_with('{') && self.content_members == 1 {
             return Ok(Some(self.slice(span)));
@@ -442,7 +441,7 @@ impl<'a> Envelope<'a> {
     }
 
     #[cold]
-    fn unusual_content(&mut self, span: Span, token: &str) -> Result<Option<Content>, Problem> {
+    fn unusual_content(&mut self, span: Span, token: &str) -> Result<Option<Content>, DecodeError> {
         let at = span.start as usize;
         if token.starts_with('{') {
             return if self.content_members == 0 {

@@ -9,26 +9,7 @@ use bytes::Bytes;
 
 use super::super::parameter::{Parameter, Parameters, strip_prefix};
 use super::super::{DecodeError, DecodeErrorKind, DecodeOptions, Deviation, Deviations, Shape};
-use super::scanner::{Fault, Scanner, Skipped, StringSpan, unescape};
-
-/// Something wrong with the message, before it is known what the message was. In a box because it is rare, and passed
-/// through every function that reads a parameter.
-#[derive(Debug)]
-pub(super) struct Problem(Box<(DecodeErrorKind, usize)>);
-
-impl Problem {
-    #[cold]
-    pub(super) fn new(kind: impl Into<DecodeErrorKind>, offset: usize) -> Self {
-        Self(Box::new((kind.into(), offset)))
-    }
-}
-
-impl From<Fault> for Problem {
-    #[cold]
-    fn from(fault: Fault) -> Self {
-        Self::new(fault.why, fault.at)
-    }
-}
+use super::scanner::{Scanner, Skipped, StringSpan, unescape};
 
 /// Where a value stands. Positions fit, because longer messages are refused.
 #[derive(Clone, Copy, Default)]
@@ -107,26 +88,26 @@ impl<'a> Envelope<'a> {
 
     /// Notes a deviation, or refuses it.
     #[inline]
-    pub(super) fn deviate(&mut self, deviation: Deviation, at: usize) -> Result<(), Problem> {
+    pub(super) fn deviate(&mut self, deviation: Deviation, at: usize) -> Result<(), DecodeError> {
         if self.options.strict {
-            return Err(Problem::new(DecodeErrorKind::Deviation(deviation), at));
+            return Err(DecodeError::at(DecodeErrorKind::Deviation(deviation), at));
         }
         self.deviations.insert(deviation);
         Ok(())
     }
 
     /// Reads all members.
-    pub(super) fn read(&mut self) -> Result<(), Problem> {
+    pub(super) fn read(&mut self) -> Result<(), DecodeError> {
         let mut scanner = Scanner::new(self.text.as_bytes(), self.options.max_depth);
         let mut depth = 1;
         if !scanner.take_if(b'{') {
             let start = scanner.position();
             // Tells `7` from `bad`.
             scanner.value(0)?;
-            return Err(Problem::new(DecodeErrorKind::NotAnObject, start));
+            return Err(DecodeError::at(DecodeErrorKind::NotAnObject, start));
         }
         if self.options.max_depth == 0 {
-            return Err(Problem::new(DecodeErrorKind::TooDeep, 0));
+            return Err(DecodeError::at(DecodeErrorKind::TooDeep, 0));
         }
         let mut first = true;
         let mut more = !scanner.take_if(b'}');
@@ -148,7 +129,7 @@ impl<'a> Envelope<'a> {
                 self.deviate(Deviation::Wrapped, name_at)?;
                 self.wrapper = Some(shape);
                 if self.options.max_depth == 1 {
-                    return Err(Problem::new(DecodeErrorKind::TooDeep, scanner.position()));
+                    return Err(DecodeError::at(DecodeErrorKind::TooDeep, scanner.position()));
                 }
                 scanner.take(b'{', "an object")?;
                 depth = 2;
@@ -172,15 +153,15 @@ impl<'a> Envelope<'a> {
             // Either broken, or something beside the wrapper.
             let at = scanner.position();
             scanner.take(b',', "the closing bracket")?;
-            return Err(Problem::new(DecodeErrorKind::BadWrapper, at));
+            return Err(DecodeError::at(DecodeErrorKind::BadWrapper, at));
         }
         if !scanner.at_end() {
-            return Err(Problem::new(DecodeErrorKind::TrailingBytes, scanner.position()));
+            return Err(DecodeError::at(DecodeErrorKind::TrailingBytes, scanner.position()));
         }
         self.complete = true;
         match (self.shape(), self.wrapper) {
-            (Shape::Unknown, _) => Err(Problem::new(DecodeErrorKind::NeitherRequestNorResponse, 0)),
-            (shape, Some(wrapper)) if shape != wrapper => Err(Problem::new(DecodeErrorKind::BadWrapper, 0)),
+            (Shape::Unknown, _) => Err(DecodeError::at(DecodeErrorKind::NeitherRequestNorResponse, 0)),
+            (shape, Some(wrapper)) if shape != wrapper => Err(DecodeError::at(DecodeErrorKind::BadWrapper, 0)),
             _ => Ok(()),
         }
     }
@@ -191,29 +172,29 @@ impl<'a> Envelope<'a> {
     }
 
     #[inline]
-    fn add(&mut self, parameter: Parameter, name: StringSpan, span: Span, value: Skipped) -> Result<(), Problem> {
+    fn add(&mut self, parameter: Parameter, name: StringSpan, span: Span, value: Skipped) -> Result<(), DecodeError> {
         if self.has(parameter) {
             return Err(self.duplicate(name));
         }
         self.seen |= parameter.bit();
         self.spans[parameter as usize] = span;
-        if value.escaped {
+        if value.escaped() {
             self.escaped |= parameter.bit();
         }
         if parameter == Parameter::Pc {
-            self.content_members = value.entries;
+            self.content_members = value.entries();
         }
         Ok(())
     }
 
     #[cold]
-    fn duplicate(&self, name: StringSpan) -> Problem {
-        Problem::new(DecodeErrorKind::DuplicateMember(self.name_text(name).into_owned()), name.start - 1)
+    fn duplicate(&self, name: StringSpan) -> DecodeError {
+        DecodeError::at(DecodeErrorKind::DuplicateMember(self.name_text(name).into_owned()), name.start - 1)
     }
 
     /// A member whose name is not that of a parameter as it stands.
     #[cold]
-    fn add_unusual(&mut self, name: StringSpan, span: Span, value: Skipped) -> Result<(), Problem> {
+    fn add_unusual(&mut self, name: StringSpan, span: Span, value: Skipped) -> Result<(), DecodeError> {
         let text = self.name_text(name);
         if let Some(parameter) = Parameter::from_name(text.as_bytes()) {
             return self.add(parameter, name, span, value);
@@ -227,25 +208,24 @@ impl<'a> Envelope<'a> {
             return Err(self.duplicate(name));
         }
         if self.unknown.len() >= self.options.max_unknown_members {
-            return Err(Problem::new(DecodeErrorKind::TooManyUnknownMembers, name.start - 1));
+            return Err(DecodeError::at(DecodeErrorKind::TooManyUnknownMembers, name.start - 1));
         }
         self.unknown.push((text, span));
         Ok(())
     }
 
-    /// The error to report, with what is known of the message.
+    /// Adds to an error what is known of the message.
     #[cold]
-    pub(super) fn error(&self, problem: Problem) -> DecodeError {
-        let (kind, offset) = *problem.0;
+    pub(super) fn describe(&self, error: &mut DecodeError) {
         let mut shape = self.shape();
         if !self.complete && shape == Shape::Request {
             // What was not read may hold a status, and a message with a status must not be answered. If in doubt, not.
-            let rest = self.text.as_bytes().get(offset..).unwrap_or_default();
+            let rest = self.text.as_bytes().get(error.offset()..).unwrap_or_default();
             if memchr::memmem::find(rest, b"rsc\"").is_some() {
                 shape = Shape::Unknown;
             }
         }
-        DecodeError::new(kind, offset, shape, self.readable_request_id())
+        error.describe(shape, self.readable_request_id());
     }
 
     /// `rqi`, if it was seen and is a string or a number.

@@ -3,6 +3,8 @@
 //! Covers: TS-0001 7.2 (identifier formats), 9.3.1 (structured, unstructured and hybrid addresses); TS-0004 6.2.3,
 //! 6.2.4. How identifiers are written is [`crate::primitive`]'s part.
 
+use serde_json::Value;
+
 use super::{
     Cse,
     failure::{Checked, Failure, refuse, shown},
@@ -158,6 +160,15 @@ impl Cse {
                 })
             })
             .map(|(hop, &key)| (hop, key))
+    }
+
+    /// Refuses if the entity of this `<AE>` or `<remoteCSE>` has declared that it takes no requests (`rr`; WS-6.1-3).
+    pub(super) fn expect_reachable(&self, key: Key, status: StatusCode) -> Checked {
+        let resource = self.tree.get(key);
+        if resource.attributes.get("rr") == Some(&Value::Bool(false)) {
+            return refuse(status, format!("{} does not take requests (its rr is false)", shown(&resource.rn)));
+        }
+        Ok(())
     }
 
     /// Whom an entry of `nu`, or `su`, means.

@@ -9,7 +9,7 @@ use crate::primitive::{CseId, CseType, EntityId, IdError, SpId};
 /// Access control policies (`<accessControlPolicy>`) are not implemented; this setting stands in for them. In both
 /// settings only the creator of a resource, the creator of anything above it (the registered AE for all that lies
 /// below its `<AE>`) and the administrator may change or delete it, and every registered entity may retrieve the
-/// `<CSEBase>` and create resources directly below it.
+/// `<CSEBase>` and create resources directly below it. Entities behind a registered CSE count as registered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Access {
     /// Every registered entity may retrieve, discover and subscribe to everything. What examples and tests need:

@@ -95,7 +95,7 @@ impl Cse {
     fn finish(&mut self, now: SystemTime, draft: Draft, effects: &mut Vec<Effect>) -> Checked<Response> {
         let Draft { schema, parent, ri, given, creator, shape } = draft;
         let Some(creator) = creator else { return Err(Failure::bad("fr is absent")) };
-        let mut attributes = Map::new();
+        let mut attributes = Map::with_capacity(given.len() + 12);
         let rn = given.get("rn").and_then(Value::as_str).unwrap_or(&ri).to_owned();
         let time = format_timestamp(now);
         let (et, mut due) = match self.life(&given, now)? {
@@ -113,10 +113,12 @@ impl Cse {
         ] {
             attributes.insert(name.to_owned(), value);
         }
-        for (name, value) in &given {
-            attributes.entry(name.clone()).or_insert_with(|| value.clone());
+        // All that the originator gave is kept as it came, but for `cr`, which it asked for.
+        let known: Vec<String> = given.keys().filter(|name| *name != "cr").cloned().collect();
+        for (name, value) in given {
+            attributes.entry(name).or_insert(value);
         }
-        if given.contains_key("cr") {
+        if attributes.contains_key("cr") {
             attributes.insert("cr".to_owned(), json!(self.short(&creator)));
         }
 
@@ -131,7 +133,7 @@ impl Cse {
                 }
             }
             ResourceType::CONTENT_INSTANCE => {
-                let size = size_of(&given["con"]);
+                let size = attributes.get("con").map_or(0, size_of);
                 let container = self.tree.get(parent);
                 let state = container.number("st").unwrap_or(0).saturating_add(1);
                 attributes.insert("cs".to_owned(), json!(size));
@@ -163,7 +165,7 @@ impl Cse {
             _ => {}
         }
         let response = self.shaped(StatusCode::CREATED, shape, key, |made| {
-            let unknown = made.attributes.iter().filter(|(name, value)| given.get(*name) != Some(value));
+            let unknown = made.attributes.iter().filter(|(name, _)| !known.contains(name));
             unknown.map(|(name, value)| (name.clone(), value.clone())).collect()
         });
         // Last: telling may use up subscriptions, and one of them may be the new resource.

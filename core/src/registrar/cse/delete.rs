@@ -12,7 +12,7 @@ use super::{
     address::Edge,
     failure::{Checked, Failure, refuse},
     notification::{Event, Subject},
-    result::{refuse_rcn, wrapped},
+    result::{refuse_rcn, representation},
     tree::{Key, Resource},
 };
 use crate::primitive::{NotificationEventType, Operation, ResourceType, Response, ResultContent, StatusCode};
@@ -39,7 +39,7 @@ impl Cse {
         let filter = self.filter(call.request)?.unwrap_or_default();
         let mut response = match call.request.result_content.unwrap_or(ResultContent::NOTHING) {
             ResultContent::NOTHING => Response::new(StatusCode::DELETED),
-            ResultContent::ATTRIBUTES => Response::new(StatusCode::DELETED).content(wrapped(self.tree.get(key))),
+            ResultContent::ATTRIBUTES => Response::new(StatusCode::DELETED).content(representation(self.tree.get(key))),
             rcn => match self.with_children(&call.originator, call.request, key, rcn, &filter)? {
                 Some(response) => response,
                 None => return refuse_rcn(Operation::Delete, rcn),

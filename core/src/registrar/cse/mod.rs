@@ -82,7 +82,7 @@ pub struct VerificationId(u64);
 pub struct Outcome {
     /// What the originator gets, or from where it will get it.
     pub answer: Answer,
-    /// What else is to be done, in this order.
+    /// What else is to be done, in this order; the answer may be sent before or after.
     pub effects: Vec<Effect>,
 }
 
@@ -102,6 +102,7 @@ pub enum Answer {
         request: Box<Request>,
     },
     /// Not at all: the originator asked for no response (`rt` 5).
+    /// A request that goes to another entity is [`Answer::Forward`] all the same, and nothing comes back.
     NoResponse,
 }
 
@@ -244,7 +245,7 @@ impl Cse {
             Answer::Response(failure.into_response())
         });
         let answer = match answer {
-            Answer::Response(_) if wants_no_response(request) => Answer::NoResponse,
+            Answer::Response(_) | Answer::Later(_) if wants_no_response(request) => Answer::NoResponse,
             Answer::Response(response) => Answer::Response(self.complete(response, request)),
             other => other,
         };
@@ -285,12 +286,13 @@ impl Cse {
     fn forward(&self, call: &Call<'_>, cse: &EntityId) -> Checked<Answer> {
         let originator = call.originator.known()?;
         let unknown = || Failure::new(StatusCode::NOT_FOUND, format!("no way to {}", shown(&call.request.to)));
-        let (entity, _) = self.next_hop(cse).ok_or_else(unknown)?;
+        let (entity, hop) = self.next_hop(cse).ok_or_else(unknown)?;
         let from_there = self.cse_of(originator).and_then(|origin| self.next_hop(&origin).map(|(hop, _)| hop.clone()));
         if from_there.as_ref() == Some(entity) {
             // It would come back, and again.
             return Err(unknown());
         }
+        self.expect_reachable(hop, StatusCode::TARGET_NOT_REACHABLE)?;
         let mut request = call.request.clone();
         request.from = Some(self.sp_relative(originator));
         Ok(Answer::Forward { entity: entity.clone(), request: Box::new(request) })
@@ -303,6 +305,7 @@ impl Cse {
         if resource.ty != ResourceType::AE {
             return refuse(StatusCode::OPERATION_NOT_ALLOWED, "only an AE can be notified");
         }
+        self.expect_reachable(key, StatusCode::TARGET_NOT_REACHABLE)?;
         let mut request = call.request.clone();
         request.to.clone_from(&resource.ri);
         Ok(Answer::Forward { entity: resource.creator.clone(), request: Box::new(request) })

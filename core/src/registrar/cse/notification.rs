@@ -7,6 +7,7 @@
 
 use std::time::SystemTime;
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -14,10 +15,12 @@ use super::{
     address::Recipient,
     failure::Checked,
     filter::{Criteria, EVENT_CONDITIONS},
-    result::root,
+    result::{One, encoded, root},
     tree::{Key, Resource},
 };
-use crate::primitive::{EventCategory, NotificationContentType, NotificationEventType, Request, ResourceType};
+use crate::primitive::{
+    Content, EventCategory, NotificationContentType, NotificationEventType, Request, ResourceType, StatusCode,
+};
 
 /// Something that happened to a resource or to a child of it.
 #[derive(Clone, Copy)]
@@ -33,6 +36,28 @@ pub(super) struct Event<'a> {
 pub(super) enum Subject<'a> {
     Here(Key),
     Gone(&'a Resource),
+}
+
+/// `m2m:sgn` about an event (TS-0004 6.3.5.13).
+#[derive(Serialize)]
+struct Notification<'a> {
+    nev: NotificationEvent<'a>,
+    sur: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nfu: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct NotificationEvent<'a> {
+    rep: Representation<'a>,
+    net: u16,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Representation<'a> {
+    Attributes(One<'a, &'a Map<String, Value>>),
+    Address(&'a Map<String, Value>),
 }
 
 impl Cse {
@@ -98,25 +123,31 @@ impl Cse {
         };
         let resource = self.tree.get(subscription);
         let content = resource.number("nct").and_then(|nct| nct.try_into().ok()).map(NotificationContentType);
+        let uri = Map::from_iter([("m2m:uri".to_owned(), json!(self.reference(&subject.ri)))]);
+        let none = Map::new();
         let representation = match content {
-            Some(NotificationContentType::RESOURCE_ID) => json!({ "m2m:uri": self.reference(&subject.ri) }),
-            Some(NotificationContentType::MODIFIED_ATTRIBUTES) => json!({ root(subject.ty): event.modified }),
-            _ => json!({ root(subject.ty): subject.attributes }),
+            Some(NotificationContentType::RESOURCE_ID) => Representation::Address(&uri),
+            Some(NotificationContentType::MODIFIED_ATTRIBUTES) => {
+                Representation::Attributes(One(root(subject.ty), event.modified.unwrap_or(&none)))
+            }
+            _ => Representation::Attributes(One(root(subject.ty), &subject.attributes)),
         };
-        let mut notification = json!({
-            "nev": { "rep": representation, "net": event.kind.code() },
-            "sur": self.reference(&resource.ri),
-        });
-        if let Some(forwarding) = resource.attributes.get("nfu") {
-            notification["nfu"] = forwarding.clone();
-        }
-        let content = json!({ "m2m:sgn": notification });
+        let content = encoded(&One(
+            "m2m:sgn",
+            Notification {
+                nev: NotificationEvent { rep: representation, net: event.kind.code() },
+                sur: self.reference(&resource.ri),
+                nfu: resource.text("nfu"),
+            },
+        ));
         let category = resource.number("nec").and_then(|nec| nec.try_into().ok()).map(EventCategory);
         resource
             .texts("nu")
             .filter_map(|target| self.recipient(target).ok())
+            // It may have become deaf since it was verified.
+            .filter(|recipient| self.expect_reachable(recipient.key, StatusCode::TARGET_NOT_REACHABLE).is_ok())
             .map(|recipient| {
-                let mut request = self.notification(&recipient, &content);
+                let mut request = self.notification(&recipient, content.clone());
                 request.event_category = category;
                 Effect::Notify { entity: recipient.entity, request: Box::new(request) }
             })
@@ -127,13 +158,13 @@ impl Cse {
     pub(super) fn tell_deletion(&self, subscription: &Resource, effects: &mut Vec<Effect>) {
         if let Some(recipient) = subscription.text("su").and_then(|su| self.recipient(su).ok()) {
             let content = json!({ "m2m:sgn": { "sud": true, "sur": self.reference(&subscription.ri) } });
-            let request = Box::new(self.notification(&recipient, &content));
+            let request = Box::new(self.notification(&recipient, content.into()));
             effects.push(Effect::Notify { entity: recipient.entity, request });
         }
     }
 
     /// A NOTIFY of this CSE, in the newest release that both sides know.
-    pub(super) fn notification(&self, recipient: &Recipient, content: &Value) -> Request {
+    pub(super) fn notification(&self, recipient: &Recipient, content: Content) -> Request {
         let known: Vec<&str> = self.tree.get(recipient.key).texts("srv").collect();
         let release = self.config.releases.iter().rev().find(|release| known.contains(&release.as_str()));
         Request::notify(recipient.to.as_str(), content)

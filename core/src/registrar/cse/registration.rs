@@ -50,10 +50,11 @@ impl Cse {
                 ),
             );
         };
-        if call.originator.standing == Standing::Ae {
+        // `Sx` and `/Sx` may be an AE or a CSE: only one of them at a time.
+        if call.originator.id.as_ref().is_some_and(|id| self.is_registered(id)) {
             return refuse(
                 StatusCode::ORIGINATOR_HAS_ALREADY_REGISTERED,
-                format!("AE {} is registered already; delete its <AE> first", shown(id)),
+                format!("{} is registered already; that must be deleted first", shown(id)),
             );
         }
         if self.is_taken(id) {
@@ -74,10 +75,10 @@ impl Cse {
         if entity == self.own {
             return refuse(StatusCode::CONFLICT, "csi is the CSE-ID of this CSE");
         }
-        if self.remotes.contains_key(&entity) {
+        if self.is_registered(&entity) {
             return refuse(
                 StatusCode::ORIGINATOR_HAS_ALREADY_REGISTERED,
-                format!("CSE {} is registered already; delete its <remoteCSE> first", shown(csi)),
+                format!("{} is registered already; that must be deleted first", shown(csi)),
             );
         }
         // A CSE of another service provider names that in `fr`, and again in `spi`.

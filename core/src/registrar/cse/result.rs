@@ -2,6 +2,7 @@
 //!
 //! Covers: TS-0001 8.1.2 (result content), TS-0004 7.5.2.
 
+use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -10,7 +11,7 @@ use super::{
     schema::schema,
     tree::{Key, Resource},
 };
-use crate::primitive::{Operation, Request, Response, ResultContent, StatusCode};
+use crate::primitive::{Content, Format, Operation, Request, ResourceType, Response, ResultContent, StatusCode};
 
 /// What a response to a CREATE or UPDATE carries.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,12 +57,30 @@ pub(super) fn refuse_rcn<T>(operation: Operation, rcn: ResultContent) -> Checked
 }
 
 /// A representation: the attributes under the name of the type.
-pub(super) fn wrapped(resource: &Resource) -> Value {
-    json!({ root(resource.ty): resource.attributes })
+pub(super) fn representation(resource: &Resource) -> Content {
+    encoded(&One(root(resource.ty), &resource.attributes))
+}
+
+/// An object of one member, written without making a copy of what it holds.
+pub(super) struct One<'a, T>(pub(super) &'a str, pub(super) T);
+
+impl<T: Serialize> Serialize for One<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry(self.0, &self.1)?;
+        map.end()
+    }
+}
+
+/// A value as content.
+pub(super) fn encoded(value: &impl Serialize) -> Content {
+    // Maps with text as keys and numbers that JSON has cannot fail; an empty object would be noticed by any test.
+    let bytes = serde_json::to_vec(value).unwrap_or_else(|_| b"{}".to_vec());
+    Content::from_encoded(Format::Json, bytes.into())
 }
 
 /// The member that holds a representation of this type.
-pub(super) fn root(ty: crate::primitive::ResourceType) -> &'static str {
+pub(super) fn root(ty: ResourceType) -> &'static str {
     schema(ty).map_or("m2m:unknown", |schema| schema.root)
 }
 
@@ -77,12 +96,12 @@ impl Cse {
         let resource = self.tree.get(key);
         let content = match shape {
             Shape::Nothing => return Response::new(status),
-            Shape::Attributes => wrapped(resource),
-            Shape::Address => json!({ "m2m:uri": self.tree.path(key) }),
+            Shape::Attributes => representation(resource),
+            Shape::Address => json!({ "m2m:uri": self.tree.path(key) }).into(),
             Shape::AddressAndAttributes => {
-                json!({ "m2m:rce": { root(resource.ty): resource.attributes, "uri": self.tree.path(key) } })
+                json!({ "m2m:rce": { root(resource.ty): resource.attributes, "uri": self.tree.path(key) } }).into()
             }
-            Shape::Modified => json!({ root(resource.ty): modified(resource) }),
+            Shape::Modified => encoded(&One(root(resource.ty), modified(resource))),
         };
         Response::new(status).content(content)
     }

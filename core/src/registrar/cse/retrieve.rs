@@ -16,7 +16,7 @@ use super::{
     address::Edge,
     failure::{Checked, Failure, refuse, shown},
     filter::Filter,
-    result::{refuse_rcn, root, wrapped},
+    result::{refuse_rcn, representation, root},
     schema::schema,
     tree::Key,
 };
@@ -64,7 +64,7 @@ impl Cse {
         match request.result_content.unwrap_or(ResultContent::ATTRIBUTES) {
             ResultContent::ATTRIBUTES => {
                 self.expect_match(key, filter.as_ref())?;
-                Ok(Response::ok().content(wrapped(self.tree.get(key))))
+                Ok(Response::ok().content(representation(self.tree.get(key))))
             }
             ResultContent::ORIGINAL_RESOURCE => Err(Failure::bad("rcn 7: the target is not an announced resource")),
             rcn => self
@@ -142,28 +142,31 @@ impl Cse {
         filter: &Filter,
     ) -> Checked<Option<Response>> {
         let resource = self.tree.get(key);
-        let (content, next) = match rcn {
+        let (content, cut) = match rcn {
             ResultContent::ATTRIBUTES_AND_CHILD_RESOURCES | ResultContent::CHILD_RESOURCES => {
+                if filter.skip > 0 {
+                    return Err(Failure::bad("ofst goes with results that are lists, not trees"));
+                }
                 let found = self.search(who, key, filter, Descent::ThroughFound);
                 let own = match rcn {
                     ResultContent::CHILD_RESOURCES => Map::new(),
                     _ => resource.attributes.clone(),
                 };
-                (json!({ root(resource.ty): self.nested(key, own, &found.keys) }), found.next)
+                (json!({ root(resource.ty): self.nested(key, own, &found.keys) }), found.next.map(|_| None))
             }
             ResultContent::ATTRIBUTES_AND_CHILD_RESOURCE_REFERENCES => {
                 let found = self.search(who, key, filter, Descent::Everywhere);
                 let mut own = resource.attributes.clone();
                 own.insert("ch".to_owned(), self.references(who, request, &found.keys)?);
-                (json!({ root(resource.ty): own }), found.next)
+                (json!({ root(resource.ty): own }), found.next.map(Some))
             }
             ResultContent::CHILD_RESOURCE_REFERENCES => {
                 let found = self.search(who, key, filter, Descent::Everywhere);
-                (json!({ "m2m:rrl": { "rrf": self.references(who, request, &found.keys)? } }), found.next)
+                (json!({ "m2m:rrl": { "rrf": self.references(who, request, &found.keys)? } }), found.next.map(Some))
             }
             _ => return Ok(None),
         };
-        Ok(Some(marked(Response::ok().content(content), next)))
+        Ok(Some(marked(Response::ok().content(content), cut)))
     }
 
     fn discover(&self, who: &Originator, request: &Request, key: Key, filter: &Filter) -> Checked<Response> {
@@ -183,7 +186,7 @@ impl Cse {
                 );
             }
         };
-        Ok(marked(Response::ok().content(content), found.next))
+        Ok(marked(Response::ok().content(content), found.next.map(Some)))
     }
 
     /// Descendants that `who` may see and that satisfy the filter, parents before their children.
@@ -278,12 +281,12 @@ enum Descent {
     ThroughFound,
 }
 
-/// Says in the response that there is more (TS-0001 8.1.3, contentStatus and contentOffset).
-fn marked(mut response: Response, next: Option<u64>) -> Response {
-    if let Some(next) = next {
+/// Says in the response that it has been cut, and where a list goes on (TS-0001 8.1.3, contentStatus, contentOffset).
+fn marked(mut response: Response, cut: Option<Option<u64>>) -> Response {
+    if let Some(next) = cut {
         let more = response.additional_mut();
         more.content_status = Some(ContentStatus::PARTIAL_CONTENT);
-        more.content_offset = Some(next);
+        more.content_offset = next;
     }
     response
 }

@@ -16,7 +16,7 @@ use super::{
     wants_no_response,
 };
 use crate::primitive::{
-    AbsRelTimestamp, EntityId, NotificationContentType, NotificationEventType, Response, StatusCode,
+    AbsRelTimestamp, Content, EntityId, NotificationContentType, NotificationEventType, Response, StatusCode,
 };
 
 impl Cse {
@@ -84,12 +84,7 @@ impl Cse {
         let mut ask: Vec<Recipient> = Vec::new();
         for target in targets {
             let recipient = self.recipient(target)?;
-            if self.tree.get(recipient.key).attributes.get("rr") == Some(&Value::Bool(false)) {
-                return refuse(
-                    StatusCode::SUBSCRIPTION_VERIFICATION_INITIATION_FAILED,
-                    format!("{} does not take requests (its rr is false)", shown(target)),
-                );
-            }
+            self.expect_reachable(recipient.key, StatusCode::SUBSCRIPTION_VERIFICATION_INITIATION_FAILED)?;
             let asked = ask.iter().any(|other| other.id == recipient.id);
             if who.id.as_ref() != Some(&recipient.id) && !asked && !agreed(target) {
                 ask.push(recipient);
@@ -118,11 +113,12 @@ impl Cse {
             .and_then(|rqet| rqet.remaining(call.now))
             .map_or(left, |r| r.min(left));
         let ticket = Ticket(self.next_serial());
-        let content = json!({ "m2m:sgn": { "vrq": true, "sur": self.reference(ri), "cr": self.short(creator) } });
+        let content: Content =
+            json!({ "m2m:sgn": { "vrq": true, "sur": self.reference(ri), "cr": self.short(creator) } }).into();
         for recipient in &targets {
             let id = VerificationId(self.next_serial());
             self.waiting.insert(id, ticket);
-            let mut request = self.notification(recipient, &content);
+            let mut request = self.notification(recipient, content.clone());
             request.request_expiration = Some(match call.now.checked_add(left) {
                 Some(at) => AbsRelTimestamp::absolute(at),
                 None => AbsRelTimestamp::relative(left),

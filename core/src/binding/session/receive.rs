@@ -1,0 +1,171 @@
+//! What a connection brings to its session: requests to the application, responses to their requests, the rest refused.
+//!
+//! Covers: TS-0020 6.2.2.9; TS-0001 7.1.7; rows WS-5.1-1, WS-6.1-3, WS-6.2.2.9-3. Reads no bytes (the codec does) and
+//! decides nothing about privileges (the CSE does).
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::super::subprotocol::message_kind;
+use super::super::timers::after;
+use super::super::{Event, Now, Registration};
+use super::Session;
+use crate::ErrorKind;
+use crate::codec::{self, DecodeError, Decoded, Primitive, Shape};
+use crate::primitive::{Request, Response, StatusCode};
+use crate::websocket::{self, CloseCode, Connection, MessageKind};
+
+impl<W> Session<W> {
+    /// Takes what the connection has to tell, and then what has run out of time: what has come before counts.
+    pub(super) fn absorb(&mut self, now: Now) {
+        self.take_in(now);
+        self.expire(now);
+        self.write_queue();
+        self.go_on_closing(now);
+    }
+
+    /// Takes what the connection has to tell.
+    pub(super) fn take_in(&mut self, now: Now) {
+        while let Some(event) = self.connection.as_mut().and_then(Connection::poll_event) {
+            match event {
+                websocket::Event::Message { kind, payload } => self.handle_message(now, kind, payload),
+                websocket::Event::Pong { .. } => self.events.push_back(Event::Alive),
+                websocket::Event::Closed(closed) => {
+                    let text = closed.to_string();
+                    self.fail_sent(&text);
+                    self.events.push_back(Event::Disconnected(closed));
+                }
+            }
+        }
+    }
+
+    fn fail_sent(&mut self, why: &str) {
+        self.incoming.lose();
+        for number in self.outgoing.sent_numbers() {
+            let text = format!("the connection was {why}; the response did not come and the outcome is unknown");
+            self.fail(number, ErrorKind::ConnectionLost, &text);
+        }
+    }
+
+    fn handle_message(&mut self, now: Now, kind: MessageKind, payload: Bytes) {
+        let decoded = codec::decode(self.format, payload, &self.config.decode);
+        if kind != message_kind(self.format) {
+            return self.handle_wrong_opcode(now, kind, decoded);
+        }
+        match decoded {
+            Ok(decoded) => {
+                self.counters.deviations += decoded.deviations.iter().count() as u64;
+                match decoded.primitive {
+                    Primitive::Request(request) => self.handle_request(now, request),
+                    Primitive::Response(response) => self.handle_response(response),
+                }
+            }
+            Err(error) => self.handle_malformed(&error),
+        }
+    }
+
+    /// WS-6.2.2.9-3: answered where an `rqi` can be read, otherwise closed; never guessed.
+    fn handle_wrong_opcode(&mut self, now: Now, kind: MessageKind, read: Result<Decoded, DecodeError>) {
+        self.counters.malformed += 1;
+        let text = format!("a {kind:?} frame does not carry {:?} (TS-0020 table 6.2.2.9-1)", self.format);
+        let (rqi, rvi) = match read.map(|decoded| decoded.primitive) {
+            Ok(Primitive::Request(request)) => (Some(request.request_id), request.release_version),
+            Ok(Primitive::Response(_)) => (None, None),
+            Err(error) if error.shape() == Shape::Request => {
+                (error.request_id().map(str::to_owned), self.config.release_version.clone())
+            }
+            Err(_) => (None, None),
+        };
+        match rqi {
+            Some(rqi) => {
+                self.counters.requests_received += 1;
+                self.refuse(rqi, rvi, StatusCode::BAD_REQUEST, &text);
+            }
+            None => self.close_connection(now, CloseCode::Unsupported.into(), &text),
+        }
+        self.events.push_back(Event::Malformed(text));
+    }
+
+    /// What is no primitive is answered, unless it may be a response: an answer to an answer has no end.
+    fn handle_malformed(&mut self, error: &DecodeError) {
+        self.counters.malformed += 1;
+        if error.shape() != Shape::Response {
+            let rqi = error.request_id().unwrap_or_default().to_owned();
+            self.refuse(rqi, self.config.release_version.clone(), error.status(), &error.to_string());
+        }
+        self.events.push_back(Event::Malformed(error.to_string()));
+    }
+
+    fn handle_request(&mut self, now: Now, request: Request) {
+        self.counters.requests_received += 1;
+        if self.said_close {
+            // It cannot be answered. Carried out, it would be carried out again when its sender tries again.
+            return;
+        }
+        let mut wait = self.config.answer_timeout;
+        let refusal = if !self.config.accepts.takes(request.operation) {
+            Some((
+                StatusCode::OPERATION_NOT_ALLOWED,
+                format!("this entity does not take {} requests", request.operation),
+            ))
+        } else if self.incoming.len() >= self.config.max_incoming {
+            let text = format!("{} requests on this connection are unanswered already", self.config.max_incoming);
+            Some((StatusCode::NOT_ACCEPTABLE, text))
+        } else {
+            match request.request_expiration.as_ref().map(|rqet| (rqet, rqet.remaining(now.wall))) {
+                Some((rqet, None)) => Some((StatusCode::BAD_REQUEST, format!("rqet {:?} is no time", rqet.as_str()))),
+                Some((rqet, Some(Duration::ZERO))) => {
+                    Some((StatusCode::REQUEST_TIMEOUT, format!("rqet {:?} has passed", rqet.as_str())))
+                }
+                Some((_, Some(left))) => {
+                    wait = wait.min(left);
+                    None
+                }
+                None => None,
+            }
+        };
+        if let Some((status, text)) = refusal {
+            return self.refuse(request.request_id, request.release_version, status, &text);
+        }
+        let rqi = request.request_id.clone();
+        let rvi = request.release_version.clone();
+        match self.incoming.push(rqi, rvi, after(now.monotonic, wait), &mut self.timers) {
+            Some(token) => {
+                self.tidy_timers();
+                self.tell(Event::Request { token, request });
+            }
+            None => {
+                let text = "a request with this rqi is pending already (TS-0001 7.1.7)";
+                self.refuse(request.request_id, request.release_version, StatusCode::BAD_REQUEST, text);
+            }
+        }
+    }
+
+    fn handle_response(&mut self, response: Response) {
+        let number = if response.request_id.is_empty() {
+            self.outgoing.only_sent()
+        } else {
+            self.outgoing.find(&response.request_id)
+        };
+        let Some(finished) = number.and_then(|number| self.outgoing.finish(number)) else {
+            self.counters.unmatched += 1;
+            self.events.push_back(Event::Unmatched(response));
+            return;
+        };
+        self.counters.responses_received += 1;
+        if let Some(request) = &finished.registration
+            && let Some(registration) = Registration::from_exchange(request, &response)
+        {
+            self.assume_registered(registration.clone());
+            self.events.push_back(Event::Registered(registration));
+        }
+        if let Some(request) = &finished.ending
+            && response.status == StatusCode::DELETED
+            && let Some(registration) = self.registration.take_if(|r| r.may_end_with(request))
+        {
+            self.events.push_back(Event::Deregistered(registration));
+        }
+        self.tell(Event::Response { waiter: finished.waiter, result: Ok(response) });
+    }
+}

@@ -1,0 +1,110 @@
+//! Live against ACME, a CSE that we did not write. Runs where `ACME_WS_URL` names one (`make test` starts it).
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::time::Duration;
+
+use onem2m_ws::client::{AeRegistration, Client, ConnectionState, Preset, Subscription};
+use onem2m_ws::primitive::{FilterCriteria, Request, ResourceType, Response, StatusCode};
+use onem2m_ws::{ErrorKind, IncomingRequest};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+struct Acme {
+    url: String,
+    cse: String,
+}
+
+impl Acme {
+    fn running() -> Option<Self> {
+        let url = std::env::var("ACME_WS_URL").ok()?;
+        Some(Self { url, cse: std::env::var("ACME_CSE_NAME").unwrap_or_else(|_| "cse-in".to_owned()) })
+    }
+
+    async fn connect(&self, originator: &str) -> Client {
+        Client::builder(&self.url).originator(originator).preset(Preset::Acme).connect().await.unwrap()
+    }
+}
+
+async fn created(client: &Client, to: String, ty: ResourceType, content: Value) {
+    let response = client.send(Request::create(to, ty, content)).await.unwrap();
+    assert_eq!(response.status, StatusCode::CREATED, "{:?}", response.debug_text());
+}
+
+#[tokio::test]
+async fn ws_5_2_10_registers_creates_subscribes_is_notified_and_comes_back() {
+    let Some(acme) = Acme::running() else { return };
+    let client = acme.connect("Crust1").await;
+    let (sender, mut received) = mpsc::unbounded_channel();
+    client.on_request(move |incoming: IncomingRequest| {
+        let content = incoming.request.content.as_ref().unwrap().value().unwrap();
+        incoming.respond(Response::ok()).unwrap();
+        let _ = sender.send(content);
+    });
+    let registration = client.register_ae(AeRegistration::new("Nrust").name("rust1")).await.unwrap();
+    assert_eq!(registration.entity, "Crust1");
+    let base = format!("{}/rust1", acme.cse);
+    created(&client, base.clone(), ResourceType::CONTAINER, json!({"m2m:cnt": {"rn": "data"}})).await;
+    let subscribed = client.subscribe(format!("{base}/data"), Subscription::new()).await.unwrap();
+    assert_eq!(subscribed.status, StatusCode::CREATED, "{:?}", subscribed.debug_text());
+
+    let reading = json!({"m2m:cin": {"con": "21.5"}});
+    created(&client, format!("{base}/data"), ResourceType::CONTENT_INSTANCE, reading).await;
+    let notified = tokio::time::timeout(Duration::from_secs(20), received.recv()).await.unwrap().unwrap();
+    assert_eq!(notified["m2m:sgn"]["nev"]["rep"]["m2m:cin"]["con"], "21.5");
+
+    let found = Request::discover(&acme.cse, FilterCriteria::new().types([ResourceType::CONTENT_INSTANCE]));
+    let found = client.send(found).await.unwrap().content.unwrap().value().unwrap();
+    assert!(found["m2m:uril"].as_array().unwrap().iter().any(|uri| uri.as_str().unwrap().contains("rust1/data")));
+
+    // WS-5.2-6 and WS-5.2-9: the next request opens the connection again, without a registration.
+    client.disconnect().await;
+    assert_eq!(client.state().state, ConnectionState::Disconnected);
+    let latest = client.send(Request::retrieve(format!("{base}/data/la"))).await.unwrap();
+    assert_eq!(latest.status, StatusCode::OK, "{:?}", latest.debug_text());
+    assert_eq!(client.counters().connections, 2);
+    // By the address that it was created with, or its identifier: those are known to be the AE.
+    assert_eq!(client.send(Request::delete("-/rust1")).await.unwrap().status, StatusCode::DELETED);
+    assert_eq!(client.registration(), None, "WS-6.4-5: the registration is over");
+    client.close().await;
+}
+
+#[tokio::test]
+async fn an_error_of_the_cse_is_a_response_with_its_explanation() {
+    let Some(acme) = Acme::running() else { return };
+    let client = acme.connect("Crust2").await;
+    client.register_ae(AeRegistration::new("Nrust").name("rust2")).await.unwrap();
+    let missing = client.send(Request::retrieve(format!("{}/nowhere", acme.cse))).await.unwrap();
+    assert_eq!(missing.status, StatusCode::NOT_FOUND);
+    assert!(missing.debug_text().is_some());
+    client.close().await;
+}
+
+#[tokio::test]
+async fn a_refused_registration_has_the_answer_of_the_registrar() {
+    let Some(acme) = Acme::running() else { return };
+    let client = acme.connect("Xnotallowed").await;
+    let error = client.register_ae(AeRegistration::new("Nrust").name("rust3")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::RegistrationRefused);
+    assert_eq!(error.response().unwrap().status, StatusCode::SECURITY_ASSOCIATION_REQUIRED, "{error}");
+    client.close().await;
+}
+
+#[tokio::test]
+async fn ws_6_2_3_1_1_a_refused_handshake_shows_status_and_body() {
+    let Some(acme) = Acme::running() else { return };
+    // ACME knows only the current names.
+    let error = Client::builder(&acme.url).subprotocols(["oneM2M.R2.0.json"]).connect().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::HandshakeRefused, "{error}");
+    let refusal = error.refusal().unwrap();
+    assert_eq!(refusal.status, 400);
+    assert!(String::from_utf8_lossy(&refusal.body).contains("invalid subprotocol"), "{error}");
+}
+
+#[tokio::test]
+async fn ws_6_2_2_9_2_both_names_of_the_format_are_offered_and_the_current_one_is_taken() {
+    let Some(acme) = Acme::running() else { return };
+    let client = Client::builder(&acme.url).originator("Crust5").release_version(Some("4".to_owned()));
+    let client = client.connect().await.unwrap();
+    client.register_ae(AeRegistration::new("Nrust").name("rust5")).await.unwrap();
+    client.close().await;
+}

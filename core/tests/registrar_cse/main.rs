@@ -1,0 +1,13 @@
+//! The embedded CSE, procedure by procedure, in virtual time.
+
+mod access;
+mod addressing;
+mod containers;
+mod discovery;
+mod harness;
+mod hostile;
+mod limits;
+mod registration;
+mod requests;
+mod results;
+mod subscriptions;

@@ -1,0 +1,186 @@
+//! Lost connections, keep-alive, and what goes on over the next connection.
+
+use onem2m_ws::ErrorKind;
+use onem2m_ws::binding::{Config, Event, OutgoingLimits};
+use onem2m_ws::primitive::{Request, StatusCode};
+
+use crate::harness::*;
+
+fn window(window: usize) -> Config {
+    Config {
+        outgoing: OutgoingLimits { window, ..OutgoingLimits::default() },
+        gated: true,
+        originator: Some("C".to_owned()),
+        ..Config::default()
+    }
+}
+
+#[test]
+fn ws_5_2_6_what_was_sent_fails_and_what_was_queued_goes_out_on_the_next_connection() {
+    let mut world = World::connected_with(window(3), Config::default());
+    world.send(CLIENT, register()).unwrap();
+    world.settle();
+    world.client().outcome().unwrap();
+    world.server().manner = Manner::Manual;
+    let asked: Vec<u64> = (0..10).map(|_| world.ask(CLIENT)).collect();
+    world.run(5 * MS);
+    world.cut(Cut::Reset);
+    world.run(SECOND);
+    let lost: Vec<_> = asked[..3].iter().map(|id| (*id, ErrorKind::ConnectionLost)).collect();
+    assert_eq!(world.client().failures(), lost);
+    assert!(world.client().session.wants_connection());
+    assert_eq!((world.client().session.in_flight(), world.client().session.queued()), (0, 7));
+
+    // WS-5.2-9: the next primitive on the new connection is the queued one, and no registration.
+    world.server().manner = Manner::Prompt;
+    world.client().outcomes.clear();
+    let registered = world.client().session.counters().requests_sent;
+    world.connect();
+    assert!(!world.client().session.wants_connection());
+    world.settle();
+    let answered: Vec<u64> = world
+        .client()
+        .outcomes
+        .iter()
+        .map(|(id, r)| {
+            r.as_ref().unwrap();
+            *id
+        })
+        .collect();
+    assert_eq!(answered, asked[3..]);
+    assert_eq!(world.client().session.counters().requests_sent, registered + 7);
+    assert_eq!(world.client().session.counters().connections, 2);
+}
+
+#[test]
+fn ws_5_2_9_requests_go_out_directly_after_a_reopening() {
+    let mut world = World::connected_with(window(64), Config::default());
+    world.send(CLIENT, register()).unwrap();
+    world.settle();
+    world.client().outcome().unwrap();
+    for _ in 0..3 {
+        let now = world.now;
+        world.client().session.disconnect(now, 1000, "for now");
+        world.settle();
+        assert!(!world.client().is_over());
+        assert_eq!(world.client().session.registration().unwrap().entity, "C42");
+        let (id, _) =
+            world.send(CLIENT, Request::retrieve("cse-in/box").filter(serde_json::json!({"ofst": 1}))).unwrap();
+        assert!(world.client().session.wants_connection());
+        world.server().manner = Manner::Manual;
+        world.connect();
+        world.run(10 * MS);
+        assert_eq!(world.server().asked.len(), 1);
+        assert_eq!(world.server().asked[0].1.from.as_deref(), Some("C42"));
+        world.answer(SERVER, onem2m_ws::primitive::Response::ok()).unwrap();
+        world.settle();
+        assert_eq!(world.client().outcomes.pop().unwrap().0, id);
+    }
+}
+
+#[test]
+fn requests_of_the_server_wait_in_the_same_way() {
+    let mut world = World::connected();
+    world.client().manner = Manner::Prompt;
+    world.cut(Cut::Reset);
+    world.run(SECOND);
+    let id = world.ask(SERVER);
+    world.connect();
+    world.settle();
+    assert_eq!(world.server().outcomes.pop().unwrap().0, id);
+}
+
+#[test]
+fn a_new_connection_takes_the_place_of_the_old_one() {
+    let mut world = World::connected();
+    world.server().manner = Manner::Manual;
+    let lost = world.ask(CLIENT);
+    world.settle();
+    world.connect(); // nobody was told that the first one is dead
+    world.settle();
+    assert_eq!(world.client().failures(), [(lost, ErrorKind::ConnectionLost)]);
+    assert_eq!(world.server().ends().len(), 1);
+    let error = world.answer(SERVER, onem2m_ws::primitive::Response::ok()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionLost, "an answer does not go out on the wrong connection");
+    world.settle();
+    assert!(world.client().unmatched().is_empty());
+}
+
+#[test]
+fn ws_6_3_2_an_idle_connection_stays_open_and_is_watched() {
+    let mut world = World::connected();
+    world.run(3600 * SECOND);
+    for end in &world.ends {
+        assert!(end.session.is_connected());
+        assert!(end.ends().is_empty());
+        assert!(end.events.iter().all(|event| matches!(event, Event::Alive)));
+    }
+    let alive = world.ends.iter().flat_map(|end| &end.events).count();
+    assert!((100..400).contains(&alive), "{alive} pongs in an hour");
+}
+
+#[test]
+fn a_silent_peer_is_given_up_30_seconds_after_its_last_byte() {
+    let mut world = World::connected();
+    world.run(5 * SECOND);
+    world.ask(CLIENT);
+    world.settle();
+    world.client().outcome().unwrap();
+    world.cut(Cut::Silence);
+    let heard = world.elapsed();
+    let id = world.ask(CLIENT);
+    while world.client().ends().is_empty() {
+        world.run(MS);
+    }
+    assert_eq!(world.elapsed() - heard, 30 * SECOND);
+    // Its request ran out of time at the same instant: one outcome, whichever.
+    assert_eq!(world.client().failures().len(), 1);
+    assert_eq!(world.client().failures()[0].0, id);
+    assert!(!world.client().session.is_connected());
+}
+
+#[test]
+fn a_probe_finds_a_dead_peer_in_10_seconds_and_a_live_one_in_a_round_trip() {
+    let mut world = World::connected();
+    let now = world.now;
+    world.server().session.probe(now);
+    world.run(20 * MS);
+    assert!(matches!(world.server().events[..], [Event::Alive]));
+    world.cut(Cut::Silence);
+    let now = world.now;
+    world.server().session.probe(now);
+    world.run(10 * SECOND - MS);
+    assert!(world.server().ends().is_empty());
+    world.run(MS);
+    assert_eq!(world.server().ends().len(), 1);
+}
+
+#[test]
+fn one_sided_losses_come_to_the_same_at_both_ends() {
+    for told in [CLIENT, SERVER] {
+        let mut world = World::connected();
+        for end in &mut world.ends {
+            end.manner = Manner::Manual;
+        }
+        world.ask(CLIENT);
+        world.ask(SERVER);
+        world.settle();
+        world.cut(Cut::Told(told));
+        world.run(60 * SECOND);
+        for end in &world.ends {
+            assert_eq!((end.ends().len(), end.outcomes.len()), (1, 1));
+            assert!(!end.session.is_connected());
+        }
+        world.connect();
+        for end in &mut world.ends {
+            end.manner = Manner::Prompt;
+            end.outcomes.clear();
+        }
+        world.ask(CLIENT);
+        world.ask(SERVER);
+        world.settle();
+        for end in &mut world.ends {
+            assert_eq!(end.outcome().unwrap().status, StatusCode::OK);
+        }
+    }
+}

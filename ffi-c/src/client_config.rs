@@ -1,0 +1,343 @@
+//! Settings of a client. Defaults and ranges are the core's ([`onem2m::client::ClientBuilder`]).
+
+use std::collections::BTreeMap;
+use std::ffi::c_char;
+use std::time::Duration;
+
+use onem2m::binding::Accepts;
+use onem2m::client::{Client, ClientBuilder, Preset, Reopening};
+use onem2m::{Error, ErrorKind, Result};
+use serde::Deserialize;
+use serde_json::Map;
+
+use crate::guard::{guard, guard_value};
+use crate::handle::{Handle, borrow_mut, make, take};
+use crate::settings::Settings;
+use crate::text::{optional_text, text};
+
+/// Which requests of the peer's go to on_request.
+#[repr(i32)]
+#[derive(Clone, Copy)]
+#[allow(non_camel_case_types)]
+pub enum onem2m_ws_accepts {
+    /// Every request: the default.
+    ONEM2M_WS_ACCEPT_ALL = 0,
+    /// NOTIFY only; others are answered 4005.
+    ONEM2M_WS_ACCEPT_NOTIFICATIONS = 1,
+    /// None; all are answered 4005.
+    ONEM2M_WS_ACCEPT_NOTHING = 2,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum AcceptsSetting {
+    All,
+    Notifications,
+    Nothing,
+}
+
+/// What can be set, under the names that [`onem2m_ws_client_config_load_json`] takes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ClientSettings {
+    point_of_access: String,
+    preset: Option<String>,
+    originator: Option<String>,
+    registered: Option<bool>,
+    stay_connected: Option<bool>,
+    open_timeout_ms: Option<u64>,
+    request_timeout_ms: Option<u64>,
+    answer_timeout_ms: Option<u64>,
+    reopening_first_delay_ms: Option<u64>,
+    reopening_largest_delay_ms: Option<u64>,
+    reopening_stable_after_ms: Option<u64>,
+    window: Option<usize>,
+    queued_requests: Option<usize>,
+    queued_bytes: Option<usize>,
+    max_message_size: Option<usize>,
+    ping_after_ms: Option<u64>,
+    accepts: Option<AcceptsSetting>,
+    release_version: Option<String>,
+    origin_header: Option<bool>,
+    headers: Option<BTreeMap<String, String>>,
+    subprotocols: Option<Vec<String>>,
+    allow_missing_subprotocol: Option<bool>,
+    strict: Option<bool>,
+    poll_mode: Option<bool>,
+    waiting_requests: Option<usize>,
+}
+
+/// Requests of the peer's that wait for the program; see [`onem2m_ws_client_config_set_waiting_requests`].
+const WAITING_REQUESTS: usize = 256;
+const DEFAULT_QUEUE: (usize, usize) = (1024, 8 << 20);
+
+impl ClientSettings {
+    pub(crate) fn poll_mode(&self) -> bool {
+        self.poll_mode.unwrap_or(false)
+    }
+
+    pub(crate) fn waiting_requests(&self) -> usize {
+        self.waiting_requests.unwrap_or(WAITING_REQUESTS)
+    }
+
+    /// The core's settings; `answers` if the program has an `on_request`.
+    pub(crate) fn builder(self, answers: bool) -> Result<ClientBuilder> {
+        let time = Duration::from_millis;
+        let mut b = Client::builder(self.point_of_access);
+        // First: what is set besides it holds.
+        if let Some(name) = self.preset {
+            b = b.preset(Preset::by_name(&name)?);
+        }
+        macro_rules! apply {
+            ($($field:ident => $apply:expr;)+) => {
+                $(if let Some(value) = self.$field { b = $apply(b, value); })+
+            };
+        }
+        apply! {
+            originator => ClientBuilder::originator;
+            registered => ClientBuilder::registered;
+            stay_connected => ClientBuilder::stay_connected;
+            open_timeout_ms => |b: ClientBuilder, ms| b.open_timeout(time(ms));
+            request_timeout_ms => |b: ClientBuilder, ms| b.request_timeout(time(ms));
+            answer_timeout_ms => |b: ClientBuilder, ms| b.answer_timeout(time(ms));
+            window => ClientBuilder::window;
+            max_message_size => ClientBuilder::max_message_size;
+            ping_after_ms => |b: ClientBuilder, ms| b.ping_after((ms > 0).then(|| time(ms)));
+            release_version => |b: ClientBuilder, rvi| b.release_version(Some(rvi).filter(|rvi: &String| !rvi.is_empty()));
+            origin_header => ClientBuilder::origin_header;
+            headers => |b, headers: BTreeMap<_, _>| headers.into_iter().fold(b, |b: ClientBuilder, (k, v)| b.header(k, v));
+            subprotocols => ClientBuilder::subprotocols;
+            allow_missing_subprotocol => ClientBuilder::allow_missing_subprotocol;
+            strict => ClientBuilder::strict;
+        }
+        if self.queued_requests.is_some() || self.queued_bytes.is_some() {
+            let (requests, bytes) = DEFAULT_QUEUE;
+            b = b.queue(self.queued_requests.unwrap_or(requests), self.queued_bytes.unwrap_or(bytes));
+        }
+        let default = Reopening::default();
+        b = b.reopening(Reopening {
+            first_delay: self.reopening_first_delay_ms.map_or(default.first_delay, time),
+            largest_delay: self.reopening_largest_delay_ms.map_or(default.largest_delay, time),
+            stable_after: self.reopening_stable_after_ms.map_or(default.stable_after, time),
+        });
+        Ok(match self.accepts {
+            // Nobody is there to answer: the peer hears so at once.
+            _ if !answers => b.accepts(Accepts::Nothing),
+            None | Some(AcceptsSetting::All) => b,
+            Some(AcceptsSetting::Notifications) => b.accepts(Accepts::NotificationsOnly),
+            Some(AcceptsSetting::Nothing) => b.accepts(Accepts::Nothing),
+        })
+    }
+}
+
+/// Settings of a client. Every setting has a default; only the point of access is needed, and for most registrars the
+/// originator. They are copied when a client is made: one config may serve for many.
+#[allow(non_camel_case_types)]
+pub struct onem2m_ws_client_config(Settings<ClientSettings>);
+
+impl Handle for onem2m_ws_client_config {}
+
+impl onem2m_ws_client_config {
+    pub(crate) fn settings(&self) -> Result<ClientSettings> {
+        self.0.get()
+    }
+}
+
+/// Settings of a client of the registrar at `point_of_access`: "ws://host[:port]". Free them with
+/// onem2m_ws_client_config_free().
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_client_config_new(
+    point_of_access: *const c_char,
+    out: *mut *mut onem2m_ws_client_config,
+) -> i32 {
+    guard(|| {
+        make(out, "out", || {
+            let address = text(point_of_access, "point_of_access")?;
+            address.parse::<onem2m::binding::PointOfAccess>()?;
+            let values = Map::from_iter([("point_of_access".to_owned(), address.into())]);
+            Ok(onem2m_ws_client_config(Settings::new(values)))
+        })
+    })
+}
+
+/// Frees settings; NULL is fine.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_client_config_free(config: *mut onem2m_ws_client_config) {
+    guard_value((), || {
+        drop(take(config));
+        Ok(())
+    });
+}
+
+fn change(
+    config: *mut onem2m_ws_client_config,
+    change: impl FnOnce(&mut Settings<ClientSettings>) -> Result<()>,
+) -> i32 {
+    guard(|| change(&mut borrow_mut(config, "config")?.0))
+}
+
+/// Sets everything that a JSON object names, `{"originator":"Csensor1","request_timeout_ms":5000}`; null sets the default.
+/// An unknown name or a wrong value is an error and changes nothing. The names are those of the setters, and:
+/// `headers` (an object), `subprotocols` (a list of names to offer), `allow_missing_subprotocol`, `origin_header` (send
+/// X-M2M-Origin, on by default), `queued_requests`, `queued_bytes`, `reopening_first_delay_ms`, `reopening_largest_delay_ms`,
+/// `reopening_stable_after_ms`; `accepts` is "all", "notifications" or "nothing".
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_client_config_load_json(config: *mut onem2m_ws_client_config, json: *const c_char) -> i32 {
+    change(config, |settings| settings.load(text(json, "json")?))
+}
+
+/// What a known registrar asks for: "default", or "acme" (one request at a time, release version 4). Other settings hold
+/// against it, in whatever order they are made.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_client_config_set_preset(config: *mut onem2m_ws_client_config, name: *const c_char) -> i32 {
+    change(config, |settings| {
+        let name = text(name, "name")?;
+        Preset::by_name(name)?;
+        settings.set("preset", name)
+    })
+}
+
+/// The originator of all requests that name none: the AE-ID ("Cname", "Sname") or CSE-ID ("/id"). With "C", "S" or NULL (the
+/// default) the registrar assigns an AE-ID at registration.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_client_config_set_originator(
+    config: *mut onem2m_ws_client_config,
+    originator: *const c_char,
+) -> i32 {
+    change(config, |settings| settings.set("originator", optional_text(originator, "originator")?))
+}
+
+/// Says that the originator is registered already, or needs no registration. Off by default: requests other than a
+/// registration are refused until that succeeded.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_client_config_set_registered(config: *mut onem2m_ws_client_config, yes: bool) -> i32 {
+    change(config, |settings| settings.set("registered", yes))
+}
+
+/// Opens a lost connection again at once, so that notifications arrive. On by default; without it the next request opens it.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_client_config_set_stay_connected(config: *mut onem2m_ws_client_config, yes: bool) -> i32 {
+    change(config, |settings| settings.set("stay_connected", yes))
+}
+
+/// No dispatcher thread: callbacks are called only by onem2m_ws_client_dispatch(). Off by default.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_client_config_set_poll_mode(config: *mut onem2m_ws_client_config, yes: bool) -> i32 {
+    change(config, |settings| settings.set("poll_mode", yes))
+}
+
+/// Longest time for opening a connection (name, TCP, handshake): 10 000 ms.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_client_config_set_open_timeout_ms(
+    config: *mut onem2m_ws_client_config,
+    milliseconds: u32,
+) -> i32 {
+    change(config, |settings| settings.set("open_timeout_ms", milliseconds))
+}
+
+/// Longest wait for a response: 30 000 ms. A request's own expiration counts where it is sooner.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_client_config_set_request_timeout_ms(
+    config: *mut onem2m_ws_client_config,
+    milliseconds: u32,
+) -> i32 {
+    change(config, |settings| settings.set("request_timeout_ms", milliseconds))
+}
+
+/// Longest time that the program may take to answer a request of the peer's: 30 000 ms, then the peer gets 5000.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_client_config_set_answer_timeout_ms(
+    config: *mut onem2m_ws_client_config,
+    milliseconds: u32,
+) -> i32 {
+    change(config, |settings| settings.set("answer_timeout_ms", milliseconds))
+}
+
+/// Sends a ping after so much time without a received byte: 20 000 ms; 0 for never.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_client_config_set_ping_after_ms(
+    config: *mut onem2m_ws_client_config,
+    milliseconds: u32,
+) -> i32 {
+    change(config, |settings| settings.set("ping_after_ms", milliseconds))
+}
+
+/// Requests on the wire without a response: 1 to 65 535, 64 by default.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_client_config_set_window(config: *mut onem2m_ws_client_config, requests: u32) -> i32 {
+    change(config, |settings| settings.set("window", requests))
+}
+
+/// Bounds of the queue for requests that wait for a connection or a place in the window: 1024 requests and 8 MiB. One that
+/// does not fit is refused with ONEM2M_WS_QUEUE_FULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_client_config_set_queue(
+    config: *mut onem2m_ws_client_config,
+    requests: u32,
+    bytes: usize,
+) -> i32 {
+    change(config, |settings| {
+        settings.set("queued_requests", requests)?;
+        settings.set("queued_bytes", bytes)
+    })
+}
+
+/// Largest message taken: 1 MiB. A larger one closes the connection.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_client_config_set_max_message_size(
+    config: *mut onem2m_ws_client_config,
+    bytes: usize,
+) -> i32 {
+    change(config, |settings| settings.set("max_message_size", bytes))
+}
+
+/// Requests of the peer's that may wait for on_request to be called: 256. One more is answered 5207 at once.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_client_config_set_waiting_requests(
+    config: *mut onem2m_ws_client_config,
+    requests: u32,
+) -> i32 {
+    change(config, |settings| settings.set("waiting_requests", requests))
+}
+
+/// Which requests of the peer's go to on_request: one of onem2m_ws_accepts.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_client_config_set_accepts(config: *mut onem2m_ws_client_config, accepts: i32) -> i32 {
+    change(config, |settings| {
+        let name = match accepts {
+            0 => "all",
+            1 => "notifications",
+            2 => "nothing",
+            _ => {
+                let text = format!("argument `accepts` is {accepts}; there are 0, 1 and 2");
+                return Err(Error::new(ErrorKind::InvalidArgument, text));
+            }
+        };
+        settings.set("accepts", name)
+    })
+}
+
+/// The release version indicator of all requests that have none: "3" by default; NULL for none (Release 1).
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_client_config_set_release_version(
+    config: *mut onem2m_ws_client_config,
+    release: *const c_char,
+) -> i32 {
+    change(config, |settings| settings.set("release_version", optional_text(release, "release")?.unwrap_or_default()))
+}
+
+/// Adds a header field to the opening handshake.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_client_config_set_header(
+    config: *mut onem2m_ws_client_config,
+    name: *const c_char,
+    value: *const c_char,
+) -> i32 {
+    change(config, |settings| settings.set_entry("headers", text(name, "name")?, text(value, "value")?))
+}
+
+/// Refuses every deviation of the peer's from the standard that is tolerated otherwise. Off by default.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_client_config_set_strict(config: *mut onem2m_ws_client_config, yes: bool) -> i32 {
+    change(config, |settings| settings.set("strict", yes))
+}

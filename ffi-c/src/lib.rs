@@ -1,0 +1,23 @@
+//! The C library: `onem2m_ws.h` is made from the functions and types of this crate.
+//!
+//! Thin: it converts, guards and hands over to [`onem2m::bridge`]; nothing of the protocol is here. It has no Rust
+//! interface. Every entry point is a plain `extern "C" fn` (cbindgen does not see what a macro declares) whose whole body
+//! is inside [`guard`], so that no panic leaves it. Pointers become references only in [`handle`] and [`text`]; what
+//! makes that sound is promised by the caller in the first lines of the header, which the SAFETY lines name.
+
+mod callback;
+mod client;
+mod client_config;
+mod dispatch;
+mod error;
+mod guard;
+mod handle;
+mod members;
+mod process;
+mod registrar;
+
+mod request;
+mod response;
+mod settings;
+mod text;
+mod version;

@@ -1,0 +1,805 @@
+/*
+ * onem2m_ws.h - oneM2M over WebSocket (TS-0020, ITU-T Y.4500.20), for C and C++.
+ *
+ * Made from the Rust sources by `make header`; do not edit.
+ *
+ * What this library promises, and what it asks for
+ * ------------------------------------------------
+ * Handles      Every opaque type is a handle: the program gets it from a function that ends in _new, _from_json, _clone or
+ *              _start (or as the argument of on_request) and gives it back to _free, once. _free(NULL) does nothing. A
+ *              handle must not be used after _free, nor be freed while another call uses it.
+ * Threads      A handle taken as `const` may be used by several threads at the same time; one taken without must not be
+ *              used by another thread during the call. All functions of a client and of a registrar but _free take `const`.
+ * Callbacks    The callbacks of one client are never called at the same time, and in the order of events. They are called
+ *              by a dispatcher thread, one for each client, or - in poll mode - only within onem2m_ws_client_dispatch(),
+ *              onem2m_ws_client_close() and onem2m_ws_client_free(). No lock of the library is held: every function may be
+ *              called in every callback, blocking ones too; what would wait for itself returns ONEM2M_WS_WOULD_DEADLOCK, and
+ *              _free waits for nothing there. While a callback runs, no other callback of its client does: it should be
+ *              short. User data must be usable on the thread that delivers. Exceptions (C++) and longjmp() must not leave a
+ *              callback.
+ * Completions  A call that returned ONEM2M_WS_OK from an _async function has its completion called exactly once, unless it is
+ *              cancelled; one that returned an error, never. After _free of the client nothing more is called, `drop` last.
+ * Arguments    A text argument is UTF-8 that ends with a zero byte and does not change during the call; it is copied. NULL
+ *              where it is not allowed, and text that is not UTF-8, are ONEM2M_WS_INVALID_ARGUMENT. An output argument points
+ *              to a variable; on an error a handle that was asked for is NULL. A buffer has the size that is given with it. A
+ *              struct with `struct_size` has that many bytes, zero where the program does not use them.
+ * Views        An onem2m_ws_text belongs to the handle that it came from and is valid until that is changed or freed. It
+ *              does not end with a zero byte.
+ * Errors       Functions return 0 or a negative onem2m_ws_result; onem2m_ws_last_error() has the text for this thread. A
+ *              response whose status is not 2xxx is a response, not an error.
+ * Time         Times are in milliseconds. `timeout_ms` 0 of a blocking call means: as long as the settings of the client
+ *              allow, which is never endless. Settings have the defaults that their functions name.
+ * The process  Nothing happens at load; threads (named onem2m-ws...) start with the first client or registrar. They have all
+ *              signals blocked. No signal handler is installed, no SIGPIPE is raised.
+ * fork()       In a child process every call with a handle of the parent's returns ONEM2M_WS_FORKED, and _free does nothing
+ *              to it (`drop` is not called). Handles made in the child work. The parent goes on as if nothing had happened.
+ * exit()       Calls may be made in atexit() functions and static destructors; onem2m_ws_last_error() may have no text there.
+ * Panics       A defect of the library is caught and becomes ONEM2M_WS_INTERNAL; it never ends the process. Only then does
+ *              the library print something: where the defect is, to standard error.
+ * Stability    Numbers of enumerations and layouts of structs do not change; members are added at the end, functions and codes
+ *              are added. What is incompatible changes ONEM2M_WS_ABI and the name libonem2m_ws.so.0. Enumerations are
+ *              int32_t wherever they are passed.
+ *
+ * A whole program:
+ *
+ *     #include <onem2m_ws.h>
+ *     #include <stdio.h>
+ *
+ *     int main(void) {
+ *         onem2m_ws_client_config *config = NULL;
+ *         onem2m_ws_client *client = NULL;
+ *         onem2m_ws_request *request = NULL;
+ *         onem2m_ws_response *response = NULL;
+ *         int32_t result = onem2m_ws_client_config_new("ws://localhost:9000", &config);
+ *         if (result == 0) result = onem2m_ws_client_config_set_originator(config, "Csensor");
+ *         if (result == 0) result = onem2m_ws_client_new(config, NULL, &client);
+ *         if (result == 0) result = onem2m_ws_client_register_ae(client, NULL, "Nexample", "sensor", NULL, 0);
+ *         if (result == 0)
+ *             result = onem2m_ws_request_new(ONEM2M_WS_CREATE, "cse-in/sensor", ONEM2M_WS_CONTAINER,
+ *                                            "{\"m2m:cnt\":{\"rn\":\"data\"}}", &request);
+ *         if (result == 0) result = onem2m_ws_client_send(client, request, 0, &response);
+ *         if (result == 0) {
+ *             onem2m_ws_text content = onem2m_ws_response_content(response);
+ *             printf("%d %.*s\n", (int)onem2m_ws_response_status(response), (int)content.len, content.data);
+ *             result = onem2m_ws_client_close(client, 0);
+ *         }
+ *         if (result != 0) fprintf(stderr, "%s\n", onem2m_ws_last_error());
+ *         onem2m_ws_response_free(response);
+ *         onem2m_ws_request_free(request);
+ *         onem2m_ws_client_free(client);
+ *         onem2m_ws_client_config_free(config);
+ *         return result == 0 ? 0 : 1;
+ *     }
+ *
+ * Compile:  cc -std=c99 program.c -lonem2m_ws
+ * Static:   cc -std=c99 program.c libonem2m_ws.a -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
+ */
+
+
+#ifndef ONEM2M_WS_H
+#define ONEM2M_WS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// Version of the header: major. Changes with every incompatible change once it is 1.
+#define ONEM2M_WS_VERSION_MAJOR 0
+
+// Version of the header: minor.
+#define ONEM2M_WS_VERSION_MINOR 1
+
+// Version of the header: patch.
+#define ONEM2M_WS_VERSION_PATCH 0
+
+// Number of the binary interface, as in the file name libonem2m_ws.so.0: programs built against one number run with every
+// library of that number that is at least as new.
+#define ONEM2M_WS_ABI 0
+
+// Result codes: 0 is success, everything negative an error. The blocks are fixed: -1 to -19 the caller, -20 to -39 time
+// and flow, -40 to -59 network, -60 to -79 protocol, -80 to -99 oneM2M, -100 and below the library. Codes may be added;
+// treat one that you do not know as an error of its block.
+enum onem2m_ws_result
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // Success.
+    ONEM2M_WS_OK = 0,
+    // An argument is NULL, not UTF-8, out of range or malformed.
+    ONEM2M_WS_INVALID_ARGUMENT = -1,
+    // The call does not fit the state of the object.
+    ONEM2M_WS_INVALID_STATE = -2,
+    // The client or registrar was closed.
+    ONEM2M_WS_CLOSED = -3,
+    // A request other than a registration before the registration succeeded.
+    ONEM2M_WS_NOT_REGISTERED = -4,
+    // The request was answered already, by the program or by its time-out.
+    ONEM2M_WS_ALREADY_RESPONDED = -5,
+    // The call would wait for itself.
+    ONEM2M_WS_WOULD_DEADLOCK = -6,
+    // The handle was made before a fork() and is used in the child process.
+    ONEM2M_WS_FORKED = -7,
+    // The request identifier is in use by a request that waits for its response.
+    ONEM2M_WS_DUPLICATE_REQUEST_ID = -8,
+    // No outcome in time. Whether a request was carried out is not known.
+    ONEM2M_WS_TIMEOUT = -20,
+    // A bounded queue is full; the request was not taken.
+    ONEM2M_WS_QUEUE_FULL = -21,
+    // There is no connection and none is to be opened.
+    ONEM2M_WS_NOT_CONNECTED = -40,
+    // The host name could not be resolved.
+    ONEM2M_WS_UNKNOWN_HOST = -41,
+    // Nobody listens at the address.
+    ONEM2M_WS_CONNECTION_REFUSED = -42,
+    // The connection was not open in time: the peer accepts and stays silent, or does not answer at all.
+    ONEM2M_WS_OPEN_TIMEOUT = -43,
+    // The connection broke while the request waited. Whether it was carried out is not known.
+    ONEM2M_WS_CONNECTION_LOST = -44,
+    // Another error of the network.
+    ONEM2M_WS_NETWORK = -45,
+    // The server answered the opening handshake with another status than 101: onem2m_ws_last_error_http_status() and
+    // onem2m_ws_last_error_http_body() have its answer.
+    ONEM2M_WS_HANDSHAKE_REFUSED = -60,
+    // The peer does not speak WebSocket.
+    ONEM2M_WS_NOT_WEBSOCKET = -61,
+    // Client and server have no subprotocol, and so no serialization, in common.
+    ONEM2M_WS_NO_COMMON_SUBPROTOCOL = -62,
+    // The peer broke the rules of WebSocket.
+    ONEM2M_WS_PROTOCOL_VIOLATION = -63,
+    // A message is larger than a limit allows.
+    ONEM2M_WS_MESSAGE_TOO_BIG = -64,
+    // Text is not a primitive.
+    ONEM2M_WS_DECODE = -65,
+    // A primitive cannot be written.
+    ONEM2M_WS_ENCODE = -66,
+    // The registrar answered the registration with an error: onem2m_ws_last_error_response() is its answer.
+    ONEM2M_WS_REGISTRATION_REFUSED = -80,
+    // A defect of the library, or a resource of the process that could not be had.
+    ONEM2M_WS_INTERNAL = -100,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum onem2m_ws_result onem2m_ws_result;
+#else
+typedef int32_t onem2m_ws_result;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What a request asks for (`op`).
+enum onem2m_ws_operation
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // Create a resource below the target.
+    ONEM2M_WS_CREATE = 1,
+    // Retrieve the target, or discover what lies below it.
+    ONEM2M_WS_RETRIEVE = 2,
+    // Change attributes of the target.
+    ONEM2M_WS_UPDATE = 3,
+    // Delete the target and all below it.
+    ONEM2M_WS_DELETE = 4,
+    // Deliver information to the target.
+    ONEM2M_WS_NOTIFY = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum onem2m_ws_operation onem2m_ws_operation;
+#else
+typedef int32_t onem2m_ws_operation;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// The resource types that a program meets first (`ty`); every other number of the standard is fine as well.
+enum onem2m_ws_resource_type
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // No type: every operation but CREATE.
+    ONEM2M_WS_NO_TYPE = 0,
+    // `<accessControlPolicy>`.
+    ONEM2M_WS_ACCESS_CONTROL_POLICY = 1,
+    // `<AE>`.
+    ONEM2M_WS_AE = 2,
+    // `<container>`.
+    ONEM2M_WS_CONTAINER = 3,
+    // `<contentInstance>`.
+    ONEM2M_WS_CONTENT_INSTANCE = 4,
+    // `<group>`.
+    ONEM2M_WS_GROUP = 9,
+    // `<remoteCSE>`.
+    ONEM2M_WS_REMOTE_CSE = 16,
+    // `<subscription>`.
+    ONEM2M_WS_SUBSCRIPTION = 23,
+    // `<flexContainer>`.
+    ONEM2M_WS_FLEX_CONTAINER = 28,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum onem2m_ws_resource_type onem2m_ws_resource_type;
+#else
+typedef int32_t onem2m_ws_resource_type;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// Where a client's connection stands.
+enum onem2m_ws_connection_state
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // There is none. It is opened by the next request, by onem2m_ws_client_connect(), or by itself if the client stays
+    // connected.
+    ONEM2M_WS_DISCONNECTED = 0,
+    // One is being opened.
+    ONEM2M_WS_CONNECTING = 1,
+    // Requests travel in both directions.
+    ONEM2M_WS_OPEN = 2,
+    // The client was closed; nothing can be sent any more.
+    ONEM2M_WS_CLIENT_CLOSED = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum onem2m_ws_connection_state onem2m_ws_connection_state;
+#else
+typedef int32_t onem2m_ws_connection_state;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// Which requests of the peer's go to on_request.
+enum onem2m_ws_accepts
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // Every request: the default.
+    ONEM2M_WS_ACCEPT_ALL = 0,
+    // NOTIFY only; others are answered 4005.
+    ONEM2M_WS_ACCEPT_NOTIFICATIONS = 1,
+    // None; all are answered 4005.
+    ONEM2M_WS_ACCEPT_NOTHING = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum onem2m_ws_accepts onem2m_ws_accepts;
+#else
+typedef int32_t onem2m_ws_accepts;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// A client: a registree (an AE, or a CSE towards its registrar) with at most one connection to its registrar.
+typedef struct onem2m_ws_client onem2m_ws_client;
+
+// Settings of a client. Every setting has a default; only the point of access is needed, and for most registrars the
+// originator. They are copied when a client is made: one config may serve for many.
+typedef struct onem2m_ws_client_config onem2m_ws_client_config;
+
+// A registrar that runs in this process: CSEBase, AE, container, contentInstance, subscription, remoteCSE. For development
+// and tests; it keeps everything in memory and is no product CSE.
+typedef struct onem2m_ws_registrar onem2m_ws_registrar;
+
+// Settings of a registrar. Every setting has a default.
+typedef struct onem2m_ws_registrar_config onem2m_ws_registrar_config;
+
+// A request primitive.
+typedef struct onem2m_ws_request onem2m_ws_request;
+
+// A response primitive.
+typedef struct onem2m_ws_response onem2m_ws_response;
+
+// Text inside a handle: UTF-8, not ended by a zero byte. It belongs to the handle and stays valid until the handle is
+// changed or freed. `data` is NULL if there is no such text. To print it: printf("%.*s", (int)text.len, text.data).
+typedef struct onem2m_ws_text {
+    // The first byte, or NULL.
+    const char *data;
+    // How many bytes.
+    size_t len;
+} onem2m_ws_text;
+
+// A change of a client's connection. Later versions may add members at the end.
+typedef struct onem2m_ws_state {
+    // One of onem2m_ws_connection_state.
+    int32_t state;
+    // Why a connection was lost or could not be opened: one of onem2m_ws_result; 0 if there is no cause.
+    int32_t cause;
+    // Which attempt to open it this is, or how many failed in a row.
+    uint32_t attempt;
+    // Milliseconds until the next attempt; -1 if there is none to come.
+    int64_t next_attempt_ms;
+    // The text of the cause. Valid until the callback returns.
+    struct onem2m_ws_text message;
+} onem2m_ws_state;
+
+// The functions of the program that a client calls. Set `struct_size` to sizeof(onem2m_ws_callbacks) and what is not needed
+// to NULL; the struct itself is copied.
+typedef struct onem2m_ws_callbacks {
+    // sizeof(onem2m_ws_callbacks): a later library knows by this which members a program has.
+    size_t struct_size;
+    // Given to each function below.
+    void *user_data;
+    // Called once, as the last of all calls with `user_data`, when the client has ended; not if it could not be made.
+    void (*drop)(void *user_data);
+    // Called with each request of the peer's. The request belongs to the program: it answers it now or later, on any
+    // thread, and frees it. NULL: every request is answered 4005.
+    void (*on_request)(void *user_data, struct onem2m_ws_request *request);
+    // Called when the connection changes. `state` is lent for the time of the call.
+    void (*on_state)(void *user_data, const struct onem2m_ws_state *state);
+} onem2m_ws_callbacks;
+
+// Called once with the outcome of an asynchronous call: `result` is one of onem2m_ws_result; `response` is the answer, lent
+// for the time of the call, for calls that have one, and else NULL. If `result` is an error, onem2m_ws_last_error() has its
+// text during the call.
+typedef void (*onem2m_ws_completion)(void *user_data, int32_t result, const struct onem2m_ws_response *response);
+
+// What a client has counted. Set `struct_size` to sizeof(onem2m_ws_counters) before the call.
+typedef struct onem2m_ws_counters {
+    // sizeof(onem2m_ws_counters): only as much is written.
+    size_t struct_size;
+    // Connections that were open.
+    uint64_t connections;
+    // Requests written to a connection.
+    uint64_t requests_sent;
+    // Responses that found their request.
+    uint64_t responses_received;
+    // Requests read from a connection, also those that were refused.
+    uint64_t requests_received;
+    // Responses written to a connection.
+    uint64_t responses_sent;
+    // Responses that nobody waited for.
+    uint64_t unmatched;
+    // Requests that ran out of time.
+    uint64_t timeouts;
+    // Requests of the peer's that the program did not answer in time.
+    uint64_t unanswered;
+    // Messages that were no primitive.
+    uint64_t malformed;
+    // Deviations from the standard that were tolerated.
+    uint64_t deviations;
+} onem2m_ws_counters;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+// The version of the library that runs, "0.1.0". Never NULL; valid for ever.
+const char *onem2m_ws_version(void);
+
+// The text of the last error on this thread: what was wrong, where, and what to do; "" if there was none. Never NULL. Calls
+// that succeed leave it as it is. Valid until the next error on this thread.
+const char *onem2m_ws_last_error(void);
+
+// The HTTP status that the server refused the last opening handshake with, if ONEM2M_WS_HANDSHAKE_REFUSED was the last
+// error on this thread; else 0.
+int32_t onem2m_ws_last_error_http_status(void);
+
+// The body of that answer, as it came: any bytes. Valid until the next error on this thread.
+struct onem2m_ws_text onem2m_ws_last_error_http_body(void);
+
+// The registrar's answer, if ONEM2M_WS_REGISTRATION_REFUSED was the last error on this thread; else NULL. Not to be freed;
+// valid until the next error on this thread.
+const struct onem2m_ws_response *onem2m_ws_last_error_response(void);
+
+// The name of a result code, "ONEM2M_WS_TIMEOUT"; "unknown" for one that this version does not have. Valid for ever.
+const char *onem2m_ws_result_name(int32_t code);
+
+// Makes a request: an operation, the target, the type of the resource to create (ONEM2M_WS_NO_TYPE for other operations)
+// and content (a JSON object, or NULL). The client fills in the originator, the identifier and the release version. Free it
+// with onem2m_ws_request_free().
+int32_t onem2m_ws_request_new(int32_t operation,
+                              const char *to,
+                              int32_t resource_type,
+                              const char *content_json,
+                              struct onem2m_ws_request **out);
+
+// Makes a request from a whole primitive in JSON, `{"op":2,"to":"cse-in",...}`; `rqi` may be missing.
+int32_t onem2m_ws_request_from_json(const char *json, struct onem2m_ws_request **out);
+
+// Frees a request; NULL is fine. A request of the peer's that was not answered is answered 5000 by this.
+void onem2m_ws_request_free(struct onem2m_ws_request *request);
+
+// Sets the originator (`fr`) instead of the client's; NULL leaves it to the client again.
+int32_t onem2m_ws_request_set_from(struct onem2m_ws_request *request, const char *originator);
+
+// Sets the request identifier (`rqi`); NULL leaves it to the client again, which makes identifiers that never occur twice.
+int32_t onem2m_ws_request_set_id(struct onem2m_ws_request *request,
+                                 const char *id);
+
+// Sets when the request stops being of use (`rqet`), in milliseconds from now; 0 for no such time. The client stops waiting
+// then.
+int32_t onem2m_ws_request_set_expiration_ms(struct onem2m_ws_request *request,
+                                            uint32_t milliseconds);
+
+// Sets the parameter with this short name to a JSON value: "rcn" to "0", "fc" to `{"fu":1,"ty":[3]}`, "vsi" to "\"text\"";
+// "null" removes it.
+int32_t onem2m_ws_request_set(struct onem2m_ws_request *request,
+                              const char *short_name,
+                              const char *json);
+
+// What it asks for: one of onem2m_ws_operation. Negative if `request` is NULL.
+int32_t onem2m_ws_request_operation(const struct onem2m_ws_request *request);
+
+// The type of the resource to create (`ty`), or 0. Negative if `request` is NULL.
+int32_t onem2m_ws_request_resource_type(const struct onem2m_ws_request *request);
+
+// The target (`to`).
+struct onem2m_ws_text onem2m_ws_request_to(const struct onem2m_ws_request *request);
+
+// The originator (`fr`), if there is one.
+struct onem2m_ws_text onem2m_ws_request_from(const struct onem2m_ws_request *request);
+
+// The request identifier (`rqi`), if there is one.
+struct onem2m_ws_text onem2m_ws_request_id(const struct onem2m_ws_request *request);
+
+// The content (`pc`) as JSON text, as it came.
+struct onem2m_ws_text onem2m_ws_request_content(const struct onem2m_ws_request *request);
+
+// Any parameter by its short name, as JSON text (a text has its quotes): "rt", "fc", also one that the standard does not
+// have.
+struct onem2m_ws_text onem2m_ws_request_parameter(const struct onem2m_ws_request *request,
+                                                  const char *short_name);
+
+// The whole primitive as JSON text; without `rqi` as long as it has none.
+struct onem2m_ws_text onem2m_ws_request_to_json(const struct onem2m_ws_request *request);
+
+// Answers a request of the peer's, exactly once, on any thread: a status (2000 for OK) and content (a JSON object, or
+// NULL). The request is still to be freed.
+//
+// Errors: ONEM2M_WS_ALREADY_RESPONDED, also if the answer time-out was faster; ONEM2M_WS_CONNECTION_LOST if the connection
+// that it came from is gone; ONEM2M_WS_INVALID_STATE if it did not come from the peer.
+// After ONEM2M_WS_INVALID_ARGUMENT it can still be answered.
+int32_t onem2m_ws_request_respond(const struct onem2m_ws_request *request,
+                                  int32_t status,
+                                  const char *content_json);
+
+// As onem2m_ws_request_respond(), with a response that may have any parameter; its `rqi` is filled in. The response is still
+// to be freed.
+int32_t onem2m_ws_request_respond_with(const struct onem2m_ws_request *request,
+                                       const struct onem2m_ws_response *response);
+
+// Makes a response: a status (2000 for OK) and content (a JSON object, or NULL). Free it with onem2m_ws_response_free().
+int32_t onem2m_ws_response_new(int32_t status,
+                               const char *content_json,
+                               struct onem2m_ws_response **out);
+
+// Makes a response from a whole primitive in JSON, `{"rsc":2000,...}`; `rqi` may be missing.
+int32_t onem2m_ws_response_from_json(const char *json, struct onem2m_ws_response **out);
+
+// Makes another response with the same parameters, to keep one that was only lent.
+int32_t onem2m_ws_response_clone(const struct onem2m_ws_response *response, struct onem2m_ws_response **out);
+
+// Frees a response; NULL is fine.
+void onem2m_ws_response_free(struct onem2m_ws_response *response);
+
+// Sets the parameter with this short name to a JSON value ("\"Cae1\"" for a text); "null" removes it.
+int32_t onem2m_ws_response_set(struct onem2m_ws_response *response, const char *short_name, const char *json);
+
+// The response status code: 2000 for OK, 4004 for NOT_FOUND. Negative if `response` is NULL.
+int32_t onem2m_ws_response_status(const struct onem2m_ws_response *response);
+
+// True if the status is 2xxx: the request was carried out.
+bool onem2m_ws_response_is_success(const struct onem2m_ws_response *response);
+
+// The content (`pc`) as JSON text, as it came.
+struct onem2m_ws_text onem2m_ws_response_content(const struct onem2m_ws_response *response);
+
+// The request identifier (`rqi`) of the request that this answers.
+struct onem2m_ws_text onem2m_ws_response_request_id(const struct onem2m_ws_response *response);
+
+// Who answers (`fr`), if it says so.
+struct onem2m_ws_text onem2m_ws_response_from(const struct onem2m_ws_response *response);
+
+// Whom it answers (`to`), if it says so.
+struct onem2m_ws_text onem2m_ws_response_to(const struct onem2m_ws_response *response);
+
+// Any parameter by its short name, as JSON text (a text has its quotes): "rset", "cnst", also one that the standard does
+// not have.
+struct onem2m_ws_text onem2m_ws_response_parameter(const struct onem2m_ws_response *response,
+                                                   const char *short_name);
+
+// The whole primitive as JSON text.
+struct onem2m_ws_text onem2m_ws_response_to_json(const struct onem2m_ws_response *response);
+
+// Settings of a client of the registrar at `point_of_access`: "ws://host[:port]". Free them with
+// onem2m_ws_client_config_free().
+int32_t onem2m_ws_client_config_new(const char *point_of_access, struct onem2m_ws_client_config **out);
+
+// Frees settings; NULL is fine.
+void onem2m_ws_client_config_free(struct onem2m_ws_client_config *config);
+
+// Sets everything that a JSON object names, `{"originator":"Csensor1","request_timeout_ms":5000}`; null sets the default.
+// An unknown name or a wrong value is an error and changes nothing. The names are those of the setters, and:
+// `headers` (an object), `subprotocols` (a list of names to offer), `allow_missing_subprotocol`, `origin_header` (send
+// X-M2M-Origin, on by default), `queued_requests`, `queued_bytes`, `reopening_first_delay_ms`, `reopening_largest_delay_ms`,
+// `reopening_stable_after_ms`; `accepts` is "all", "notifications" or "nothing".
+int32_t onem2m_ws_client_config_load_json(struct onem2m_ws_client_config *config,
+                                          const char *json);
+
+// What a known registrar asks for: "default", or "acme" (one request at a time, release version 4). Other settings hold
+// against it, in whatever order they are made.
+int32_t onem2m_ws_client_config_set_preset(struct onem2m_ws_client_config *config, const char *name);
+
+// The originator of all requests that name none: the AE-ID ("Cname", "Sname") or CSE-ID ("/id"). With "C", "S" or NULL (the
+// default) the registrar assigns an AE-ID at registration.
+int32_t onem2m_ws_client_config_set_originator(struct onem2m_ws_client_config *config,
+                                               const char *originator);
+
+// Says that the originator is registered already, or needs no registration. Off by default: requests other than a
+// registration are refused until that succeeded.
+int32_t onem2m_ws_client_config_set_registered(struct onem2m_ws_client_config *config, bool yes);
+
+// Opens a lost connection again at once, so that notifications arrive. On by default; without it the next request opens it.
+int32_t onem2m_ws_client_config_set_stay_connected(struct onem2m_ws_client_config *config,
+                                                   bool yes);
+
+// No dispatcher thread: callbacks are called only by onem2m_ws_client_dispatch(). Off by default.
+int32_t onem2m_ws_client_config_set_poll_mode(struct onem2m_ws_client_config *config, bool yes);
+
+// Longest time for opening a connection (name, TCP, handshake): 10 000 ms.
+int32_t onem2m_ws_client_config_set_open_timeout_ms(struct onem2m_ws_client_config *config, uint32_t milliseconds);
+
+// Longest wait for a response: 30 000 ms. A request's own expiration counts where it is sooner.
+int32_t onem2m_ws_client_config_set_request_timeout_ms(struct onem2m_ws_client_config *config, uint32_t milliseconds);
+
+// Longest time that the program may take to answer a request of the peer's: 30 000 ms, then the peer gets 5000.
+int32_t onem2m_ws_client_config_set_answer_timeout_ms(struct onem2m_ws_client_config *config, uint32_t milliseconds);
+
+// Sends a ping after so much time without a received byte: 20 000 ms; 0 for never.
+int32_t onem2m_ws_client_config_set_ping_after_ms(struct onem2m_ws_client_config *config, uint32_t milliseconds);
+
+// Requests on the wire without a response: 1 to 65 535, 64 by default.
+int32_t onem2m_ws_client_config_set_window(struct onem2m_ws_client_config *config, uint32_t requests);
+
+// Bounds of the queue for requests that wait for a connection or a place in the window: 1024 requests and 8 MiB. One that
+// does not fit is refused with ONEM2M_WS_QUEUE_FULL.
+int32_t onem2m_ws_client_config_set_queue(struct onem2m_ws_client_config *config,
+                                          uint32_t requests,
+                                          size_t bytes);
+
+// Largest message taken: 1 MiB. A larger one closes the connection.
+int32_t onem2m_ws_client_config_set_max_message_size(struct onem2m_ws_client_config *config, size_t bytes);
+
+// Requests of the peer's that may wait for on_request to be called: 256. One more is answered 5207 at once.
+int32_t onem2m_ws_client_config_set_waiting_requests(struct onem2m_ws_client_config *config, uint32_t requests);
+
+// Which requests of the peer's go to on_request: one of onem2m_ws_accepts.
+int32_t onem2m_ws_client_config_set_accepts(struct onem2m_ws_client_config *config, int32_t accepts);
+
+// The release version indicator of all requests that have none: "3" by default; NULL for none (Release 1).
+int32_t onem2m_ws_client_config_set_release_version(struct onem2m_ws_client_config *config, const char *release);
+
+// Adds a header field to the opening handshake.
+int32_t onem2m_ws_client_config_set_header(struct onem2m_ws_client_config *config, const char *name, const char *value);
+
+// Refuses every deviation of the peer's from the standard that is tolerated otherwise. Off by default.
+int32_t onem2m_ws_client_config_set_strict(struct onem2m_ws_client_config *config, bool yes);
+
+// Makes a client; nothing is opened yet. `callbacks` may be NULL. Free it with onem2m_ws_client_free().
+int32_t onem2m_ws_client_new(const struct onem2m_ws_client_config *config,
+                             const struct onem2m_ws_callbacks *callbacks,
+                             struct onem2m_ws_client **out);
+
+// Closes the connection at once and frees the client; NULL is fine. Requests under way are completed with ONEM2M_WS_CLOSED;
+// every completion that was not called yet, and then `drop`, is called before this returns - or, if this is called
+// within a callback, after that callback has returned: then it does not wait. Do not hold a lock that a callback needs.
+void onem2m_ws_client_free(struct onem2m_ws_client *client);
+
+// Opens the connection if it is not open, and waits for that. Not needed: the first request opens it.
+//
+// Errors: ONEM2M_WS_UNKNOWN_HOST, ONEM2M_WS_CONNECTION_REFUSED, ONEM2M_WS_OPEN_TIMEOUT, ONEM2M_WS_HANDSHAKE_REFUSED,
+// ONEM2M_WS_NOT_WEBSOCKET, ONEM2M_WS_NO_COMMON_SUBPROTOCOL, ONEM2M_WS_NETWORK, ONEM2M_WS_CLOSED; ONEM2M_WS_TIMEOUT after
+// `timeout_ms`.
+int32_t onem2m_ws_client_connect(const struct onem2m_ws_client *client,
+                                 uint32_t timeout_ms);
+
+// onem2m_ws_client_connect() with a completion callback.
+int32_t onem2m_ws_client_connect_async(const struct onem2m_ws_client *client,
+                                       onem2m_ws_completion completion,
+                                       void *user_data,
+                                       uint64_t *call);
+
+// Registers the originator as an AE: CREATE of an `<AE>` below `parent` (NULL for "-", the registrar's CSEBase; "cse-in" for
+// older registrars) with the App-ID `app_id` ("Nexample"), the resource name `name` (NULL: the registrar makes one) and
+// the attributes of a JSON object (may be NULL). From then on requests of any kind can be sent and received; losing the
+// connection does not end a registration. onem2m_ws_client_entity() is the AE-ID then.
+//
+// Errors: ONEM2M_WS_REGISTRATION_REFUSED, and what onem2m_ws_client_send() returns.
+int32_t onem2m_ws_client_register_ae(const struct onem2m_ws_client *client,
+                                     const char *parent,
+                                     const char *app_id,
+                                     const char *name,
+                                     const char *attributes_json,
+                                     uint32_t timeout_ms);
+
+// onem2m_ws_client_register_ae() with a completion callback.
+int32_t onem2m_ws_client_register_ae_async(const struct onem2m_ws_client *client,
+                                           const char *parent,
+                                           const char *app_id,
+                                           const char *name,
+                                           const char *attributes_json,
+                                           onem2m_ws_completion completion,
+                                           void *user_data,
+                                           uint64_t *call);
+
+// Registers the originator as a CSE: CREATE of a `<remoteCSE>` below `parent` (NULL for "-") for the CSE `cse_id` ("/id-mn")
+// whose CSEBase is named `cse_name`, with the attributes of a JSON object (may be NULL).
+//
+// Errors: as onem2m_ws_client_register_ae().
+int32_t onem2m_ws_client_register_cse(const struct onem2m_ws_client *client,
+                                      const char *parent,
+                                      const char *cse_id,
+                                      const char *cse_name,
+                                      const char *attributes_json,
+                                      uint32_t timeout_ms);
+
+// onem2m_ws_client_register_cse() with a completion callback.
+int32_t onem2m_ws_client_register_cse_async(const struct onem2m_ws_client *client,
+                                            const char *parent,
+                                            const char *cse_id,
+                                            const char *cse_name,
+                                            const char *attributes_json,
+                                            onem2m_ws_completion completion,
+                                            void *user_data,
+                                            uint64_t *call);
+
+// Sends a request and waits for its response, at most `timeout_ms` and at most the request time-out of the client; 0 is the
+// latter. Without a connection the request waits for one, which is opened. `*response` (`response` may be NULL) is to be
+// freed with onem2m_ws_response_free(); a response whose status is not 2xxx is a response as well, and the result
+// ONEM2M_WS_OK.
+//
+// Errors: ONEM2M_WS_NOT_REGISTERED, ONEM2M_WS_CLOSED, ONEM2M_WS_QUEUE_FULL, ONEM2M_WS_DUPLICATE_REQUEST_ID,
+// ONEM2M_WS_INVALID_ARGUMENT, ONEM2M_WS_ENCODE: it was not sent. ONEM2M_WS_TIMEOUT, ONEM2M_WS_CONNECTION_LOST: whether it was
+// carried out is not known, unless the text says so.
+int32_t onem2m_ws_client_send(const struct onem2m_ws_client *client,
+                              const struct onem2m_ws_request *request,
+                              uint32_t timeout_ms,
+                              struct onem2m_ws_response **response);
+
+// onem2m_ws_client_send() with a completion callback, which gets the response. The request may be freed at once.
+int32_t onem2m_ws_client_send_async(const struct onem2m_ws_client *client,
+                                    const struct onem2m_ws_request *request,
+                                    onem2m_ws_completion completion,
+                                    void *user_data,
+                                    uint64_t *call);
+
+// Sends a NOTIFY with this content (a JSON object) to `to` and waits for its response; see onem2m_ws_client_send().
+int32_t onem2m_ws_client_notify(const struct onem2m_ws_client *client,
+                                const char *to,
+                                const char *content_json,
+                                uint32_t timeout_ms,
+                                struct onem2m_ws_response **response);
+
+// onem2m_ws_client_notify() with a completion callback, which gets the response.
+int32_t onem2m_ws_client_notify_async(const struct onem2m_ws_client *client,
+                                      const char *to,
+                                      const char *content_json,
+                                      onem2m_ws_completion completion,
+                                      void *user_data,
+                                      uint64_t *call);
+
+// Subscribes to `target`: CREATE of a `<subscription>` below it; notifications come to on_request over this client's own
+// connection. By default every new child is notified, whole; the attributes of a JSON object (may be NULL) say otherwise:
+// {"rn":"sub","enc":{"net":[1]},"nct":2}. The response is 2001 if all is well; see onem2m_ws_client_send().
+int32_t onem2m_ws_client_subscribe(const struct onem2m_ws_client *client,
+                                   const char *target,
+                                   const char *attributes_json,
+                                   uint32_t timeout_ms,
+                                   struct onem2m_ws_response **response);
+
+// onem2m_ws_client_subscribe() with a completion callback, which gets the response.
+int32_t onem2m_ws_client_subscribe_async(const struct onem2m_ws_client *client,
+                                         const char *target,
+                                         const char *attributes_json,
+                                         onem2m_ws_completion completion,
+                                         void *user_data,
+                                         uint64_t *call);
+
+// Closes the connection for now and waits for that; the next request, or onem2m_ws_client_connect(), opens it again. The
+// registration stays in force. What waits for a response fails with ONEM2M_WS_CONNECTION_LOST.
+int32_t onem2m_ws_client_disconnect(const struct onem2m_ws_client *client,
+                                    uint32_t timeout_ms);
+
+// onem2m_ws_client_disconnect() with a completion callback.
+int32_t onem2m_ws_client_disconnect_async(const struct onem2m_ws_client *client,
+                                          onem2m_ws_completion completion,
+                                          void *user_data,
+                                          uint64_t *call);
+
+// Closes the client: takes no further request (ONEM2M_WS_CLOSED), waits until nothing under way waits for a response, in
+// either direction, then closes the connection. The registration stays in force. Can be called again. In poll mode it
+// delivers callbacks while it waits. The client is still to be freed; freeing it without this loses what is under way.
+//
+// Errors: ONEM2M_WS_TIMEOUT: it goes on in the background. ONEM2M_WS_WOULD_DEADLOCK within a callback of this client, which
+// may be what it would wait for: use onem2m_ws_client_close_async() there.
+int32_t onem2m_ws_client_close(const struct onem2m_ws_client *client,
+                               uint32_t timeout_ms);
+
+// onem2m_ws_client_close() with a completion callback. May be called within callbacks.
+int32_t onem2m_ws_client_close_async(const struct onem2m_ws_client *client,
+                                     onem2m_ws_completion completion,
+                                     void *user_data,
+                                     uint64_t *call);
+
+// Forgets an asynchronous call: its completion will not be called. A request may be carried out nevertheless.
+//
+// Errors: ONEM2M_WS_INVALID_STATE if there is no such call any more: its completion was called, or is about to be.
+int32_t onem2m_ws_client_cancel(const struct onem2m_ws_client *client, uint64_t call);
+
+// In poll mode: a descriptor that is readable while there is something to deliver, for poll(), epoll and the like. Only to be
+// waited on; it belongs to the client. Negative for an error: ONEM2M_WS_INVALID_STATE without poll mode.
+int onem2m_ws_client_fd(const struct onem2m_ws_client *client);
+
+// In poll mode: calls the callbacks for all that has happened, on this thread. Waits for something at most `timeout_ms`; 0
+// does not wait.
+//
+// Errors: ONEM2M_WS_WOULD_DEADLOCK within a callback of this client; ONEM2M_WS_INVALID_STATE without poll mode, or while
+// another thread does the same.
+int32_t onem2m_ws_client_dispatch(const struct onem2m_ws_client *client,
+                                  uint32_t timeout_ms);
+
+// Where the connection stands: one of onem2m_ws_connection_state, or negative for an error.
+int32_t onem2m_ws_client_state(const struct onem2m_ws_client *client);
+
+// Copies the AE-ID or CSE-ID that is registered to `buffer`, with a zero byte at its end; `*length` (may be NULL) is its
+// length without that.
+//
+// Errors: ONEM2M_WS_NOT_REGISTERED; ONEM2M_WS_INVALID_ARGUMENT if `size` is too small: nothing is copied then, and `*length`
+// tells.
+int32_t onem2m_ws_client_entity(const struct onem2m_ws_client *client,
+                                char *buffer,
+                                size_t size,
+                                size_t *length);
+
+// Writes what the client has counted so far to `*counters`.
+int32_t onem2m_ws_client_counters(const struct onem2m_ws_client *client, struct onem2m_ws_counters *counters);
+
+// Settings of a registrar. Free them with onem2m_ws_registrar_config_free().
+int32_t onem2m_ws_registrar_config_new(struct onem2m_ws_registrar_config **out);
+
+// Frees settings; NULL is fine.
+void onem2m_ws_registrar_config_free(struct onem2m_ws_registrar_config *config);
+
+// Sets everything that a JSON object names, {"listen":"ws://127.0.0.1:9000"}; null sets the default. An unknown name or a
+// wrong value is an error and changes nothing. The names are those of the setters, and `sp_id` ("//sp.example").
+int32_t onem2m_ws_registrar_config_load_json(struct onem2m_ws_registrar_config *config,
+                                             const char *json);
+
+// Where to listen: "ws://127.0.0.1:9000" by default. Port 0 takes any that is free.
+int32_t onem2m_ws_registrar_config_set_listen(struct onem2m_ws_registrar_config *config, const char *point_of_access);
+
+// The CSE-ID: "/id-in" by default.
+int32_t onem2m_ws_registrar_config_set_cse_id(struct onem2m_ws_registrar_config *config, const char *cse_id);
+
+// The resource name of the CSEBase: "cse-in" by default.
+int32_t onem2m_ws_registrar_config_set_cse_name(struct onem2m_ws_registrar_config *config, const char *cse_name);
+
+// The originator that may do everything: "CAdmin" by default. There is no authentication: whoever names himself so is
+// believed.
+int32_t onem2m_ws_registrar_config_set_admin(struct onem2m_ws_registrar_config *config, const char *originator);
+
+// Starts a registrar; it listens when this returns. `config` may be NULL. Free it with onem2m_ws_registrar_free().
+//
+// Errors: ONEM2M_WS_INVALID_ARGUMENT if a setting cannot work, ONEM2M_WS_NETWORK if it cannot listen there.
+int32_t onem2m_ws_registrar_start(const struct onem2m_ws_registrar_config *config, struct onem2m_ws_registrar **out);
+
+// Where registrees reach it: "ws://127.0.0.1:9000", the first with `index` 0; no text after the last. Valid until the
+// registrar is freed.
+struct onem2m_ws_text onem2m_ws_registrar_point_of_access(const struct onem2m_ws_registrar *registrar, size_t index);
+
+// Stops: takes no new connection, closes every connection as soon as nothing under way waits on it, and waits for that at
+// most `timeout_ms` (0: as long as it takes). Can be called again. The registrar is still to be freed.
+//
+// Errors: ONEM2M_WS_TIMEOUT: it goes on in the background. ONEM2M_WS_WOULD_DEADLOCK within a callback, since a client of this
+// process may be what it would wait for.
+int32_t onem2m_ws_registrar_stop(const struct onem2m_ws_registrar *registrar,
+                                 uint32_t timeout_ms);
+
+// Stops at once, waits for nothing, and frees the registrar; NULL is fine. May be called within callbacks.
+void onem2m_ws_registrar_free(struct onem2m_ws_registrar *registrar);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* ONEM2M_WS_H */

@@ -1,0 +1,648 @@
+"""The client for asyncio. `onem2m_ws.sync` has the same names and arguments, blocking."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import itertools
+import weakref
+from collections import deque
+from collections.abc import Awaitable, Coroutine, Generator, Iterable, Mapping
+from types import TracebackType
+from typing import Any, Callable, TypeVar, Union
+
+from . import _native
+from ._base import MOST_REQUESTS, ClientBase, Subscribed, connection_log
+from .enums import Operation
+from .errors import ForkError, StateError
+from .primitives import (
+    Answer,
+    IncomingRequestBase,
+    NotificationBase,
+    Registration,
+    Request,
+    Response,
+    StateChange,
+    _discovery,
+)
+
+
+class IncomingRequest(IncomingRequestBase):
+    """A request of the peer's, to be answered once. One that is forgotten is answered 5000 by itself."""
+
+    __slots__ = ()
+
+    async def respond(self, answer: Response | int = 2000, content: Mapping[str, Any] | None = None) -> None:
+        """Answers with a response, or with a status and content."""
+        self._answer(answer, content)
+
+
+class Notification(NotificationBase):
+    """A notification of a subscription. `request` is the request that brought it."""
+
+    request: IncomingRequest
+
+    def __init__(self, signal: Mapping[str, Any], request: IncomingRequest) -> None:
+        super().__init__(signal)
+        object.__setattr__(self, "request", request)
+
+
+RequestHandler = Callable[[IncomingRequest], Union[Answer, Awaitable[Answer]]]
+NotificationHandler = Callable[[Notification], Union[Answer, Awaitable[Answer]]]
+StateHandler = Callable[[StateChange], Union[Awaitable[None], None]]
+H = TypeVar("H", bound=RequestHandler)
+S = TypeVar("S", bound=StateHandler)
+
+
+class _Bridge:
+    """One queue and one descriptor for all clients of an event loop: it wakes up once for a burst of deliveries."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.queue = _native.Queue(MOST_REQUESTS)
+        self.calls: dict[int, asyncio.Future[Any]] = {}
+        self.clients: weakref.WeakValueDictionary[int, Client] = weakref.WeakValueDictionary()
+        self.numbers = itertools.count(1)
+        self.undelivered: deque[tuple[int, int, Any]] = deque()
+        # The loop keeps the bridge through this, not the other way round.
+        loop.add_reader(self.queue.fileno(), self.deliver)
+
+    @classmethod
+    def of(cls, loop: asyncio.AbstractEventLoop) -> _Bridge:
+        reference = _bridges.get(loop)
+        bridge = reference() if reference is not None else None
+        if bridge is None:
+            bridge = cls(loop)
+            _bridges[loop] = weakref.ref(bridge)
+        return bridge
+
+    def deliver(self) -> None:
+        undelivered, calls = self.undelivered, self.calls
+        try:
+            undelivered.extend(self.queue.drain())
+        except ForkError:
+            # A child process that goes on with its parent's loop: what arrives here is the parent's.
+            asyncio.get_running_loop().remove_reader(self.queue.fileno())
+            return
+        try:
+            while undelivered:
+                kind, number, payload = undelivered.popleft()
+                if kind == _native.RESULT:
+                    future = calls.pop(number, None)
+                    if future is not None and not future.done():
+                        future.set_result(payload)
+                elif kind == _native.ERROR:
+                    future = calls.pop(number, None)
+                    if future is not None and not future.done():
+                        future.set_exception(payload)
+                else:
+                    client = self.clients.get(number)
+                    if client is None:
+                        continue
+                    if kind == _native.REQUEST:
+                        client._route_request(payload)
+                    else:
+                        client._route_state(payload)
+        finally:
+            if undelivered:  # a handler raised what ends the program; the rest is for those who catch it
+                asyncio.get_running_loop().call_soon(self.deliver)
+
+
+_bridges: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, weakref.ref[_Bridge]] = weakref.WeakKeyDictionary()
+
+
+class Subscription:
+    """A subscription that `Client.subscribe` made."""
+
+    def __init__(self, client: Client, subscribed: Subscribed[Notification], response: Response) -> None:
+        self._client = client
+        self._subscribed = subscribed
+        self.response = response
+        """The registrar's answer, with the `<subscription>` resource."""
+
+    @property
+    def address(self) -> str:
+        """Address of the subscription."""
+        return self._subscribed.addresses[-1]
+
+    async def delete(self) -> Response:
+        """Deletes the subscription at the registrar; its callback is not called any more."""
+        response = await self._client.delete(self.address)
+        if response.ok:
+            self._client._unsubscribed(self._subscribed)
+        return response
+
+
+class Client(ClientBase[IncomingRequest, Notification]):
+    """A registree's end of the binding: an AE, or a CSE towards its registrar. Made by `connect`.
+
+    All methods belong to the event loop that the client was made in. A lost connection is opened again without a new
+    registration. Cancelling a task that waits for a response forgets the request; it may have been carried out.
+    """
+
+    def __init__(self, point_of_access: str, settings: dict[str, Any]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._bridge = _Bridge.of(self._loop)
+        self._arrival = asyncio.Event()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        handle = next(self._bridge.numbers)
+        super().__init__(self._bridge.queue, handle, point_of_access, settings)
+        self._bridge.clients[handle] = self
+
+    # --- life
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self.abort()
+        await self.close()
+
+    async def connect(self) -> None:
+        """Opens the connection if it is not open."""
+        await self._call(self._native.connect)
+
+    async def disconnect(self) -> None:
+        """Closes the connection for now: the next request opens it again, the registration stays in force."""
+        await self._call(self._native.disconnect)
+
+    async def close(self) -> None:
+        """Closes the client: waits for what is under way, then closes the connection. Can be called again.
+
+        The registration stays in force. Called from a handler, it does not wait, since it would wait for that handler.
+        To close without regard to what is under way, use `abort`.
+        """
+        if asyncio.current_task() in self._tasks:
+            self._native.close(_native.Slot())
+        else:
+            await self._call(self._native.close)
+
+    def abort(self) -> None:
+        """Closes at once; what is under way fails with `ClosedError`."""
+        self._native.abort()
+
+    @property
+    def state(self) -> StateChange:
+        """Where the connection stands."""
+        return StateChange(*self._native.state())
+
+    @property
+    def registration(self) -> Registration | None:
+        """The registration in force."""
+        registration = self._native.registration()
+        return None if registration is None else Registration(*registration)
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """What was counted so far, by name."""
+        return self._native.counters()
+
+    # --- out
+
+    async def register_ae(
+        self,
+        *,
+        app_id: str,
+        name: str | None = None,
+        registrar: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> Registration:
+        """Registers the originator as an AE; from then on requests of any kind can be sent and received.
+
+        Args:
+            app_id: the App-ID (`api`): `N` and a name of your own, or `R` and a registered one.
+            name: name of the AE resource (`rn`); the registrar makes one if there is none.
+            registrar: address of the registrar's CSEBase, if it does not understand `-`; often `cse-in`.
+            attributes: any other attributes by their short names.
+
+        Returns the registration. Its `entity` is the AE-ID, which the registrar assigned if the originator was `C`, `S`
+        or none.
+
+        Raises `RegistrationRefusedError` with the registrar's answer, and what `send` raises.
+        """
+        return Registration(
+            *await self._call(lambda call: self._hand_over_ae(call, app_id, name, registrar, attributes))
+        )
+
+    async def register_cse(
+        self,
+        *,
+        cse_id: str,
+        cse_name: str,
+        registrar: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> Registration:
+        """Registers the originator as a CSE with the ID `cse_id` (`/id-mn`) and a CSEBase named `cse_name`.
+
+        The other arguments, the result and the errors are those of `register_ae`.
+        """
+        return Registration(
+            *await self._call(lambda call: self._hand_over_cse(call, cse_id, cse_name, registrar, attributes))
+        )
+
+    async def send(self, request: Request) -> Response:
+        """Sends a request and waits for its response, whatever its status.
+
+        Without a connection the request waits for one, which is opened.
+
+        Raises:
+            NotRegisteredError, ClosedError, QueueFullError, ArgumentError, EncodeError: it was not sent.
+            RequestTimeoutError, ConnectionLostError: what became of it is unknown.
+        """
+        bridge = self._bridge
+        self._check_loop()
+        number = next(bridge.numbers)
+        token = self._hand_over(number, request)
+        bridge.calls[number] = future = self._loop.create_future()
+        try:
+            return Response._received(await future)
+        except asyncio.CancelledError:
+            if bridge.calls.pop(number, None) is not None:
+                self._native.cancel(token)
+            raise
+
+    async def create(
+        self,
+        to: str,
+        *,
+        ty: int,
+        content: Mapping[str, Any],
+        originator: str | None = None,
+        result_content: int | None = None,
+        expires_in: float | None = None,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> Response:
+        """Creates a resource of type `ty` below `to`. See `Request` for the arguments, `send` for the errors."""
+        return await self.send(
+            Request(
+                Operation.CREATE,
+                to,
+                ty=ty,
+                content=content,
+                originator=originator,
+                result_content=result_content,
+                expires_in=expires_in,
+                parameters=parameters,
+            )
+        )
+
+    async def retrieve(
+        self,
+        to: str,
+        *,
+        originator: str | None = None,
+        result_content: int | None = None,
+        expires_in: float | None = None,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> Response:
+        """Retrieves the resource `to`. See `Request` for the arguments, `send` for the errors."""
+        return await self.send(
+            Request(
+                Operation.RETRIEVE,
+                to,
+                originator=originator,
+                result_content=result_content,
+                expires_in=expires_in,
+                parameters=parameters,
+            )
+        )
+
+    async def update(
+        self,
+        to: str,
+        *,
+        content: Mapping[str, Any],
+        originator: str | None = None,
+        result_content: int | None = None,
+        expires_in: float | None = None,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> Response:
+        """Changes attributes of `to`; an attribute that is `None` is deleted. See `Request` and `send`."""
+        return await self.send(
+            Request(
+                Operation.UPDATE,
+                to,
+                content=content,
+                originator=originator,
+                result_content=result_content,
+                expires_in=expires_in,
+                parameters=parameters,
+            )
+        )
+
+    async def delete(
+        self,
+        to: str,
+        *,
+        originator: str | None = None,
+        result_content: int | None = None,
+        expires_in: float | None = None,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> Response:
+        """Deletes `to` and all below it. See `Request` for the arguments, `send` for the errors."""
+        return await self.send(
+            Request(
+                Operation.DELETE,
+                to,
+                originator=originator,
+                result_content=result_content,
+                expires_in=expires_in,
+                parameters=parameters,
+            )
+        )
+
+    async def notify(
+        self,
+        to: str,
+        *,
+        content: Mapping[str, Any],
+        originator: str | None = None,
+        result_content: int | None = None,
+        expires_in: float | None = None,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> Response:
+        """Notifies `to`. See `Request` for the arguments, `send` for the errors."""
+        return await self.send(
+            Request(
+                Operation.NOTIFY,
+                to,
+                content=content,
+                originator=originator,
+                result_content=result_content,
+                expires_in=expires_in,
+                parameters=parameters,
+            )
+        )
+
+    async def discover(
+        self,
+        to: str,
+        *,
+        types: Iterable[int] = (),
+        labels: Iterable[str] = (),
+        limit: int | None = None,
+        level: int | None = None,
+        criteria: Mapping[str, Any] | None = None,
+        originator: str | None = None,
+    ) -> Response:
+        """Finds resources below `to`: `addresses` of the response are theirs. See `send` for the errors.
+
+        Args:
+            types: resources of any of these types.
+            labels: resources with any of these labels.
+            limit: at most so many.
+            level: at most so many levels below `to`.
+            criteria: any other filter criteria by their short names, as `{"cra": "20250101T000000"}`.
+            originator: who asks, if it is not the client's own entity.
+        """
+        return await self.send(_discovery(to, types, labels, limit, level, criteria, originator))
+
+    async def subscribe(
+        self,
+        target: str,
+        callback: NotificationHandler,
+        *,
+        name: str | None = None,
+        events: Iterable[int] = (),
+        content_type: int | None = None,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> Subscription:
+        """Subscribes to `target`: notifications come to `callback`, over this connection.
+
+        The registrar's verification request is answered by itself. `callback` gets a `Notification`; what it returns is
+        the answer, as for `on_request`.
+
+        Args:
+            target: address of the resource to watch.
+            callback: a function or coroutine function.
+            name: name of the subscription resource.
+            events: what is notified, see `NotificationEventType`; new children of the target if there are none.
+            content_type: what a notification carries, see `NotificationContentType`; the whole resource by default.
+            attributes: any other attributes of the subscription by their short names.
+
+        Raises `ResponseError` if the registrar refuses, and what `send` raises.
+        """
+        self._begin_subscribing()
+        try:
+            native = await self._call(
+                lambda call: self._hand_over_subscription(call, target, name, events, content_type, attributes)
+            )
+            response = Response._received(native)
+            return Subscription(self, self._subscribed(target, response, callback), response)
+        finally:
+            self._end_subscribing()
+
+    # --- in
+
+    def on_request(self, handler: H) -> H:
+        """Has `handler`, a function or coroutine function, answer the requests of the peer. Usable as a decorator.
+
+        What it returns is the answer: a `Response`, a status, or nothing, which means 2000 OK unless the handler has
+        called `respond` itself. If it raises, the exception is logged and the peer gets 5000. Requests that came before
+        there was a handler are handled now. Coroutines run side by side and begin in the order of the requests.
+        """
+        self._set_handler(handler)
+        return handler
+
+    def on_state(self, handler: S) -> S:
+        """Has `handler` called with a `StateChange` when the connection opens or closes. Usable as a decorator."""
+        self._state_handler = handler
+        return handler
+
+    def requests(self) -> Requests:
+        """The requests of the peer, for `async for`, where there is no `on_request`. Ends when the client is closed."""
+        if self._handler is not None:
+            raise StateError("there is a handler for requests (on_request)")
+        return Requests(self)
+
+    async def _call(self, start: Callable[[int], Any]) -> Any:
+        bridge = self._bridge
+        self._check_loop()
+        number = next(bridge.numbers)
+        token = start(number)
+        bridge.calls[number] = future = self._loop.create_future()
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if bridge.calls.pop(number, None) is not None and token is not None:
+                self._native.cancel(token)
+            raise
+
+    def _check_loop(self) -> None:
+        try:
+            if asyncio.get_running_loop() is self._loop:
+                return
+        except RuntimeError:
+            self._native.state()  # in a forked child there is no running loop: this says why
+            raise
+        raise StateError(f"{self!r} belongs to another event loop")
+
+    def _incoming(self, native: _native.ReceivedRequest) -> IncomingRequest:
+        return IncomingRequest(native)
+
+    def _notification(self, signal: Mapping[str, Any], request: IncomingRequest) -> Notification:
+        return Notification(signal, request)
+
+    def _arrived(self) -> None:
+        self._arrival.set()
+
+    def _run(self, callback: Callable[[Any], Any], argument: Any, request: IncomingRequest) -> None:
+        try:
+            result = callback(argument)
+        except Exception:
+            self._failed(request)
+            return
+        except BaseException:  # it ends the program, and the peer is to know
+            self._answer(request, 5000)
+            raise
+        if inspect.isawaitable(result):
+            self._start(self._answer_later(result, request))
+        else:
+            self._finish(request, result)
+
+    async def _answer_later(self, result: Awaitable[Any], request: IncomingRequest) -> None:
+        try:
+            answer = await result
+        except Exception:
+            self._failed(request)
+        else:
+            self._finish(request, answer)
+
+    def _run_state(self, callback: Callable[[StateChange], Any], change: StateChange) -> None:
+        self._start(self._tell_state(callback, change))
+
+    async def _tell_state(self, callback: Callable[[StateChange], Any], change: StateChange) -> None:
+        try:
+            result = callback(change)
+            if inspect.isawaitable(result):
+                await result
+        except Exception:
+            connection_log.exception("the handler of state changes failed")
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+class Requests:
+    """The requests of the peer, one after the other."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def __aiter__(self) -> Requests:
+        return self
+
+    async def __anext__(self) -> IncomingRequest:
+        client = self._client
+        while True:
+            if client._unclaimed:
+                return client._unclaimed.popleft()
+            if client._closed:
+                raise StopAsyncIteration
+            client._arrival.clear()
+            await client._arrival.wait()
+
+
+class Connecting:
+    """A connection to be: `await` it, or enter it with `async with`, which closes it in the end."""
+
+    def __init__(self, point_of_access: str, settings: dict[str, Any]) -> None:
+        self._point_of_access = point_of_access
+        self._settings = settings
+        self._client: Client | None = None
+
+    def __await__(self) -> Generator[Any, None, Client]:
+        return self._open().__await__()
+
+    async def _open(self) -> Client:
+        client = Client(self._point_of_access, dict(self._settings))
+        try:
+            await client.connect()
+        except BaseException:
+            client.abort()
+            raise
+        return client
+
+    async def __aenter__(self) -> Client:
+        self._client = await self._open()
+        return self._client
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            await client.__aexit__(kind, error, traceback)
+
+
+def connect(
+    point_of_access: str,
+    *,
+    originator: str | None = None,
+    registered: bool = False,
+    preset: str = "default",
+    stay_connected: bool = True,
+    open_timeout: float | None = None,
+    request_timeout: float | None = None,
+    answer_timeout: float | None = None,
+    reopen_delay: float | None = None,
+    reopen_delay_max: float | None = None,
+    stable_after: float | None = None,
+    window: int | None = None,
+    queue_requests: int | None = None,
+    queue_bytes: int | None = None,
+    max_message_size: int | None = None,
+    ping_after: float | None = None,
+    accepts: str = "all",
+    release_version: str | None = None,
+    origin_header: bool = True,
+    headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+    subprotocols: Iterable[str] | None = None,
+    allow_missing_subprotocol: bool = False,
+    strict: bool = False,
+) -> Connecting:
+    """Connects to the registrar at `point_of_access`, `ws://host[:port]`. To be awaited, or entered with `async with`.
+
+    Who we are:
+        originator: the AE-ID (`Cname`, `Sname`) or CSE-ID (`/id`) that requests come from. Without one, or with `C` or
+            `S`, the registrar assigns an AE-ID at registration.
+        registered: the originator is registered already, or needs no registration. Otherwise everything but a
+            registration is refused until it succeeded.
+        preset: `"acme"` sets what the ACME CSE asks for; other arguments hold against it.
+        release_version: the release (`rvi`) of requests that name none, `"3"` by default; `""` for Release 1.
+        accepts: which requests are taken: `"all"`, `"notifications"` or `"nothing"`; others are answered 4005.
+
+    Time, in seconds:
+        open_timeout: for opening a connection: name, TCP, handshake (10).
+        request_timeout: for a response (30); a request's own expiration counts where it is sooner.
+        answer_timeout: for our answer to a request of the peer's (30); then the peer gets 5000.
+        stay_connected: a lost connection is opened again at once, so that notifications arrive. Without it the next
+            request opens it.
+        reopen_delay, reopen_delay_max: delay before the second attempt (0.5), doubling up to the largest (60).
+        stable_after: a connection that lasted so long begins anew with the first delay (30).
+        ping_after: silence after which a ping is sent (20); 0 for never.
+
+    Sizes:
+        window: requests on the wire without a response (64).
+        queue_requests, queue_bytes: bounds of what waits for a connection or a place in the window (1024, 8 MiB).
+        max_message_size: the largest message taken, in bytes (1 MiB).
+
+    Handshake:
+        origin_header: the originator is sent as `X-M2M-Origin`, which some registrars need.
+        headers: more header fields.
+        subprotocols: the names offered, instead of `oneM2M.json, oneM2M.R2.0.json`.
+        allow_missing_subprotocol: tolerates a server that chooses none.
+        strict: deviations of the peer from the standard that are tolerated otherwise are refused.
+
+    Raises:
+        ArgumentError: an argument is out of range.
+        UnknownHostError, ConnectionRefusedError, OpenTimeoutError, NetworkError, HandshakeRefusedError,
+        NotWebSocketError, SubprotocolError: why there is no connection.
+    """
+    settings = dict(locals())
+    del settings["point_of_access"]
+    return Connecting(point_of_access, settings)

@@ -1,0 +1,202 @@
+"""What can go wrong, as exceptions.
+
+    OneM2MError
+    ├── ArgumentError (ValueError)            an argument is out of range or malformed
+    │   └── DuplicateRequestIdError           the request identifier is in use
+    ├── StateError (RuntimeError)             the call does not fit the state of the object
+    │   ├── ClosedError                       the client was closed
+    │   ├── NotRegisteredError                register first
+    │   ├── AlreadyRespondedError             a request is answered once
+    │   ├── WouldDeadlockError                the call would wait for itself
+    │   └── ForkError                         made before fork(), used in the child
+    ├── RequestTimeoutError (TimeoutError)    no response in time
+    ├── QueueFullError                        a bounded queue is full, the request was not taken
+    ├── NetworkError (OSError)                another error of the operating system's network
+    ├── UnknownHostError (OSError)            the name cannot be resolved
+    ├── OpenTimeoutError (TimeoutError)       no connection in time
+    ├── NotConnectedError (ConnectionError)   there is no connection
+    ├── ConnectionRefusedError (the built-in ConnectionRefusedError)
+    ├── ConnectionLostError (ConnectionError) it broke while a request waited
+    ├── HandshakeRefusedError (ConnectionError)  with .status, .reason, .headers, .body
+    ├── NotWebSocketError (ConnectionError)   the port speaks something else
+    ├── SubprotocolError (ConnectionError)    no serialization in common
+    ├── ProtocolError (ConnectionError)       the peer broke the WebSocket protocol
+    ├── MessageTooBigError (ValueError)
+    ├── DecodeError (ValueError)              bytes are not what they should be
+    ├── EncodeError (ValueError)              it cannot be written
+    ├── ResponseError                         a response that is an error, with .response
+    │   └── RegistrationRefusedError          the registrar said no
+    └── InternalError (RuntimeError)          a defect of the library; please report it
+
+A response that is not a success is returned, not raised: `Response.raise_for_status` raises it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._native import ReceivedResponse
+    from .primitives import Response
+
+
+class OneM2MError(Exception):
+    """Every error of this package. The text says what was wrong, where, and what to do."""
+
+
+class ArgumentError(OneM2MError, ValueError):
+    """An argument is out of range or malformed."""
+
+
+class DuplicateRequestIdError(ArgumentError):
+    """The request identifier is already in use by a request that waits for its response."""
+
+
+class StateError(OneM2MError, RuntimeError):
+    """The call does not fit the state of the object."""
+
+
+class ClosedError(StateError):
+    """The client was closed."""
+
+
+class NotRegisteredError(StateError):
+    """A request other than a registration before the registration succeeded."""
+
+
+class AlreadyRespondedError(StateError):
+    """The request was answered already, by the program or by its time-out."""
+
+
+class WouldDeadlockError(StateError):
+    """The call would wait for itself."""
+
+
+class ForkError(StateError):
+    """The object was made before a `fork` and is used in the child process."""
+
+
+if sys.version_info >= (3, 11):
+
+    class _TimeoutBase(OneM2MError, TimeoutError):
+        pass
+
+else:  # asyncio's was a class of its own
+
+    class _TimeoutBase(OneM2MError, TimeoutError, asyncio.TimeoutError):
+        pass
+
+
+class RequestTimeoutError(_TimeoutBase):
+    """No response in time. Whether the request was carried out is not known."""
+
+
+class OpenTimeoutError(_TimeoutBase):
+    """The connection was not open in time: the peer is silent, or does not answer at all."""
+
+
+class QueueFullError(OneM2MError):
+    """A bounded queue is full; the request was not taken."""
+
+
+class NetworkError(OneM2MError, OSError):
+    """An error of the operating system's network that has no class of its own."""
+
+
+class UnknownHostError(OneM2MError, OSError):
+    """The host name could not be resolved."""
+
+
+class NotConnectedError(OneM2MError, ConnectionError):
+    """There is no connection and none is to be opened."""
+
+
+class ConnectionRefusedError(OneM2MError, builtins.ConnectionRefusedError):
+    """Nobody listens at the address."""
+
+
+class ConnectionLostError(OneM2MError, ConnectionError):
+    """The connection broke while the request waited. Whether it was carried out is not known."""
+
+
+class HandshakeRefusedError(OneM2MError, ConnectionError):
+    """The server answered the opening handshake with an HTTP error.
+
+    `status` and `reason` are those of its answer, `headers` its fields by their names in lower case (several of one
+    name are joined with a comma), `body` the beginning of its body.
+    """
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class NotWebSocketError(OneM2MError, ConnectionError):
+    """The peer does not speak WebSocket."""
+
+
+class SubprotocolError(OneM2MError, ConnectionError):
+    """Client and server have no subprotocol, and so no serialization, in common."""
+
+
+class ProtocolError(OneM2MError, ConnectionError):
+    """The peer broke the WebSocket protocol."""
+
+
+class MessageTooBigError(OneM2MError, ValueError):
+    """A message is larger than a limit allows."""
+
+
+class DecodeError(OneM2MError, ValueError):
+    """Bytes are not a primitive, or content is not what was asked for."""
+
+
+class EncodeError(OneM2MError, ValueError):
+    """A primitive cannot be written."""
+
+
+class ResponseError(OneM2MError):
+    """A response whose status is not a success; `response` is that response."""
+
+    def __init__(self, message: str, response: Response) -> None:
+        super().__init__(message)
+        self.response = response
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.response)
+
+
+class RegistrationRefusedError(ResponseError):
+    """The registrar answered the registration with an error; `response` is its answer."""
+
+
+class InternalError(OneM2MError, RuntimeError):
+    """A defect of the library, or a resource of the process that could not be had."""
+
+
+def _from_native(
+    name: str,
+    message: str,
+    refusal: tuple[int, str, bytes, list[tuple[str, str]]] | None,
+    response: ReceivedResponse | None,
+) -> OneM2MError:
+    """The exception for an error of the library; the native module calls this."""
+    kind: type[OneM2MError] = globals().get(name, InternalError)
+    if response is not None and issubclass(kind, ResponseError):
+        from .primitives import Response
+
+        return kind(message, Response._received(response))
+    error: OneM2MError = kind(message)
+    if refusal is not None and isinstance(error, HandshakeRefusedError):
+        error.status, error.reason, error.body, fields = refusal
+        headers: dict[str, str] = {}
+        for field, value in fields:
+            key = field.lower()
+            headers[key] = f"{headers[key]}, {value}" if key in headers else value
+        error.headers = headers
+    return error

@@ -1,0 +1,340 @@
+//! A client, as its Python owners use it: every call names where its outcome goes, and returns at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use onem2m_ws::binding::{self, Accepts};
+use onem2m_ws::bridge;
+use onem2m_ws::client::{AeRegistration, ClientBuilder, CseRegistration, Preset, Reopening, Subscription};
+use onem2m_ws::primitive::{NotificationContentType, NotificationEventType, Operation, Request, ResourceType};
+use onem2m_ws::{Error, ErrorKind, client};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::errors::OrRaise;
+use crate::queue::{Queue, To, registered, state};
+use crate::{errors, message};
+
+/// Names one request that was sent, to cancel it.
+#[pyclass(frozen, module = "onem2m_ws._native")]
+pub(crate) struct Token(binding::Token);
+
+/// A registree's end of the binding.
+#[pyclass(frozen, module = "onem2m_ws._native")]
+pub(crate) struct Client {
+    client: bridge::Client,
+    queue: Arc<bridge::Queue>,
+}
+
+fn bad(text: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidArgument, text)
+}
+
+fn seconds(name: &str, value: f64) -> onem2m_ws::Result<Duration> {
+    Duration::try_from_secs_f64(value).map_err(|_| bad(format!("{name}: {value} is not a time in seconds")))
+}
+
+/// Settings from Python's keyword arguments; `None` means the library's default.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Settings {
+    preset: String,
+    originator: Option<String>,
+    registered: bool,
+    stay_connected: bool,
+    open_timeout: Option<f64>,
+    request_timeout: Option<f64>,
+    answer_timeout: Option<f64>,
+    reopen_delay: Option<f64>,
+    reopen_delay_max: Option<f64>,
+    stable_after: Option<f64>,
+    window: Option<usize>,
+    queue_requests: Option<usize>,
+    queue_bytes: Option<usize>,
+    max_message_size: Option<usize>,
+    ping_after: Option<f64>,
+    accepts: String,
+    release_version: Option<String>,
+    origin_header: bool,
+    headers: Vec<(String, String)>,
+    subprotocols: Option<Vec<String>>,
+    allow_missing_subprotocol: bool,
+    strict: bool,
+}
+
+impl Settings {
+    fn builder(self, point_of_access: &str) -> onem2m_ws::Result<ClientBuilder> {
+        let mut builder = client::Client::builder(point_of_access)
+            .preset(Preset::by_name(&self.preset)?)
+            .originator(self.originator.unwrap_or_default())
+            .registered(self.registered)
+            .stay_connected(self.stay_connected)
+            .origin_header(self.origin_header)
+            .allow_missing_subprotocol(self.allow_missing_subprotocol)
+            .strict(self.strict)
+            .accepts(match self.accepts.as_str() {
+                "all" => Accepts::AllRequests,
+                "notifications" => Accepts::NotificationsOnly,
+                "nothing" => Accepts::Nothing,
+                other => {
+                    let text = format!("accepts: {other:?} is not one of \"all\", \"notifications\", \"nothing\"");
+                    return Err(bad(text));
+                }
+            });
+        if let Some(value) = self.open_timeout {
+            builder = builder.open_timeout(seconds("open_timeout", value)?);
+        }
+        if let Some(value) = self.request_timeout {
+            builder = builder.request_timeout(seconds("request_timeout", value)?);
+        }
+        if let Some(value) = self.answer_timeout {
+            builder = builder.answer_timeout(seconds("answer_timeout", value)?);
+        }
+        let mut reopening = Reopening::default();
+        if let Some(value) = self.reopen_delay {
+            reopening.first_delay = seconds("reopen_delay", value)?;
+        }
+        if let Some(value) = self.reopen_delay_max {
+            reopening.largest_delay = seconds("reopen_delay_max", value)?;
+        }
+        if let Some(value) = self.stable_after {
+            reopening.stable_after = seconds("stable_after", value)?;
+        }
+        builder = builder.reopening(reopening);
+        if let Some(requests) = self.window {
+            builder = builder.window(requests);
+        }
+        if self.queue_requests.is_some() || self.queue_bytes.is_some() {
+            let default = binding::OutgoingLimits::default();
+            builder = builder.queue(
+                self.queue_requests.unwrap_or(default.queued_requests),
+                self.queue_bytes.unwrap_or(default.queued_bytes),
+            );
+        }
+        if let Some(bytes) = self.max_message_size {
+            builder = builder.max_message_size(bytes);
+        }
+        if let Some(value) = self.ping_after {
+            let silence = seconds("ping_after", value)?;
+            builder = builder.ping_after(Some(silence).filter(|silence| !silence.is_zero()));
+        }
+        if let Some(rvi) = self.release_version {
+            builder = builder.release_version(Some(rvi).filter(|rvi| !rvi.is_empty()));
+        }
+        for (name, value) in self.headers {
+            builder = builder.header(name, value);
+        }
+        if let Some(names) = self.subprotocols {
+            builder = builder.subprotocols(names);
+        }
+        Ok(builder)
+    }
+}
+
+/// Attributes of a resource, by their short names, as a JSON object that Python wrote.
+fn attributes(json: &[u8]) -> onem2m_ws::Result<serde_json::Map<String, serde_json::Value>> {
+    serde_json::from_slice(json).map_err(|error| bad(format!("attributes: {error}")))
+}
+
+#[pymethods]
+impl Client {
+    #[new]
+    fn new(
+        py: Python<'_>,
+        queue: &Bound<'_, Queue>,
+        handle: u64,
+        point_of_access: &str,
+        settings: &Bound<'_, PyDict>,
+    ) -> PyResult<Self> {
+        let settings: Settings = settings.extract()?;
+        let builder = settings.builder(point_of_access).or_raise(py)?;
+        let queue = Arc::clone(&queue.get().queue);
+        // Making the first client starts threads.
+        let client = py.detach(|| bridge::Client::new(builder, Arc::clone(&queue), handle)).or_raise(py)?;
+        Ok(Self { client, queue })
+    }
+
+    /// Sends a request of the kind that most are.
+    fn send(
+        &self,
+        py: Python<'_>,
+        to: To<'_>,
+        operation: u8,
+        target: String,
+        ty: Option<u32>,
+        content: Option<&[u8]>,
+    ) -> PyResult<Token> {
+        let Some(operation) = Operation::from_code(operation.into()) else {
+            return Err(errors::new(
+                py,
+                ErrorKind::InvalidArgument,
+                format!("{operation} is not an operation (1 to 5)"),
+            ));
+        };
+        let mut request = Request::new(operation, target);
+        request.resource_type = ty.map(ResourceType);
+        request.content = content.map(message::content);
+        self.hand_over(py, &to, request)
+    }
+
+    /// Sends a request with any parameters: `envelope` is the primitive without its content, as JSON. A request
+    /// identifier is made if `request_id` says so.
+    fn send_with(
+        &self,
+        py: Python<'_>,
+        to: To<'_>,
+        envelope: &[u8],
+        content: Option<&[u8]>,
+        own_request_id: bool,
+    ) -> PyResult<Token> {
+        let mut request = message::request(py, envelope, content)?;
+        if !own_request_id {
+            request.request_id.clear();
+        }
+        self.hand_over(py, &to, request)
+    }
+
+    /// True if the outcome will not be delivered any more.
+    fn cancel(&self, token: &Token) -> bool {
+        self.client.cancel(token.0)
+    }
+
+    /// Opens the connection if it is not open.
+    fn connect(&self, py: Python<'_>, to: To<'_>) -> PyResult<()> {
+        let (recipient, call) = to.recipient(&self.queue);
+        self.client.connect(&recipient, call).or_raise(py)
+    }
+
+    /// Registers the originator as an AE.
+    fn register_ae(
+        &self,
+        py: Python<'_>,
+        to: To<'_>,
+        app_id: String,
+        name: Option<String>,
+        registrar: Option<String>,
+        more: &[u8],
+    ) -> PyResult<()> {
+        let mut ae = AeRegistration::new(app_id);
+        if let Some(name) = name {
+            ae = ae.name(name);
+        }
+        if let Some(registrar) = registrar {
+            ae = ae.below(registrar);
+        }
+        for (short_name, value) in attributes(more).or_raise(py)? {
+            ae = ae.set(&short_name, value);
+        }
+        let (recipient, call) = to.recipient(&self.queue);
+        self.client.register_ae(ae, &recipient, call).or_raise(py)
+    }
+
+    /// Registers the originator as a CSE.
+    fn register_cse(
+        &self,
+        py: Python<'_>,
+        to: To<'_>,
+        cse_id: String,
+        cse_name: &str,
+        registrar: Option<String>,
+        more: &[u8],
+    ) -> PyResult<()> {
+        let mut cse = CseRegistration::new(cse_id, cse_name);
+        if let Some(registrar) = registrar {
+            cse = cse.below(registrar);
+        }
+        for (short_name, value) in attributes(more).or_raise(py)? {
+            cse = cse.set(&short_name, value);
+        }
+        let (recipient, call) = to.recipient(&self.queue);
+        self.client.register_cse(cse, &recipient, call).or_raise(py)
+    }
+
+    /// Creates a subscription.
+    #[allow(clippy::too_many_arguments)]
+    fn subscribe(
+        &self,
+        py: Python<'_>,
+        to: To<'_>,
+        target: String,
+        name: Option<String>,
+        events: Vec<u16>,
+        content_type: Option<u16>,
+        more: &[u8],
+    ) -> PyResult<Token> {
+        let mut subscription = Subscription::new();
+        if let Some(name) = name {
+            subscription = subscription.name(name);
+        }
+        for event in events {
+            subscription = subscription.event(NotificationEventType(event));
+        }
+        if let Some(content_type) = content_type {
+            subscription = subscription.content(NotificationContentType(content_type));
+        }
+        for (short_name, value) in attributes(more).or_raise(py)? {
+            subscription = subscription.set(&short_name, value);
+        }
+        let (recipient, call) = to.recipient(&self.queue);
+        self.client.subscribe(target, subscription, &recipient, call).map(Token).or_raise(py)
+    }
+
+    /// Closes the connection; the next request opens it again.
+    fn disconnect(&self, py: Python<'_>, to: To<'_>) -> PyResult<()> {
+        let (recipient, call) = to.recipient(&self.queue);
+        self.client.disconnect(&recipient, call).or_raise(py)
+    }
+
+    /// Closes the client when nothing under way waits any more.
+    fn close(&self, py: Python<'_>, to: To<'_>) -> PyResult<()> {
+        let (recipient, call) = to.recipient(&self.queue);
+        self.client.close(&recipient, call).or_raise(py)
+    }
+
+    /// Closes the client at once.
+    fn abort(&self) {
+        self.client.abort();
+    }
+
+    /// (state, cause, attempt, seconds until the next attempt).
+    fn state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        state(py, &self.client.state().or_raise(py)?)
+    }
+
+    /// (AE-ID or CSE-ID, "AE" or "CSE") of the registration in force, or `None`.
+    fn registration(&self, py: Python<'_>) -> PyResult<Option<(String, &'static str)>> {
+        let registration = self.client.registration().or_raise(py)?;
+        Ok(registration.map(|registration| {
+            let (entity, kind) = registered(&registration);
+            (entity.to_owned(), kind)
+        }))
+    }
+
+    /// What was counted so far, by name.
+    fn counters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let counters = self.client.counters().or_raise(py)?;
+        let dict = PyDict::new(py);
+        for (name, value) in [
+            ("connections", counters.connections),
+            ("requests_sent", counters.requests_sent),
+            ("responses_received", counters.responses_received),
+            ("requests_received", counters.requests_received),
+            ("responses_sent", counters.responses_sent),
+            ("unmatched", counters.unmatched),
+            ("timeouts", counters.timeouts),
+            ("unanswered", counters.unanswered),
+            ("malformed", counters.malformed),
+            ("deviations", counters.deviations),
+        ] {
+            dict.set_item(name, value)?;
+        }
+        Ok(dict)
+    }
+}
+
+impl Client {
+    fn hand_over(&self, py: Python<'_>, to: &To<'_>, request: Request) -> PyResult<Token> {
+        let (recipient, call) = to.recipient(&self.queue);
+        self.client.send(request, &recipient, call).map(Token).or_raise(py)
+    }
+}

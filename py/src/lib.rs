@@ -1,0 +1,59 @@
+//! The native module of the Python package: `onem2m_ws._native`.
+//!
+//! Covers: nothing of TS-0020 itself. It converts, guards and hands over: what people see is the Python beside it, what
+//! does the work is [`onem2m_ws::bridge`].
+//!
+//! Two rules: threads of the runtime never enter the interpreter (no `Py<..>` is ever given to them, calls are known by
+//! their numbers), and a Python thread never enters the runtime: it waits, detached from the interpreter, at a queue or a
+//! slot of the bridge.
+
+mod client;
+mod errors;
+mod message;
+mod queue;
+mod registrar;
+mod wait;
+
+use onem2m_ws::ErrorKind;
+use onem2m_ws::primitive::{NotificationContentType, NotificationEventType, ResourceType, ResultContent, StatusCode};
+use pyo3::prelude::*;
+
+/// The classes of all errors, in the order of the library's table.
+#[pyfunction]
+fn error_classes() -> Vec<&'static str> {
+    ErrorKind::ALL.iter().map(|kind| kind.python_class()).collect()
+}
+
+/// The name of a value in a table of the standard, or `None`.
+#[pyfunction]
+fn name_in_table(table: &str, value: u16) -> PyResult<Option<&'static str>> {
+    Ok(match table {
+        "StatusCode" => StatusCode(value).name(),
+        "ResourceType" => ResourceType(value.into()).name(),
+        "ResultContent" => ResultContent(value).name(),
+        "NotificationEventType" => NotificationEventType(value).name(),
+        "NotificationContentType" => NotificationContentType(value).name(),
+        _ => return Err(pyo3::exceptions::PyKeyError::new_err(table.to_owned())),
+    })
+}
+
+#[pymodule]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<queue::Queue>()?;
+    module.add_class::<queue::Slot>()?;
+    module.add_class::<client::Client>()?;
+    module.add_class::<client::Token>()?;
+    module.add_class::<registrar::Registrar>()?;
+    module.add_class::<message::ReceivedRequest>()?;
+    module.add_class::<message::ReceivedResponse>()?;
+    module.add_function(wrap_pyfunction!(error_classes, module)?)?;
+    module.add_function(wrap_pyfunction!(name_in_table, module)?)?;
+    module.add_function(wrap_pyfunction!(wait::begin_exit, module)?)?;
+    module.add_function(wrap_pyfunction!(wait::forked, module)?)?;
+    module.add("RESULT", queue::RESULT)?;
+    module.add("ERROR", queue::ERROR)?;
+    module.add("REQUEST", queue::REQUEST)?;
+    module.add("STATE", queue::STATE)?;
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    Ok(())
+}

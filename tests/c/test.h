@@ -1,0 +1,82 @@
+// What the C tests share: checks that say where they failed, a registrar, clients, and peers that misbehave.
+//
+// One program has all tests; ../../ffi-c/tests/c_programs.rs compiles it as C99 and as C++17, links it to the shared and
+// to the static library, and runs each test in a process of its own.
+#ifndef TEST_H
+#define TEST_H
+
+#include <onem2m_ws.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    const char *name;
+    void (*run)(void);
+} test;
+
+// Each file's tests; the last one has no name.
+extern const test tests_api[], tests_bad_input[], tests_exchange[], tests_callbacks[], tests_process[];
+
+// --- checks: the first that fails ends the program, with file and line -----------------------------------------------
+
+void fail(const char *file, int line, const char *what, const char *more);
+void check_number(const char *file, int line, const char *what, long long is, long long expected);
+void check_text(const char *file, int line, const char *what, onem2m_ws_text is, const char *expected);
+void check_contains(const char *file, int line, const char *what, const char *text, const char *part);
+
+#define CHECK(condition) ((condition) ? (void)0 : fail(__FILE__, __LINE__, #condition, NULL))
+#define EQUAL(is, expected) check_number(__FILE__, __LINE__, #is, (long long)(is), (long long)(expected))
+#define OK(call) EQUAL(call, ONEM2M_WS_OK)
+#define TEXT(view, expected) check_text(__FILE__, __LINE__, #view, view, expected)
+#define ERROR_SAYS(part) check_contains(__FILE__, __LINE__, "last error", onem2m_ws_last_error(), part)
+#define CONTAINS(text, part) check_contains(__FILE__, __LINE__, #text, text, part)
+
+// --- a number that callbacks count up, and that can be waited for ----------------------------------------------------
+
+typedef struct counter counter;
+counter *counter_new(void);
+void counter_add(counter *c);
+int counter_get(counter *c);
+// Fails the test if it is not reached within 20 s.
+void counter_wait(const char *file, int line, counter *c, int at_least);
+#define WAIT_FOR(c, at_least) counter_wait(__FILE__, __LINE__, c, at_least)
+
+void pause_ms(int milliseconds);
+long long now_ms(void);
+
+// --- our registrar, clients, requests --------------------------------------------------------------------------------
+
+// Started with the first call; stopped by whoever wants to.
+onem2m_ws_registrar *registrar(void);
+const char *registrar_url(void);
+
+onem2m_ws_client_config *config_for(const char *url, const char *originator);
+onem2m_ws_client *client_for(const char *originator, const onem2m_ws_callbacks *callbacks);
+// A client that is registered as <AE> cse-in/NAME with the originator C and NAME.
+onem2m_ws_client *registered(const char *name, const onem2m_ws_callbacks *callbacks);
+onem2m_ws_callbacks callbacks_with(void *user_data);
+
+onem2m_ws_request *request_for(int operation, const char *to, int type, const char *content);
+// Sends and frees the request; returns the status of the response.
+int status_of(onem2m_ws_client *client, onem2m_ws_request *request);
+void create_container(onem2m_ws_client *client, const char *to, const char *name);
+int publish(onem2m_ws_client *client, const char *to, const char *value);
+
+// --- peers that misbehave --------------------------------------------------------------------------------------------
+
+// A server that takes one connection after another and does this with each. Returns its ws:// address, to be freed.
+enum misbehaviour { STAYS_SILENT, REFUSES_WITH_403, SPEAKS_NO_WEBSOCKET, CLOSES_AT_ONCE };
+char *bad_server(enum misbehaviour what);
+// The address of a port that nobody listens at.
+char *nobody(void);
+
+// A proxy in front of our registrar: it can stop passing on what clients send, and reset connections.
+typedef struct proxy proxy;
+proxy *proxy_new(void);
+const char *proxy_url(const proxy *p);
+void proxy_mute(proxy *p, int yes);
+void proxy_reset(proxy *p);
+
+#endif
