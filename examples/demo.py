@@ -252,7 +252,9 @@ class Demo:
         await expect("its subscription", lambda s: s.who == "Cactuator" and s.is_request("CREATE", 23))
         await expect(
             "the registrar's answer to it",
-            lambda s: s.who == "Cactuator" and "m2m:sub" in s.primitive.get("pc", {}) and s.primitive.get("rsc") == 2001,
+            lambda s: (
+                s.who == "Cactuator" and "m2m:sub" in s.primitive.get("pc", {}) and s.primitive.get("rsc") == 2001
+            ),
         )
 
         title("4  The sensor publishes, the C program is notified over its own connection")
@@ -260,7 +262,9 @@ class Demo:
         for reading in ("21", "23"):
             await expect(f"NOTIFY with {reading}", self.notified(1, reading))
         await expect(
-            "answers of the C program", lambda s: s.who == "Cactuator" and s.upwards and s.primitive.get("rsc") == 2000, 2
+            "answers of the C program",
+            lambda s: s.who == "Cactuator" and s.upwards and s.primitive.get("rsc") == 2000,
+            2,
         )
 
         title("5  The actuator closes its connection for a while; its registration stays in force")
@@ -275,7 +279,11 @@ class Demo:
         await expect("a second handshake", lambda s: s.who == "Cactuator" and s.kind == "handshake", 2)
         for reading in ("19", "24"):
             await expect(f"stored NOTIFY with {reading}", self.notified(2, reading))
-        order = [s.primitive["pc"]["m2m:sgn"]["nev"]["rep"]["m2m:cin"]["con"] for s in self.tap.seen if "m2m:sgn" in s.primitive.get("pc", {}) and s.connection == 2]
+        order = [
+            s.primitive["pc"]["m2m:sgn"]["nev"]["rep"]["m2m:cin"]["con"]
+            for s in self.tap.seen
+            if "m2m:sgn" in s.primitive.get("pc", {}) and s.connection == 2
+        ]
         self.check(order == ["19", "24"], "in the order in which they were published")
         again = any(s.who == "Cactuator" and s.connection == 2 and s.is_request("CREATE", 2) for s in self.tap.seen)
         self.check(not again, "no registration on the second connection")

@@ -82,6 +82,19 @@ async fn nobody_listens() {
 }
 
 #[tokio::test]
+async fn ws_5_1_2_the_handshake_is_the_first_thing_on_a_complete_connection() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}", listener.local_addr().unwrap());
+    let client = tokio::spawn(async move { impatient(&url).connect().await });
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut request = vec![0; 16];
+    stream.read_exact(&mut request).await.unwrap();
+    assert_eq!(request, b"GET / HTTP/1.1\r\n");
+    drop(stream);
+    assert!(client.await.unwrap().is_err());
+}
+
+#[tokio::test]
 async fn unknown_host() {
     let error = Client::builder("ws://no-such-host.invalid:9000").connect().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::UnknownHost);

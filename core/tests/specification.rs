@@ -526,8 +526,11 @@ mod flow {
             self.responses.pop().unwrap()
         }
 
-        fn close(&mut self) {
-            self.ae.disconnect(self.now, 1000, "");
+        fn close(&mut self, by: Role) {
+            match by {
+                Role::Client => self.ae.disconnect(self.now, 1000, ""),
+                Role::Server => self.registrar.disconnect(self.now, 1000, ""),
+            }
             self.go();
             self.ae.detach(self.now);
             self.registrar.detach(self.now);
@@ -574,7 +577,7 @@ mod flow {
     }
 
     #[test]
-    fn ws_5_2_10_the_flow_of_figure_5_2_2_from_handshake_to_reopening() {
+    fn ws_5_2_10_ws_5_2_4_the_flow_of_figure_5_2_2_from_handshake_to_reopening() {
         let mut figure = Figure::new();
         // Before the registration nothing else is let through (6.4).
         let early = figure.ae.send(figure.now, request(&container_of_a_1("Cx")), 0);
@@ -601,7 +604,7 @@ mod flow {
         assert_eq!(retrieved.content.unwrap().value().unwrap()["m2m:cin"]["con"], "21");
 
         // The connection is closed temporarily. The registration stays (6.4), and what is to be notified waits (6.5).
-        figure.close();
+        figure.close(Role::Client);
         assert!(!figure.ae.is_connected() && !figure.registrar.is_connected());
         assert_eq!(figure.ae.registration().unwrap().entity, aei);
         let mut outside = request(&create(4, "B1", json!({ "m2m:cin": { "con": "22" } })));
@@ -626,5 +629,23 @@ mod flow {
         assert_eq!(figure.notified.len(), 2, "the stored notification came");
         assert_eq!(figure.notified[1]["m2m:sgn"]["nev"]["rep"]["m2m:cin"]["con"], "22");
         assert_eq!(figure.ae.counters().connections, 2);
+    }
+
+    #[test]
+    fn ws_5_2_5_ws_6_4_4_either_side_closes_and_the_next_request_of_the_client_opens_again() {
+        let mut figure = Figure::new();
+        figure.open();
+        attributes(&figure.send(&registration_of_a_1()), "m2m:ae");
+        for by in [Role::Server, Role::Client, Role::Server] {
+            figure.close(by);
+            assert!(!figure.ae.is_connected() && !figure.registrar.is_connected());
+            assert!(!figure.ae.wants_connection(), "not while there is nothing to send");
+            let retrieve = request(&json!({ "op": 2, "to": "//example.net/mncse1234", "rqi": "A2000" }));
+            figure.ae.send(figure.now, retrieve, 0).unwrap();
+            assert!(figure.ae.wants_connection());
+            figure.open();
+            assert_eq!(figure.responses.pop().unwrap().status, StatusCode::OK);
+        }
+        assert_eq!((figure.ae.counters().connections, figure.registrations.len()), (4, 1));
     }
 }

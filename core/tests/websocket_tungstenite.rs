@@ -197,7 +197,7 @@ fn ws_6_3_1_the_closing_handshake_completes_from_either_side() {
 }
 
 #[test]
-fn ws_6_2_2_our_client_is_taken_by_their_server() {
+fn ws_6_1_1_our_client_is_taken_by_their_server() {
     let request = ClientRequest {
         authority: "example.net:9000".into(),
         target: "/".into(),
@@ -222,7 +222,7 @@ fn ws_6_2_2_our_client_is_taken_by_their_server() {
 }
 
 #[test]
-fn ws_6_2_3_our_server_is_taken_by_their_client() {
+fn ws_6_1_1_our_server_is_taken_by_their_client() {
     let request = tungstenite::ClientRequestBuilder::new("ws://example.net:9000/".parse().expect("a URI"))
         .with_sub_protocol("oneM2M.xml")
         .with_sub_protocol("oneM2M.json");

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import queue
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 from faces import Face
+from peer import Peer, until
 
 import onem2m_ws
 from onem2m_ws import errors, sync
@@ -222,3 +225,37 @@ def test_a_registrar_that_cannot_listen(face: Face, registrar: Registrar) -> Non
         face.registrar(listen="http://127.0.0.1:0").start()
     with pytest.raises(errors.ArgumentError):
         face.registrar(listen="ws://127.0.0.1:0", cse_id="not an id").start()
+
+
+def test_a_connection_that_is_lost_is_logged_and_one_that_is_refused_is_raised(
+    face: Face, peer: Peer, caplog: pytest.LogCaptureFixture
+) -> None:
+    with face.connect(peer.url, originator="Ctest", registered=True) as ae:
+        peer.drop()
+        until(lambda: ae.counters["connections"] == 2)
+        until(lambda: "next attempt in" in caplog.text)
+    assert [record.name for record in caplog.records if record.levelname == "WARNING"] == ["onem2m_ws.connection"]
+    caplog.clear()
+    with pytest.raises(errors.ConnectionRefusedError):
+        face.connect("ws://127.0.0.1:1")
+    assert [record for record in caplog.records if record.levelname == "WARNING"] == []
+
+
+def test_clients_leave_nothing_behind(face: Face, peer: Peer) -> None:
+    def descriptors() -> int:
+        gc.collect()
+        folder = Path("/proc/self/fd")
+        return len(list(folder.iterdir())) if folder.is_dir() else 0
+
+    def use() -> None:
+        with face.connect(peer.url, originator="Ctest", registered=True) as ae:
+            ae.on_request(lambda request: 2000)
+            assert peer.ask(2, "Ctest/x")["rsc"] == 2000
+            assert ae.retrieve("cse-in").ok
+
+    use()
+    until(lambda: threading.active_count() < 20)
+    before, threads = descriptors(), threading.active_count()
+    for _ in range(30):
+        use()
+    until(lambda: descriptors() <= before + 2 and threading.active_count() <= threads + 1)

@@ -309,6 +309,7 @@ def test_every_call_may_be_made_from_a_handler(face: Face, ae: Any, peer: Peer) 
         2000,
         2004,
         2000,
+        2000,
         2002,
     ]
 

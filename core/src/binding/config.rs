@@ -26,7 +26,8 @@ pub struct Config {
     pub originator: Option<String>,
     /// Put into requests that have no `rvi`; `None` speaks to a Release 1 registrar.
     pub release_version: Option<String>,
-    /// True for a registree: its own requests other than a registration wait for the registration (WS-6.4-3).
+    /// True for a registree: its requests other than a registration are refused before the registration (WS-6.4-3), and
+    /// its registrations are noticed (WS-6.4-2).
     pub gated: bool,
     /// Written but unsent bytes above which no further request is taken out of the queue: 1 MiB.
     pub high_water: usize,

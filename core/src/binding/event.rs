@@ -22,7 +22,7 @@ pub enum Event<W> {
         /// The response, whatever its status; an error if there will be none.
         result: Result<Response>,
     },
-    /// A registration of ours succeeded (WS-6.4-2).
+    /// Our registration succeeded (WS-6.4-2). That of a further entity over the same connection is not told here.
     Registered(Registration),
     /// Our registration was ended by deleting its resource (WS-6.4-5).
     Deregistered(Registration),

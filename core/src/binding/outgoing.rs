@@ -206,6 +206,9 @@ impl<W> Outgoing<W> {
     }
 
     /// The only request on the wire, for a response that names none (tinyIoT and Mobius send such).
+    ///
+    /// A late answer of such a peer, to a request that has timed out, goes to the request after it: nothing tells them
+    /// apart. `strict` decoding refuses answers without `rqi`.
     pub(super) fn only_sent(&self) -> Option<u64> {
         if self.sent != 1 {
             return None;

@@ -309,7 +309,7 @@ impl<W> Session<W> {
     /// What is to be done with the transport once everything from [`poll_transmit`](Self::poll_transmit) is written.
     #[must_use]
     pub fn transport(&self) -> Disconnect {
-        self.connection.as_ref().map_or(Disconnect::Now, Connection::disconnect)
+        self.connection.as_ref().map_or(Disconnect::AtOnce, Connection::disconnect)
     }
 
     /// True if something waits for a connection (WS-5.2-6: then the client reopens it).

@@ -117,11 +117,11 @@ impl Link {
         }
     }
 
-    /// For the driver: moves what is ready to `out`. If there is nothing, and no event either, `waker` is kept for the
-    /// next change, and the time of the next deadline is returned.
-    pub(crate) fn poll_transmit(&self, out: &mut BytesMut, waker: &Waker) -> Transmit {
+    /// For the driver: moves what is ready to `out`, if there is an `out` that takes more. If there is nothing, and no event
+    /// either, `waker` is kept for the next change, and the time of the next deadline is returned.
+    pub(crate) fn poll_transmit(&self, out: Option<&mut BytesMut>, waker: &Waker) -> Transmit {
         let mut state = self.lock();
-        if state.session.poll_transmit(out) || state.session.has_events() {
+        if out.is_some_and(|out| state.session.poll_transmit(out)) || state.session.has_events() {
             return Transmit::Progress;
         }
         state.driver = Some(waker.clone());

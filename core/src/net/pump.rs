@@ -22,7 +22,8 @@ use crate::websocket::Disconnect;
 const READ_BUFFER: usize = 64 << 10;
 /// Rounds before other tasks of the worker have their turn.
 const ROUNDS: usize = 16;
-/// Unwritten bytes above which nothing more is read: a peer that does not read is not read from either.
+/// Unwritten bytes above which nothing more is read, and nothing more taken from the session: a peer that does not read is
+/// not read from either, and what waits for it counts in the session's queue.
 const HIGH_WATER: usize = 1 << 20;
 
 thread_local! {
@@ -68,11 +69,12 @@ struct Pump<'a, S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Pump<'_, S> {
     fn poll(&mut self, cx: &mut Context<'_>, on_event: &mut impl FnMut(Event<Waiter>)) -> Poll<()> {
         for _ in 0..ROUNDS {
-            let mut progress = self.read(cx);
+            let congested = self.out.len() > HIGH_WATER;
+            let mut progress = !congested && self.read(cx);
             while let Some(event) = self.link.poll_event() {
                 on_event(event);
             }
-            let deadline = match self.link.poll_transmit(&mut self.out, cx.waker()) {
+            let deadline = match self.link.poll_transmit((!congested).then_some(&mut self.out), cx.waker()) {
                 Transmit::Progress => {
                     progress = true;
                     None
@@ -82,11 +84,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<'_, S> {
             if self.write(cx).is_err() {
                 return Poll::Ready(());
             }
-            if self.out.is_empty() && !progress {
+            // What was left alone meanwhile has its turn.
+            progress |= congested && self.out.len() <= HIGH_WATER;
+            if !progress {
+                let written = self.out.is_empty();
                 match self.link.peek(|session| session.transport()) {
-                    Disconnect::NotYet => {}
-                    Disconnect::Finish => self.finish(cx),
-                    Disconnect::Now => return Pin::new(&mut self.stream).poll_shutdown(cx).map(|_| ()),
+                    Disconnect::Finish if written => self.finish(cx),
+                    Disconnect::Now if written => {
+                        if Pin::new(&mut self.stream).poll_shutdown(cx).is_ready() {
+                            return Poll::Ready(());
+                        }
+                    }
+                    Disconnect::AtOnce => return Poll::Ready(()),
+                    Disconnect::NotYet | Disconnect::Finish | Disconnect::Now => {}
                 }
             }
             if !progress && !self.is_due(cx, deadline) {
@@ -99,7 +109,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<'_, S> {
 
     /// Takes what is there; true if there was anything.
     fn read(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.input == Input::Ended || self.out.len() > HIGH_WATER {
+        if self.input == Input::Ended {
             return false;
         }
         BUFFER.with_borrow_mut(|buffer| {
@@ -173,5 +183,94 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<'_, S> {
         }
         self.link.drive(|session, now| session.handle_timeout(now));
         true
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use serde_json::json;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    use super::*;
+    use crate::binding::{self, Session};
+    use crate::net::{OsRandom, now};
+    use crate::primitive::{Format, Request};
+    use crate::websocket::{Config, Connection, Role};
+
+    const PATIENCE: Duration = Duration::from_secs(5);
+
+    /// A server's end, and the peer's stream, which has room for `room` bytes that are not read.
+    fn pump_to(room: usize, config: Config) -> (Arc<Link>, DuplexStream, tokio::task::JoinHandle<()>) {
+        let mut session = Session::new(binding::Config::default(), &mut OsRandom::new());
+        let now = now();
+        session.attach(
+            now,
+            Connection::new(Role::Server, config, Box::new(OsRandom::new()), now.monotonic),
+            Format::Json,
+        );
+        let link = Link::new(session);
+        let (ours, theirs) = duplex(room);
+        let run = {
+            let link = Arc::clone(&link);
+            async move { run(ours, &link, |_| {}).await }
+        };
+        (link, theirs, tokio::spawn(run))
+    }
+
+    fn send(link: &Arc<Link>, size: usize) {
+        let request = Request::update("x", json!({ "m2m:cnt": { "lbl": ["x".repeat(size)] } }));
+        tokio::spawn(link.request(request));
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_does_not_read_is_given_up_with_all_that_waits_for_it() {
+        let short = Duration::from_millis(50);
+        let config = Config { ping_after: Some(short), pong_timeout: short, ..Config::default() };
+        let (link, _theirs, ended) = pump_to(1 << 10, config);
+        send(&link, 100 << 10);
+        tokio::time::timeout(PATIENCE, ended).await.expect("the connection is held for ever").unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_close_does_not_wait_for_a_peer_that_does_not_read() {
+        let config = Config { close_timeout: Duration::from_millis(50), ..Config::default() };
+        let (link, _theirs, ended) = pump_to(1 << 10, config);
+        send(&link, 100 << 10);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        link.with(|session, now| session.abort(now, 1001, ""));
+        tokio::time::timeout(PATIENCE, ended).await.expect("the connection is held for ever").unwrap();
+    }
+
+    #[tokio::test]
+    async fn reading_goes_on_when_a_peer_has_caught_up() {
+        const ROOM: usize = 4 << 20;
+        let (link, mut theirs, _) = pump_to(ROOM, Config::default());
+        send(&link, ROOM + 2 * HIGH_WATER);
+        tokio::time::sleep(Duration::from_millis(50)).await; // the stream is full, and more than the mark waits
+        theirs.write_all(b"\x89\x84\0\0\0\0ping").await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let mut got = BytesMut::with_capacity(2 * ROOM);
+        let pong = async {
+            while !got.ends_with(b"\x8a\x04ping") {
+                assert_ne!(theirs.read_buf(&mut got).await.unwrap(), 0);
+            }
+        };
+        tokio::time::timeout(PATIENCE, pong).await.expect("what came meanwhile is not read");
+    }
+
+    #[tokio::test]
+    async fn what_a_peer_does_not_read_stays_in_the_queue() {
+        let (link, _theirs, _) = pump_to(1 << 10, Config::default());
+        for _ in 0..30 {
+            send(&link, HIGH_WATER / 4);
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let (queued, in_flight) = link.peek(|session| (session.queued(), session.in_flight()));
+        assert_eq!(queued + in_flight, 30);
+        assert!(in_flight < 20, "{in_flight} were taken out of the queue for a peer that does not read");
     }
 }

@@ -3,6 +3,8 @@
 //! Covers: TS-0020 5.2, 6.5; rows WS-5.2-8, WS-6.5-4. Records of one registree are delivered in the order in which they were
 //! appended, at least once; the response primitive is the acknowledgement. [`MemorySpool`] keeps them in memory.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod memory;
 
 use std::future::Future;

@@ -150,6 +150,8 @@ pub enum Disconnect {
     Finish,
     /// Close it.
     Now,
+    /// Close it without waiting for anything, also if bytes are not written: the peer is gone, or has not taken them in time.
+    AtOnce,
 }
 
 #[derive(Debug)]
@@ -415,11 +417,11 @@ impl Connection {
             State::Open => Closed { code: None, reason: reason.to_owned(), by_peer, clean: false },
             State::Closing { outcome, .. } => outcome.clone(),
             State::Over { .. } => {
-                self.state = State::Over { disconnect: Disconnect::Now, deadline: None };
+                self.state = State::Over { disconnect: Disconnect::AtOnce, deadline: None };
                 return;
             }
         };
-        self.finish(closed, Disconnect::Now, None);
+        self.finish(closed, Disconnect::AtOnce, None);
     }
 
     /// Tells the outcome and lets go of everything but what is still to be transmitted.

@@ -437,7 +437,7 @@ impl World {
             return false;
         }
         let was_finished = std::mem::replace(&mut this.finished, true);
-        if transport == Disconnect::Now {
+        if matches!(transport, Disconnect::Now | Disconnect::AtOnce) {
             this.attached = false;
             this.session.detach(self.now);
         }

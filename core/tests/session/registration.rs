@@ -148,3 +148,39 @@ fn ws_6_1_3_what_an_entity_does_not_take_is_answered_and_never_dropped() {
         }
     }
 }
+
+#[test]
+fn the_registration_of_another_entity_changes_nothing_for_the_first() {
+    // A node with two AEs: requests that name no originator stay those of the first.
+    let mut world = World::connected_with(registree(), Config::default());
+    world.send(CLIENT, register()).unwrap();
+    world.settle();
+    let answer = |id: &str| Response::new(StatusCode::CREATED).content(json!({"m2m:ae": {"aei": id, "ri": id}}));
+    world.server().manner = Manner::Manual;
+    for originator in ["Cother", "C", ""] {
+        world.send(CLIENT, register().from(originator)).unwrap();
+        world.settle();
+        world.answer(SERVER, answer("Cother")).unwrap();
+        world.settle();
+        assert_eq!(world.client().session.originator(), Some("C42"));
+        assert_eq!(world.client().session.registration().unwrap().entity, "C42");
+    }
+    // Its own, again (the registrar has lost its memory), counts.
+    world.send(CLIENT, register().from("C42")).unwrap();
+    world.settle();
+    world.answer(SERVER, answer("C43")).unwrap();
+    world.settle();
+    assert_eq!(world.client().session.originator(), Some("C43"));
+}
+
+#[test]
+fn a_registrar_that_passes_a_registration_on_is_not_registered_by_it() {
+    let mut world = World::connected();
+    world.client().manner = Manner::Prompt;
+    world.send(SERVER, register().from("Cfar")).unwrap();
+    world.settle();
+    assert_eq!(world.server().outcome().unwrap().status, StatusCode::CREATED);
+    let session = &world.ends[SERVER].session;
+    assert_eq!((session.registration(), session.originator()), (None, None));
+    assert!(world.server().events.is_empty());
+}

@@ -275,7 +275,11 @@ class ClientBase(Generic[R, N]):
             self._arrived()
         elif change.state == "disconnected" and change.cause is not None:
             again = "" if change.next_attempt is None else f"; next attempt in {change.next_attempt:.1f} s"
-            connection_log.warning("%s: %s%s", self._point_of_access, change.cause, again)
+            # An attempt that is not repeated was asked for: who asked is told.
+            level = logging.INFO if change.attempt and change.next_attempt is None else logging.WARNING
+            text = str(change.cause)
+            where = "" if text.startswith(self._point_of_access) else f"{self._point_of_access}: "
+            connection_log.log(level, "%s%s%s", where, text, again)
         if self._state_handler is not None:
             self._run_state(self._state_handler, change)
 

@@ -4,6 +4,25 @@ from typing import Any, final
 
 from typing_extensions import TypeAlias
 
+__all__ = [
+    "ERROR",
+    "REQUEST",
+    "RESULT",
+    "STATE",
+    "Client",
+    "Queue",
+    "ReceivedRequest",
+    "ReceivedResponse",
+    "Registrar",
+    "Slot",
+    "Token",
+    "__version__",
+    "begin_exit",
+    "error_classes",
+    "forked",
+    "name_in_table",
+]
+
 RESULT: int
 ERROR: int
 REQUEST: int

@@ -37,6 +37,7 @@ import asyncio
 import builtins
 import sys
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -130,10 +131,10 @@ class HandshakeRefusedError(OneM2MError, ConnectionError):
     name are joined with a comma), `body` the beginning of its body.
     """
 
-    status: int
-    reason: str
-    headers: Mapping[str, str]
-    body: bytes
+    status: int = 0
+    reason: str = ""
+    headers: Mapping[str, str] = MappingProxyType({})
+    body: bytes = b""
 
 
 class NotWebSocketError(OneM2MError, ConnectionError):

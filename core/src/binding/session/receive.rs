@@ -150,6 +150,7 @@ impl<W> Session<W> {
         };
         self.counters.responses_received += 1;
         if let Some(request) = &finished.registration
+            && self.is_own_registration(request)
             && let Some(registration) = Registration::from_exchange(request, &response)
         {
             self.assume_registered(registration.clone());
@@ -162,5 +163,12 @@ impl<W> Session<W> {
             self.events.push_back(Event::Deregistered(registration));
         }
         self.events.push_back(Event::Response { waiter: finished.waiter, result: Ok(response) });
+    }
+
+    /// Only a registree registers, and not by what it sends for somebody else: a registrar passes registrations on, and a
+    /// node may have several AEs.
+    fn is_own_registration(&self, request: &Request) -> bool {
+        let current = self.registration.as_ref().map(|registration| registration.entity.as_str());
+        self.config.gated && (current.is_none() || current == request.from.as_deref())
     }
 }

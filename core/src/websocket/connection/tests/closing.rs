@@ -30,7 +30,7 @@ fn ws_6_3_1_either_side_closes_and_both_know_why() {
         assert_eq!(client.disconnect(), Disconnect::NotYet);
         assert_eq!(client.poll_timeout(), Some(now + 5 * SECOND));
         client.handle_timeout(now + 5 * SECOND);
-        assert_eq!((client.disconnect(), client.poll_timeout()), (Disconnect::Now, None));
+        assert_eq!((client.disconnect(), client.poll_timeout()), (Disconnect::AtOnce, None));
         assert_eq!(events(&mut client), []);
     }
 }
@@ -80,7 +80,7 @@ fn a_close_frame_that_is_not_answered_ends_in_time() {
     client.handle_timeout(start + 5 * SECOND);
     let expected = Closed { code: Some(4000), reason: "bye".into(), by_peer: false, clean: false };
     assert_eq!(events(&mut client), [Event::Closed(expected)]);
-    assert_eq!(client.disconnect(), Disconnect::Now);
+    assert_eq!(client.disconnect(), Disconnect::AtOnce);
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn the_end_of_tcp_without_a_close_frame_is_told() {
     let events = events(&mut client);
     let closed = closed(&events);
     assert_eq!((events.len(), closed.code, closed.by_peer, closed.clean), (1, None, true, false));
-    assert_eq!((client.buffered(), client.disconnect()), (0, Disconnect::Now));
+    assert_eq!((client.buffered(), client.disconnect()), (0, Disconnect::AtOnce));
     client.handle_eof(Instant::now());
     assert_eq!(client.poll_event(), None);
 }
@@ -109,7 +109,7 @@ fn after_a_violation_the_sending_side_is_shut_and_the_rest_drained() {
     assert_eq!(server.disconnect(), Disconnect::Finish);
     assert_eq!(server.poll_timeout(), Some(start + 5 * SECOND));
     server.handle_eof(start);
-    assert_eq!(server.disconnect(), Disconnect::Now);
+    assert_eq!(server.disconnect(), Disconnect::AtOnce);
     assert_eq!(events(&mut server).len(), 1);
 }
 

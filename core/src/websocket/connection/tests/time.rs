@@ -27,7 +27,7 @@ fn a_peer_that_stays_silent_is_given_up() {
     let events = events(&mut client);
     let closed = closed(&events);
     assert_eq!((closed.code, closed.by_peer, closed.clean), (None, false, false));
-    assert_eq!((client.disconnect(), client.poll_timeout()), (Disconnect::Now, None));
+    assert_eq!((client.disconnect(), client.poll_timeout()), (Disconnect::AtOnce, None));
 }
 
 #[test]

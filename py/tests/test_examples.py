@@ -1,0 +1,85 @@
+"""The examples and the guide, as a person uses them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import Acme
+
+from onem2m_ws import sync
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "examples" / "python"
+GUIDE = ROOT / "docs" / "guide-python.md"
+
+
+def run_examples(url: str, *arguments: str) -> tuple[str, str]:
+    actuator = subprocess.Popen(
+        [sys.executable, str(EXAMPLES / "actuator.py"), url, "--count", "3", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    with actuator:
+        try:
+            # More readings than the actuator waits for: it may subscribe after the first ones.
+            sensor = subprocess.run(
+                [sys.executable, str(EXAMPLES / "sensor.py"), url, "--count", "15", "--interval", "0.05", *arguments],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=60,
+            )
+            output, _ = actuator.communicate(timeout=60)
+        finally:
+            actuator.kill()
+    assert sensor.returncode == 0, sensor.stdout
+    assert actuator.returncode == 0, output
+    return sensor.stdout, output
+
+
+def test_ws_5_2_10_sensor_and_actuator() -> None:
+    with sync.Registrar(listen="ws://127.0.0.1:0", cse_name="cse-x") as registrar:
+        published, acted = run_examples(registrar.url, "--cse-name", "cse-x")
+    assert published.count("2001 CREATED") == 15
+    assert acted.count(" degrees, valve ") == 3
+
+
+def test_ws_5_2_10_sensor_and_actuator_at_acme(acme: Acme) -> None:
+    try:
+        _, acted = run_examples(acme.url, "--preset", "acme", "--cse-name", acme.cse_name)
+        assert acted.count(" degrees, valve ") == 3
+    finally:
+        # Others use the same ACME and the same names.
+        with sync.connect(acme.url, originator="CAdmin", registered=True, preset="acme") as admin:
+            for name in ("sensor", "actuator"):
+                admin.delete(f"{acme.cse_name}/{name}")
+
+
+@pytest.mark.parametrize("name", ["sensor", "actuator"])
+def test_an_example_without_a_registrar_says_so(name: str) -> None:
+    result = subprocess.run(
+        [sys.executable, str(EXAMPLES / f"{name}.py"), "ws://127.0.0.1:1"], capture_output=True, text=True, timeout=60
+    )
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"{name}: ") and "127.0.0.1:1" in result.stderr
+
+
+PROGRAMS = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("number", range(len(PROGRAMS)))
+def test_the_programs_of_the_guide(number: int) -> None:
+    """Each is a whole program that ends by itself, with a registrar at the address that it names."""
+    with sync.Registrar(listen="ws://127.0.0.1:0") as registrar:
+        text = PROGRAMS[number].replace("ws://localhost:9000", registrar.url)
+        result = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60)
+    assert (result.returncode, result.stderr) == (0, ""), text
+
+
+def test_the_guide_has_programs() -> None:
+    assert len(PROGRAMS) >= 5
