@@ -53,6 +53,7 @@
  *         int32_t result = onem2m_ws_client_config_new("ws://localhost:9000", &config);
  *         if (result == 0) result = onem2m_ws_client_config_set_originator(config, "Csensor");
  *         if (result == 0) result = onem2m_ws_client_new(config, NULL, &client);
+ *         if (result == 0) result = onem2m_ws_client_connect(client, 0);
  *         if (result == 0) result = onem2m_ws_client_register_ae(client, NULL, "Nexample", "sensor", NULL, 0);
  *         if (result == 0)
  *             result = onem2m_ws_request_new(ONEM2M_WS_CREATE, "cse-in/sensor", ONEM2M_WS_CONTAINER,
@@ -82,6 +83,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+// Version of the header, as text; onem2m_ws_version() is that of the library.
+#define ONEM2M_WS_VERSION "0.1.0"
+
 
 // Version of the header: major. Changes with every incompatible change once it is 1.
 #define ONEM2M_WS_VERSION_MAJOR 0
@@ -585,7 +590,8 @@ int32_t onem2m_ws_client_new(const struct onem2m_ws_client_config *config,
 // within a callback, after that callback has returned: then it does not wait. Do not hold a lock that a callback needs.
 void onem2m_ws_client_free(struct onem2m_ws_client *client);
 
-// Opens the connection if it is not open, and waits for that. Not needed: the first request opens it.
+// Opens the connection if it is not open, and waits for that. Without it the first request opens the connection, but goes on
+// trying until its time is over; this tells at once what is wrong.
 //
 // Errors: ONEM2M_WS_UNKNOWN_HOST, ONEM2M_WS_CONNECTION_REFUSED, ONEM2M_WS_OPEN_TIMEOUT, ONEM2M_WS_HANDSHAKE_REFUSED,
 // ONEM2M_WS_NOT_WEBSOCKET, ONEM2M_WS_NO_COMMON_SUBPROTOCOL, ONEM2M_WS_NETWORK, ONEM2M_WS_CLOSED; ONEM2M_WS_TIMEOUT after

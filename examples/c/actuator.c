@@ -94,6 +94,9 @@ int main(int argc, char **argv) {
     must(onem2m_ws_client_new(config, &callbacks, &client));
     onem2m_ws_client_config_free(config);
 
+    /* The first request would open the connection, and wait for the registrar if it is not there yet. We do not wait. */
+    must(onem2m_ws_client_connect(client, 0));
+
     must(onem2m_ws_client_register_ae(client, o.cse_name, "Nactuator", "actuator", NULL, 0));
     printf("actuator: registered\n");
 

@@ -50,7 +50,10 @@ int main(int argc, char **argv) {
     must(onem2m_ws_client_new(config, NULL, &client));
     onem2m_ws_client_config_free(config);
 
-    /* Opens the connection, and creates <AE> "sensor" below the CSEBase. */
+    /* The first request would open the connection, and wait for the registrar if it is not there yet. We do not wait. */
+    must(onem2m_ws_client_connect(client, 0));
+
+    /* Creates <AE> "sensor" below the CSEBase. */
     must(onem2m_ws_client_register_ae(client, o.cse_name, "Nsensor", "sensor", NULL, 0));
     printf("sensor: registered\n");
 

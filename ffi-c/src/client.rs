@@ -233,7 +233,8 @@ fn subscribing<'a>(target: *const c_char, json: *const c_char) -> Box<Begin<'a>>
 
 // --- calls, each in two forms -----------------------------------------------------------------------------------------
 
-/// Opens the connection if it is not open, and waits for that. Not needed: the first request opens it.
+/// Opens the connection if it is not open, and waits for that. Without it the first request opens the connection, but goes on
+/// trying until its time is over; this tells at once what is wrong.
 ///
 /// Errors: ONEM2M_WS_UNKNOWN_HOST, ONEM2M_WS_CONNECTION_REFUSED, ONEM2M_WS_OPEN_TIMEOUT, ONEM2M_WS_HANDSHAKE_REFUSED,
 /// ONEM2M_WS_NOT_WEBSOCKET, ONEM2M_WS_NO_COMMON_SUBPROTOCOL, ONEM2M_WS_NETWORK, ONEM2M_WS_CLOSED; ONEM2M_WS_TIMEOUT after

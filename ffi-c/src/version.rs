@@ -2,8 +2,6 @@
 
 use std::ffi::{CStr, c_char};
 
-/// Version of the header, as text; onem2m_ws_version() is that of the library.
-pub const ONEM2M_WS_VERSION: &str = "0.1.0";
 /// Version of the header: major. Changes with every incompatible change once it is 1.
 pub const ONEM2M_WS_VERSION_MAJOR: u32 = 0;
 /// Version of the header: minor.
@@ -28,16 +26,6 @@ const fn number(text: &str) -> u32 {
 const _: () = assert!(ONEM2M_WS_VERSION_MAJOR == number(env!("CARGO_PKG_VERSION_MAJOR")));
 const _: () = assert!(ONEM2M_WS_VERSION_MINOR == number(env!("CARGO_PKG_VERSION_MINOR")));
 const _: () = assert!(ONEM2M_WS_VERSION_PATCH == number(env!("CARGO_PKG_VERSION_PATCH")));
-
-const _: () = {
-    let (header, package) = (ONEM2M_WS_VERSION.as_bytes(), env!("CARGO_PKG_VERSION").as_bytes());
-    assert!(header.len() == package.len());
-    let mut i = 0;
-    while i < header.len() {
-        assert!(header[i] == package[i]);
-        i += 1;
-    }
-};
 
 const VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
     Ok(version) => version,
