@@ -46,6 +46,12 @@ class Seen:
     def operation(self) -> str | None:
         return OPERATIONS.get(self.primitive.get("op", 0))
 
+    @property
+    def reading(self) -> Any:
+        """What a notification of a new contentInstance carries."""
+        event = self.primitive.get("pc", {}).get("m2m:sgn", {}).get("nev", {})
+        return event.get("rep", {}).get("m2m:cin", {}).get("con")
+
     def is_request(self, operation: str, ty: int | None = None) -> bool:
         return self.operation == operation and (ty is None or self.primitive.get("ty") == ty)
 
@@ -218,9 +224,7 @@ class Demo:
 
     def notified(self, connection: int, reading: str) -> Callable[[Seen], bool]:
         def matches(seen: Seen) -> bool:
-            event = seen.primitive.get("pc", {}).get("m2m:sgn", {}).get("nev", {})
-            instance = event.get("rep", {}).get("m2m:cin", {})
-            return (seen.who, seen.connection, instance.get("con")) == ("Cactuator", connection, reading)
+            return (seen.who, seen.connection, seen.reading) == ("Cactuator", connection, reading)
 
         return matches
 
@@ -240,8 +244,8 @@ class Demo:
         await sensor.update("cse-in/sensor/data", content={"m2m:cnt": {"lbl": ["unit:celsius"]}})
         found = await sensor.discover("cse-in", labels=["unit:celsius"])
         self.check(found.content == {"m2m:uril": ["cse-in/sensor/data"]}, "discovery finds the container by its label")
-        for operation in ("RETRIEVE", "UPDATE"):
-            await expect(operation, lambda s, name=operation: s.who == "Csensor" and s.is_request(name))
+        await expect("RETRIEVE", lambda s: s.who == "Csensor" and s.is_request("RETRIEVE"))
+        await expect("UPDATE", lambda s: s.who == "Csensor" and s.is_request("UPDATE"))
 
         title("3  An actuator in C connects, registers and subscribes")
         actuator = await asyncio.create_subprocess_exec(
@@ -279,11 +283,7 @@ class Demo:
         await expect("a second handshake", lambda s: s.who == "Cactuator" and s.kind == "handshake", 2)
         for reading in ("19", "24"):
             await expect(f"stored NOTIFY with {reading}", self.notified(2, reading))
-        order = [
-            s.primitive["pc"]["m2m:sgn"]["nev"]["rep"]["m2m:cin"]["con"]
-            for s in self.tap.seen
-            if "m2m:sgn" in s.primitive.get("pc", {}) and s.connection == 2
-        ]
+        order = [reading for seen in self.tap.seen if seen.connection == 2 and (reading := seen.reading) is not None]
         self.check(order == ["19", "24"], "in the order in which they were published")
         again = any(s.who == "Cactuator" and s.connection == 2 and s.is_request("CREATE", 2) for s in self.tap.seen)
         self.check(not again, "no registration on the second connection")

@@ -230,8 +230,8 @@ def running(
 ) -> Iterator[Acme]:
     """Runs ACME for the length of a `with` block: an IN-CSE, or, with the `registrar`'s address, an MN-CSE under it.
 
-    `members` are the CSE-IDs that may register at it; `open_access` lets every registered AE at the resources of all others,
-    which otherwise needs an access control policy. `port` 0 takes a free one, and another if somebody was quicker.
+    `members` are the CSE-IDs that may register at it; `open_access` lets every registered AE at the resources of all
+    others, which otherwise needs an access control policy. `port` 0 takes a free one, and another if somebody was quicker.
     Raises `Unavailable` where ACME cannot be installed and `Failed` where it does not start.
     """
     python = interpreter()
