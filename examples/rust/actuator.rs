@@ -5,6 +5,8 @@
 //!
 //! Start the sensor with enough readings, or after this one: it waits for the container.
 
+#![allow(clippy::print_stdout)] // it is a program for a shell
+
 use std::process::ExitCode;
 use std::time::Duration;
 

@@ -2,6 +2,8 @@
 //!
 //! `cargo run -p onem2m-ws --example sensor -- ws://127.0.0.1:9000 [--preset acme] [--count 5] [--cse-name cse-in]`
 
+#![allow(clippy::print_stdout)] // it is a program for a shell
+
 use std::process::ExitCode;
 
 use onem2m_ws::client::{AeRegistration, Client, Preset};

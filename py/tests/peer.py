@@ -94,6 +94,12 @@ class Peer:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
+    def close(self, code: int = 1000) -> None:
+        """Closes the latest connection, as the protocol wants it."""
+        with self._lock:
+            connection = self._connections[-1]
+        self._frame(connection, 8, code.to_bytes(2, "big"))
+
     def tell(self, message: Any) -> None:
         """Sends a message: a dictionary, or text as it is."""
         text = message if isinstance(message, str) else json.dumps(message)

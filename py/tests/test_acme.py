@@ -16,7 +16,7 @@ import onem2m_ws
 from onem2m_ws import errors
 
 
-def test_ws_5_2_the_main_job(face: Face, acme: Acme, name: str) -> None:
+def test_ws_5_2_10_the_main_job(face: Face, acme: Acme, name: str) -> None:
     target = f"{acme.cse_name}/{name}/data"
     with face.connect(acme.url, originator=f"C{name}", preset="acme") as ae:
         assert ae.register_ae(app_id="Ntest", name=name).entity == f"C{name}"

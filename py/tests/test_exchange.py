@@ -241,6 +241,16 @@ def test_a_connection_that_is_lost_is_logged_and_one_that_is_refused_is_raised(
     assert [record for record in caplog.records if record.levelname == "WARNING"] == []
 
 
+def test_ws_5_2_5_either_side_closes_and_the_client_opens_again(face: Face, peer: Peer) -> None:
+    with face.connect(peer.url, originator="Ctest", registered=True) as ae:
+        peer.close()
+        until(lambda: ae.counters["connections"] == 2)
+        ae.disconnect()
+        assert peer.closes[-1] == 1000 and len(peer.handshakes) == 2
+        assert ae.retrieve("cse-in").ok
+        assert len(peer.handshakes) == 3
+
+
 def test_clients_leave_nothing_behind(face: Face, peer: Peer) -> None:
     def descriptors() -> int:
         gc.collect()

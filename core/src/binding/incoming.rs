@@ -3,6 +3,7 @@
 //! Covers: TS-0001 7.1.7 (an identifier that is still pending is rejected; a finished one is a new request), row
 //! WS-6.5-2 (a request that we owe an answer holds our close back).
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::timers::{Timer, Timers};
@@ -13,17 +14,21 @@ use crate::{Error, ErrorKind, Result};
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct IncomingToken(u64);
 
+/// Entries for which an idle session keeps room: one request at a time is what most peers send.
+const IDLE_ENTRIES: usize = 1;
+
 struct Entry {
     number: u64,
     rqi: String,
     release_version: Option<String>,
 }
 
-/// Few at a time (the limit is small), so a list that is searched from the end is the fastest table.
+/// In the order in which they came, which is also that of their numbers; few at a time (the limit is small), and mostly
+/// answered in that order.
 #[derive(Default)]
 pub(super) struct Incoming {
     next: u64,
-    entries: Vec<Entry>,
+    entries: VecDeque<Entry>,
     /// Those whose connection went before they were answered, of the last one only: so that a late answer is told why it
     /// is none.
     lost: Vec<u64>,
@@ -43,17 +48,19 @@ impl Incoming {
         }
         let number = self.next;
         self.next += 1;
-        self.entries.push(Entry { number, rqi, release_version });
+        if self.entries.capacity() == 0 {
+            self.entries.reserve_exact(IDLE_ENTRIES);
+        }
+        self.entries.push_back(Entry { number, rqi, release_version });
         timers.add(deadline, Timer::Incoming(number));
         Some(IncomingToken(number))
     }
 
     /// Takes the request out and completes its response with what only the request knows.
     pub(super) fn answer(&mut self, token: IncomingToken, mut response: Response) -> Result<Response> {
-        let Some(at) = self.entries.iter().rposition(|entry| entry.number == token.0) else {
+        let Some(entry) = self.position(token.0).and_then(|at| self.entries.remove(at)) else {
             return Err(self.why_not(token));
         };
-        let entry = self.entries.swap_remove(at);
         response.request_id = entry.rqi;
         if response.release_version.is_none() {
             response.release_version = entry.release_version;
@@ -74,8 +81,8 @@ impl Incoming {
 
     /// An idle session holds no memory of its busiest hour.
     fn let_go(&mut self) {
-        if self.entries.is_empty() {
-            self.entries = Vec::new();
+        if self.entries.is_empty() && self.entries.capacity() > IDLE_ENTRIES {
+            self.entries = VecDeque::new();
         }
     }
 
@@ -89,8 +96,12 @@ impl Incoming {
         self.contains(number).then_some(IncomingToken(number))
     }
 
+    fn position(&self, number: u64) -> Option<usize> {
+        self.entries.binary_search_by_key(&number, |entry| entry.number).ok()
+    }
+
     pub(super) fn contains(&self, number: u64) -> bool {
-        self.entries.iter().any(|entry| entry.number == number)
+        self.position(number).is_some()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -101,7 +112,34 @@ impl Incoming {
     pub(super) fn lose(&mut self) {
         if !self.entries.is_empty() {
             self.lost = self.entries.iter().map(|entry| entry.number).collect();
-            self.entries = Vec::new();
+            self.entries = VecDeque::new();
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::primitive::StatusCode;
+
+    #[test]
+    fn answers_find_their_request_in_any_order_and_once() {
+        let (mut incoming, mut timers, now) = (Incoming::default(), Timers::default(), Instant::now());
+        let mut tokens: Vec<_> =
+            (0..9).map(|n| incoming.push(format!("r{n}"), None, now, &mut timers).unwrap()).collect();
+        assert_eq!(incoming.push("r4".to_owned(), None, now, &mut timers), None, "it is pending already");
+        for (at, rqi) in [(4, "r4"), (0, "r0"), (6, "r8"), (2, "r3")] {
+            let token = tokens.remove(at);
+            let answer = incoming.answer(token, Response::new(StatusCode::OK)).unwrap();
+            assert_eq!(answer.request_id, rqi);
+            let again = incoming.answer(token, Response::new(StatusCode::OK)).unwrap_err();
+            assert_eq!(again.kind(), ErrorKind::AlreadyResponded);
+            assert!(!incoming.contains(token.0));
+        }
+        assert!(incoming.push("r4".to_owned(), None, now, &mut timers).is_some(), "a finished one is a new request");
+        assert_eq!(incoming.len(), 6);
+        tokens.into_iter().for_each(|token| incoming.dismiss(token));
+        assert_eq!(incoming.len(), 1);
     }
 }

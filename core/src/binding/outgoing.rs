@@ -34,6 +34,12 @@ impl Default for OutgoingLimits {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Token(u64);
 
+impl Token {
+    pub(super) const fn new(number: u64) -> Self {
+        Self(number)
+    }
+}
+
 /// The low bits of a request's number are its place in the slab, so that a response finds it without a search.
 const SLOT_BITS: u32 = 16;
 /// Most requests that one session can have waiting.
@@ -49,8 +55,20 @@ struct Entry<W> {
 }
 
 enum State {
-    Queued { request: Box<Request>, size: usize },
-    Sent { registration: Option<Box<Request>>, ending: Option<Box<Request>> },
+    /// Just taken in.
+    New,
+    Queued {
+        request: Box<Request>,
+        size: usize,
+    },
+    Sent {
+        registration: Option<Box<Request>>,
+        ending: Option<Box<Request>>,
+    },
+}
+
+impl State {
+    const SENT: Self = Self::Sent { registration: None, ending: None };
 }
 
 /// A request that leaves the table because its outcome is known.
@@ -92,15 +110,16 @@ impl<W> Outgoing<W> {
         }
     }
 
-    /// Takes a request into the queue and gives it an identifier if it has none.
+    /// Takes a request in, gives it an identifier if it has none, and returns its number. It is to go on with
+    /// [`send_at_once`](Self::send_at_once) or [`queue`](Self::queue).
     pub(super) fn push(
         &mut self,
-        mut request: Request,
+        request: &mut Request,
         waiter: W,
         deadline: Instant,
         timers: &mut Timers,
-    ) -> Result<Token> {
-        let size = queued_size(&request);
+    ) -> Result<u64> {
+        let size = queued_size(request);
         if self.queued >= self.limits.queued_requests || self.queued_bytes + size > self.limits.queued_bytes {
             return Err(Error::new(
                 ErrorKind::QueueFull,
@@ -136,18 +155,35 @@ impl<W> Outgoing<W> {
             }
             None => request.request_id = self.identifier(number),
         }
-        let state = State::Queued { request: Box::new(request), size };
-        self.entries.insert(Entry { number, waiter, deadline, own_rqi, state });
-        if self.queue.len() > 64 + 2 * self.queued {
-            // Without a connection nobody passes over what has timed out.
-            let entries = &self.entries;
-            self.queue.retain(|number| entries.get(slot_of(*number)).is_some_and(|entry| entry.number == *number));
-        }
-        self.queue.push_back(number);
-        self.queued += 1;
-        self.queued_bytes += size;
+        self.entries.insert(Entry { number, waiter, deadline, own_rqi, state: State::New });
         timers.add(deadline, Timer::Outgoing(number));
-        Ok(Token(number))
+        Ok(number)
+    }
+
+    /// Counts a new request as sent, if there is a place in the window and none is before it: it is never queued.
+    pub(super) fn send_at_once(&mut self, number: u64) -> bool {
+        let passes = self.queued == 0 && self.sent < self.limits.window;
+        if passes && let Some(entry) = self.get_mut(number) {
+            entry.state = State::SENT;
+            self.sent += 1;
+        }
+        passes
+    }
+
+    /// Puts a new request at the end of the queue.
+    pub(super) fn queue(&mut self, number: u64, request: Request) {
+        let size = queued_size(&request);
+        if let Some(entry) = self.get_mut(number) {
+            entry.state = State::Queued { request: Box::new(request), size };
+            if self.queue.len() > 64 + 2 * self.queued {
+                // Without a connection nobody passes over what has timed out.
+                let entries = &self.entries;
+                self.queue.retain(|number| entries.get(slot_of(*number)).is_some_and(|entry| entry.number == *number));
+            }
+            self.queue.push_back(number);
+            self.queued += 1;
+            self.queued_bytes += size;
+        }
     }
 
     fn identifier(&self, number: u64) -> String {
@@ -164,8 +200,7 @@ impl<W> Outgoing<W> {
         while self.sent < self.limits.window {
             let number = self.queue.pop_front()?;
             let Some(entry) = self.get_mut(number) else { continue }; // timed out or cancelled while it was queued
-            let sent = State::Sent { registration: None, ending: None };
-            let State::Queued { request, size } = std::mem::replace(&mut entry.state, sent) else { continue };
+            let State::Queued { request, size } = std::mem::replace(&mut entry.state, State::SENT) else { continue };
             self.queued -= 1;
             self.queued_bytes -= size;
             self.sent += 1;
@@ -224,6 +259,7 @@ impl<W> Outgoing<W> {
             self.named.remove(rqi);
         }
         let (registration, ending) = match entry.state {
+            State::New => (None, None),
             State::Queued { size, .. } => {
                 // Its number stays in `queue` and is passed over there.
                 self.queued -= 1;
@@ -382,27 +418,32 @@ mod tests {
         let mut outgoing = Outgoing::new(OutgoingLimits::default(), "p-".to_owned());
         let mut timers = Timers::default();
         let mut push = |outgoing: &mut Outgoing<()>| {
-            outgoing.push(Request::retrieve("x"), (), Instant::now(), &mut timers).unwrap()
+            let mut request = Request::retrieve("x");
+            let number = outgoing.push(&mut request, (), Instant::now(), &mut timers).unwrap();
+            outgoing.queue(number, request);
+            number
         };
         // There is always one that waits, and the others come and go.
         let first = push(&mut outgoing);
         for _ in 0..10_000 {
-            let token = push(&mut outgoing);
-            outgoing.finish(token.0).unwrap();
+            let number = push(&mut outgoing);
+            outgoing.finish(number).unwrap();
         }
         assert!(outgoing.queue.len() < 100, "{}", outgoing.queue.len());
         assert_eq!((outgoing.queued, outgoing.entries.len()), (1, 1));
-        assert_eq!(outgoing.next_to_send().unwrap().0, first.0);
-        outgoing.finish(first.0).unwrap();
+        assert_eq!(outgoing.next_to_send().unwrap().0, first);
+        outgoing.finish(first).unwrap();
         assert_eq!((outgoing.queued_bytes, outgoing.sent), (0, 0));
     }
 
     #[test]
     fn an_identifier_is_ours_only_in_the_form_that_was_sent() {
         let mut outgoing = Outgoing::new(OutgoingLimits::default(), "p-".to_owned());
-        let token = outgoing.push(Request::retrieve("x"), (), Instant::now(), &mut Timers::default()).unwrap();
-        let (number, request) = outgoing.next_to_send().unwrap();
-        assert_eq!((number, request.request_id.as_str()), (token.0, "p-65536"));
+        let mut request = Request::retrieve("x");
+        let number = outgoing.push(&mut request, (), Instant::now(), &mut Timers::default()).unwrap();
+        assert_eq!(request.request_id, "p-65536");
+        assert_eq!(outgoing.find("p-65536"), None, "it is not sent yet");
+        assert!(outgoing.send_at_once(number));
         assert_eq!(outgoing.find("p-65536"), Some(number));
         for other in ["p-+65536", "p-065536", "p-65537", "p-131072", "65536", "p-", "P-65536", "p-65536 "] {
             assert_eq!(outgoing.find(other), None, "{other}");

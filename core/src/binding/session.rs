@@ -7,6 +7,7 @@
 mod receive;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::BytesMut;
@@ -44,7 +45,7 @@ enum Phase {
 /// 3. [`poll_transmit`](Self::poll_transmit): bytes for the socket; all that is ready at once.
 /// 4. [`poll_timeout`](Self::poll_timeout): when to come back if nothing else happens.
 pub struct Session<W> {
-    config: Config,
+    config: Arc<Config>,
     connection: Option<Connection>,
     format: Format,
     registration: Option<Registration>,
@@ -61,9 +62,11 @@ pub struct Session<W> {
 }
 
 impl<W> Session<W> {
-    /// A session without a connection. `random` makes its request identifiers unique across restarts.
+    /// A session without a connection. `random` makes its request identifiers unique across restarts. Sessions can share
+    /// their settings.
     #[must_use]
-    pub fn new(config: Config, random: &mut dyn Random) -> Self {
+    pub fn new(config: impl Into<Arc<Config>>, random: &mut dyn Random) -> Self {
+        let config = config.into();
         let outgoing = Outgoing::new(config.outgoing, identifier_prefix(random));
         Self {
             config,
@@ -99,11 +102,13 @@ impl<W> Session<W> {
     }
 
     /// Bytes from the socket. They are changed in place (unmasked).
-    pub fn handle_data(&mut self, now: Now, data: &mut [u8]) {
-        if let Some(connection) = &mut self.connection {
-            connection.handle_data(now.monotonic, data);
-            self.absorb(now);
+    pub fn handle_data(&mut self, now: Now, mut data: &mut [u8]) {
+        while let Some(connection) = &mut self.connection
+            && connection.handle_next(now.monotonic, &mut data)
+        {
+            self.take_in(now);
         }
+        self.absorb(now);
     }
 
     /// The peer ended the transport, or it failed.
@@ -174,10 +179,14 @@ impl<W> Session<W> {
         if request.release_version.is_none() {
             request.release_version.clone_from(&self.config.release_version);
         }
-        let token = self.outgoing.push(request, waiter, after(now.monotonic, wait), &mut self.timers)?;
+        let number = self.outgoing.push(&mut request, waiter, after(now.monotonic, wait), &mut self.timers)?;
         self.tidy_timers();
-        self.write_queue();
-        Ok(token)
+        if self.is_writable() && self.outgoing.send_at_once(number) {
+            self.write_request(number, request);
+        } else {
+            self.outgoing.queue(number, request);
+        }
+        Ok(Token::new(number))
     }
 
     /// Forgets a request: its response will count as unmatched. Returns the waiter if the request still waited.
@@ -216,7 +225,7 @@ impl<W> Session<W> {
 
     /// Declares a registration that is in force from an earlier run, so that nothing is held back.
     pub fn assume_registered(&mut self, registration: Registration) {
-        self.config.originator = Some(registration.entity.clone());
+        Arc::make_mut(&mut self.config).originator = Some(registration.entity.clone());
         self.registration = Some(registration);
     }
 
@@ -274,10 +283,27 @@ impl<W> Session<W> {
     /// The next thing that happened.
     pub fn poll_event(&mut self) -> Option<Event<W>> {
         let event = self.events.pop_front();
-        if self.events.is_empty() && self.events.capacity() > 16 {
-            self.events = VecDeque::new();
+        if event.is_none() && self.events.capacity() > 0 {
+            self.events = VecDeque::new(); // an event is large, and an idle session holds no memory
         }
         event
+    }
+
+    /// All that happened since the last time, in order; like [`poll_event`](Self::poll_event) until it returns `None`.
+    pub fn take_events(&mut self) -> VecDeque<Event<W>> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// Memory for what is written and what happens next, so that none need be claimed.
+    /// [`poll_transmit`](Self::poll_transmit) and [`take_events`](Self::take_events) give it back.
+    pub fn lend(&mut self, bytes: BytesMut, events: VecDeque<Event<W>>) {
+        if let Some(connection) = &mut self.connection {
+            connection.lend(bytes);
+        }
+        if self.events.is_empty() {
+            self.events = events;
+            self.events.clear();
+        }
     }
 
     /// Moves all bytes that are ready to the end of `out`; false if there were none.
@@ -366,26 +392,40 @@ impl<W> Session<W> {
         self.counters
     }
 
+    /// Room for one event is made first: mostly there is only one, and an event is large.
+    fn tell(&mut self, event: Event<W>) {
+        if self.events.capacity() == 0 {
+            self.events.reserve_exact(1);
+        }
+        self.events.push_back(event);
+    }
+
     // ---- what goes out
 
     fn write_queue(&mut self) {
-        loop {
-            let Some(connection) = &mut self.connection else { return };
-            if !connection.is_open() || connection.buffered() > self.config.high_water {
-                return;
-            }
-            let Some((number, request)) = self.outgoing.next_to_send() else { return };
-            match write_primitive(connection, self.format, |out| codec::encode_request(self.format, &request, out)) {
-                Ok(()) => {
-                    self.counters.requests_sent += 1;
-                    if Registration::is_requested_by(&request) {
-                        self.outgoing.keep_registration(number, request);
-                    } else if request.operation == Operation::Delete {
-                        self.outgoing.keep_ending(number, request);
-                    }
+        while self.is_writable()
+            && let Some((number, request)) = self.outgoing.next_to_send()
+        {
+            self.write_request(number, *request);
+        }
+    }
+
+    fn is_writable(&self) -> bool {
+        self.connection.as_ref().is_some_and(|c| c.is_open() && c.buffered() <= self.config.high_water)
+    }
+
+    fn write_request(&mut self, number: u64, request: Request) {
+        let Some(connection) = &mut self.connection else { return };
+        match write_primitive(connection, self.format, |out| codec::encode_request(self.format, &request, out)) {
+            Ok(()) => {
+                self.counters.requests_sent += 1;
+                if Registration::is_requested_by(&request) {
+                    self.outgoing.keep_registration(number, Box::new(request));
+                } else if request.operation == Operation::Delete {
+                    self.outgoing.keep_ending(number, Box::new(request));
                 }
-                Err(error) => self.fail(number, error.kind(), error.message()),
             }
+            Err(error) => self.fail(number, error.kind(), error.message()),
         }
     }
 

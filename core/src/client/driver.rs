@@ -115,9 +115,7 @@ impl Shared {
         let mut timer: Option<Pin<Box<tokio::time::Sleep>>> = None;
         poll_fn(|cx| {
             loop {
-                while let Some(event) = self.link.poll_event() {
-                    self.handle(event);
-                }
+                self.link.hand_out(|event| self.handle(event));
                 let deadline = match self.link.poll_until(cx.waker(), &ready) {
                     Until::Ready if self.link.peek(Session::has_events) => continue,
                     Until::Ready => return Poll::Ready(()),

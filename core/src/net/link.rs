@@ -3,6 +3,7 @@
 //! Covers: row WS-5.1-1 (requests and responses in either direction). One lock; it is never held while user code runs,
 //! and no task, channel or box is made for a request: a future waits in a slab beside the session.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -38,7 +39,21 @@ struct State {
     session: Session<Waiter>,
     /// Wakes the task that drives the session; empty while that task runs.
     driver: Option<Waker>,
+    /// The time of this turn, which ends when the driver rests: read once for everything in it.
+    time: Option<Now>,
     tasks: Slab<Task>,
+}
+
+impl State {
+    fn time(&mut self) -> Now {
+        *self.time.get_or_insert_with(now)
+    }
+
+    /// The driver rests until it is woken.
+    fn rest(&mut self, waker: &Waker) {
+        self.driver = Some(waker.clone());
+        self.time = None;
+    }
 }
 
 struct Task {
@@ -48,7 +63,7 @@ struct Task {
 
 impl Link {
     pub(crate) fn new(session: Session<Waiter>) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(State { session, driver: None, tasks: Slab::new() })))
+        Arc::new(Self(Mutex::new(State { session, driver: None, time: None, tasks: Slab::new() })))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -60,7 +75,8 @@ impl Link {
     /// Uses the session, then wakes its driver, which looks for what has changed.
     pub(crate) fn with<R>(&self, use_session: impl FnOnce(&mut Session<Waiter>, Now) -> R) -> R {
         let mut state = self.lock();
-        let result = use_session(&mut state.session, now());
+        let time = state.time();
+        let result = use_session(&mut state.session, time);
         let driver = state.driver.take();
         drop(state);
         if let Some(driver) = driver {
@@ -74,7 +90,8 @@ impl Link {
     pub(crate) fn drive<R>(&self, use_session: impl FnOnce(&mut Session<Waiter>, Now) -> R) -> R {
         let mut state = self.lock();
         state.driver = None;
-        use_session(&mut state.session, now())
+        let time = *state.time.insert(now());
+        use_session(&mut state.session, time)
     }
 
     /// Looks at the session without waking anybody.
@@ -83,8 +100,8 @@ impl Link {
     }
 
     /// Sends a request; its outcome comes from the future, which forgets the request when it is dropped.
-    pub(crate) fn request(self: &Arc<Self>, request: Request) -> ResponseFuture {
-        ResponseFuture { link: Arc::clone(self), state: FutureState::Unsent(Some(Box::new(request))) }
+    pub(crate) const fn request(&self, request: Request) -> ResponseFuture<'_> {
+        ResponseFuture { link: self, state: FutureState::Unsent(request) }
     }
 
     /// Sends a request whose outcome goes to `completion` with the number `id`.
@@ -92,28 +109,38 @@ impl Link {
         self.with(|session, now| session.send(now, request, Waiter::Call(completion, id)))
     }
 
-    /// The next event for the role above; outcomes of requests are given to their waiters on the way.
-    pub(crate) fn poll_event(&self) -> Option<Event<Waiter>> {
+    /// Gives everything that happened to the role above; outcomes of requests go to their waiters. No lock is held
+    /// meanwhile. Returns memory that can be lent again.
+    pub(crate) fn hand_out(&self, mut on_event: impl FnMut(Event<Waiter>)) -> VecDeque<Event<Waiter>> {
         loop {
-            let mut state = self.lock();
-            let event = state.session.poll_event()?;
-            let Event::Response { waiter, result } = event else { return Some(event) };
-            match waiter {
-                Waiter::Task(place) => {
-                    let waker = state.tasks.get_mut(place).and_then(|task| {
-                        task.result = Some(result);
-                        task.waker.take()
-                    });
-                    drop(state);
-                    if let Some(waker) = waker {
-                        waker.wake();
-                    }
-                }
-                Waiter::Call(completion, id) => {
-                    drop(state);
-                    completion.complete(id, result);
+            let mut events = self.lock().session.take_events();
+            if events.is_empty() {
+                return events;
+            }
+            for event in events.drain(..) {
+                match event {
+                    Event::Response { waiter, result } => self.finish(waiter, result),
+                    event => on_event(event),
                 }
             }
+            if !self.peek(Session::has_events) {
+                return events;
+            }
+        }
+    }
+
+    fn finish(&self, waiter: Waiter, result: Result<Response>) {
+        match waiter {
+            Waiter::Task(place) => {
+                let waker = self.lock().tasks.get_mut(place).and_then(|task| {
+                    task.result = Some(result);
+                    task.waker.take()
+                });
+                if let Some(waker) = waker {
+                    waker.wake();
+                }
+            }
+            Waiter::Call(completion, id) => completion.complete(id, result),
         }
     }
 
@@ -124,7 +151,7 @@ impl Link {
         if out.is_some_and(|out| state.session.poll_transmit(out)) || state.session.has_events() {
             return Transmit::Progress;
         }
-        state.driver = Some(waker.clone());
+        state.rest(waker);
         Transmit::Idle(state.session.poll_timeout())
     }
 
@@ -135,7 +162,7 @@ impl Link {
         if state.session.has_events() || ready(&state.session) {
             return Until::Ready;
         }
-        state.driver = Some(waker.clone());
+        state.rest(waker);
         Until::Wait(state.session.poll_timeout())
     }
 }
@@ -157,28 +184,29 @@ pub(crate) enum Until {
 }
 
 /// The response to a request, in the future.
-pub(crate) struct ResponseFuture {
-    link: Arc<Link>,
+pub(crate) struct ResponseFuture<'a> {
+    link: &'a Link,
     state: FutureState,
 }
 
+#[allow(clippy::large_enum_variant)] // a box would cost an allocation for each request
 enum FutureState {
-    Unsent(Option<Box<Request>>),
+    Unsent(Request),
     Waiting { place: usize, token: Token },
     Done,
 }
 
-impl Future for ResponseFuture {
+impl Future for ResponseFuture<'_> {
     type Output = Result<Response>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        match &mut this.state {
+        match std::mem::replace(&mut this.state, FutureState::Done) {
             FutureState::Unsent(request) => {
-                let Some(request) = request.take() else { return Poll::Pending };
                 let mut state = this.link.lock();
                 let place = state.tasks.insert(Task { waker: Some(cx.waker().clone()), result: None });
-                match state.session.send(now(), *request, Waiter::Task(place)) {
+                let time = state.time();
+                match state.session.send(time, request, Waiter::Task(place)) {
                     Ok(token) => {
                         let driver = state.driver.take();
                         drop(state);
@@ -190,25 +218,22 @@ impl Future for ResponseFuture {
                     }
                     Err(error) => {
                         state.tasks.remove(place);
-                        drop(state);
-                        this.state = FutureState::Done;
                         Poll::Ready(Err(error))
                     }
                 }
             }
-            FutureState::Waiting { place, .. } => {
-                let place = *place;
+            FutureState::Waiting { place, token } => {
                 let mut state = this.link.lock();
                 let task = &mut state.tasks[place];
                 if let Some(result) = task.result.take() {
                     state.tasks.remove(place);
-                    drop(state);
-                    this.state = FutureState::Done;
                     return Poll::Ready(result);
                 }
                 if !task.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
                     task.waker = Some(cx.waker().clone());
                 }
+                drop(state);
+                this.state = FutureState::Waiting { place, token };
                 Poll::Pending
             }
             FutureState::Done => Poll::Pending,
@@ -216,11 +241,12 @@ impl Future for ResponseFuture {
     }
 }
 
-impl Drop for ResponseFuture {
+impl Drop for ResponseFuture<'_> {
     fn drop(&mut self) {
         if let FutureState::Waiting { place, token } = self.state {
             let mut state = self.link.lock();
-            state.session.cancel(now(), token);
+            let time = state.time();
+            state.session.cancel(time, token);
             state.tasks.try_remove(place);
             // Its place in the window is free, and a close may have waited for it.
             let driver = state.driver.take();

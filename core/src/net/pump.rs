@@ -2,9 +2,11 @@
 //!
 //! Covers: rows WS-5.1-1, WS-6.3-1. All that is ready is read and handled before anything is written, and then all
 //! that became ready is written with one system call: a write per reply is the largest cost of all. An idle connection
-//! holds no buffer: the one that is read into belongs to the worker thread.
+//! holds no buffer: the one that is read into belongs to the worker thread, and so does the one that is written from, which
+//! is lent to the connection meanwhile.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -28,7 +30,14 @@ const HIGH_WATER: usize = 1 << 20;
 
 thread_local! {
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static SPARE_BYTES: Cell<BytesMut> = Cell::new(BytesMut::new());
+    static SPARE_EVENTS: Cell<VecDeque<Event<Waiter>>> = const { Cell::new(VecDeque::new()) };
 }
+
+/// Largest buffer that a worker thread keeps for writing.
+const MOST_SPARE_BYTES: usize = 64 << 10;
+/// Most events for which a worker thread keeps room.
+const MOST_SPARE_EVENTS: usize = 128;
 
 /// Drives the connection that `link`'s session has, until nothing of it is left. `on_event` is called without a lock.
 pub(crate) async fn run<S>(stream: S, link: &Link, mut on_event: impl FnMut(Event<Waiter>))
@@ -38,9 +47,7 @@ where
     let mut pump = Pump { stream, link, out: BytesMut::new(), input: Input::Open, output: Output::Open, timer: None };
     poll_fn(|cx| pump.poll(cx, &mut on_event)).await;
     link.drive(|session, now| session.detach(now));
-    while let Some(event) = link.poll_event() {
-        on_event(event);
-    }
+    link.hand_out(on_event);
 }
 
 #[derive(PartialEq)]
@@ -71,8 +78,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<'_, S> {
         for _ in 0..ROUNDS {
             let congested = self.out.len() > HIGH_WATER;
             let mut progress = !congested && self.read(cx);
-            while let Some(event) = self.link.poll_event() {
-                on_event(event);
+            let room = self.link.hand_out(&mut *on_event);
+            if (1..=MOST_SPARE_EVENTS).contains(&room.capacity()) {
+                SPARE_EVENTS.set(room);
             }
             let deadline = match self.link.poll_transmit((!congested).then_some(&mut self.out), cx.waker()) {
                 Transmit::Progress => {
@@ -118,7 +126,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<'_, S> {
             match Pin::new(&mut self.stream).poll_read(cx, &mut read) {
                 Poll::Pending => return false,
                 Poll::Ready(Ok(())) if !read.filled().is_empty() => {
-                    self.link.drive(|session, now| session.handle_data(now, read.filled_mut()));
+                    self.link.drive(|session, now| {
+                        session.lend(SPARE_BYTES.take(), SPARE_EVENTS.take());
+                        session.handle_data(now, read.filled_mut());
+                    });
                 }
                 Poll::Ready(_) => {
                     self.input = Input::Ended;
@@ -131,11 +142,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<'_, S> {
 
     /// Writes as much as the socket takes.
     fn write(&mut self, cx: &mut Context<'_>) -> std::io::Result<()> {
-        while !self.out.is_empty() {
-            match Pin::new(&mut self.stream).poll_write(cx, &self.out) {
-                Poll::Pending => return Ok(()),
+        let mut written = 0;
+        while written < self.out.len() {
+            match Pin::new(&mut self.stream).poll_write(cx, &self.out[written..]) {
+                Poll::Pending => {
+                    self.out.advance(written);
+                    return Ok(());
+                }
                 Poll::Ready(Ok(0)) => return Err(std::io::ErrorKind::WriteZero.into()),
-                Poll::Ready(Ok(written)) => self.out.advance(written),
+                Poll::Ready(Ok(count)) => written += count,
                 Poll::Ready(Err(error)) => {
                     self.link.drive(|session, now| session.handle_eof(now));
                     return Err(error);
@@ -143,7 +158,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<'_, S> {
             }
         }
         if self.out.capacity() > 0 {
-            self.out = BytesMut::new();
+            let mut spare = std::mem::take(&mut self.out);
+            spare.clear();
+            if spare.capacity() <= MOST_SPARE_BYTES {
+                SPARE_BYTES.set(spare);
+            }
         }
         Ok(())
     }
@@ -223,7 +242,8 @@ mod tests {
 
     fn send(link: &Arc<Link>, size: usize) {
         let request = Request::update("x", json!({ "m2m:cnt": { "lbl": ["x".repeat(size)] } }));
-        tokio::spawn(link.request(request));
+        let link = Arc::clone(link);
+        tokio::spawn(async move { link.request(request).await });
     }
 
     #[tokio::test]

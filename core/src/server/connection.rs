@@ -67,19 +67,44 @@ impl Drop for Place<'_> {
 
 async fn serve(server: Server, mut stream: TcpStream, peer: SocketAddr) {
     let shared = &*server.0;
-    let Some(_place) = Place::take(shared) else {
-        turn_away(&mut stream, 503, "the server has no place for another connection; try again later").await;
-        return;
-    };
+    let place = Place::take(shared);
+    // Boxed: what only the opening needs is not to be held for as long as the connection lives.
+    let Some(reply) = Box::pin(welcome(&server, &mut stream, peer, place.is_some())).await else { return };
+    let mut admitted = None;
+    let mut on_event = |event| shared.handle(&server, &reply, &mut admitted, peer, event);
+    pump::run(&mut stream, &reply.link, &mut on_event).await;
+
+    shared.links().remove(&reply.id);
+    // A stored request that was handed to this connection while it ended would wait for ever: it is told that it failed,
+    // and goes to the next connection.
+    reply.link.with(|session, now| session.abort(now, CloseCode::Normal.into(), ""));
+    reply.link.hand_out(&mut on_event);
+    shared.past.lock().unwrap_or_else(PoisonError::into_inner).add(reply.link.peek(Session::counters));
+    let handed_over = shared.registry().disconnected(reply.id);
+    for (entity, _) in handed_over {
+        shared.forward(&server, &entity);
+    }
+}
+
+/// The opening of a connection: `None` if there will be none.
+async fn welcome(server: &Server, stream: &mut TcpStream, peer: SocketAddr, has_place: bool) -> Option<Arc<Reply>> {
+    let shared = &*server.0;
+    if !has_place {
+        turn_away(stream, 503, "the server has no place for another connection; try again later").await;
+        return None;
+    }
     // Without it a small answer waits for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
     let upgraded = tokio::select! {
-        upgraded = shared.listening.upgrade(&mut stream) => upgraded,
-        _ = stop_asked(shared) => return,
+        upgraded = shared.listening.upgrade(stream) => upgraded,
+        _ = stop_asked(shared) => return None,
     };
     match upgraded {
-        Ok(upgraded) => carry(&server, stream, peer, upgraded).await,
-        Err(why) => tracing::info!(%peer, "no connection: {}", why.escape_debug()),
+        Ok(upgraded) => Some(shared.open(server, peer, upgraded)),
+        Err(why) => {
+            tracing::info!(%peer, "no connection: {}", why.escape_debug());
+            None
+        }
     }
 }
 
@@ -87,43 +112,6 @@ async fn stop_asked(shared: &Shared) {
     let mut stopping = shared.stopping.subscribe();
     // The sender lives as long as `shared`.
     let _ = stopping.wait_for(|stopping| *stopping).await;
-}
-
-async fn carry(server: &Server, stream: TcpStream, peer: SocketAddr, mut upgraded: Upgraded) {
-    let shared = &*server.0;
-    let id = ConnectionId(shared.next_connection.fetch_add(1, Ordering::Relaxed));
-    let connection = Connection::new(Role::Server, shared.websocket.clone(), Box::new(NoRandom), now().monotonic);
-    let mut session = Session::new(shared.session.clone(), &mut OsRandom::new());
-    session.attach(now(), connection, upgraded.format);
-    let link = Link::new(session);
-    shared.links().insert(id, Arc::clone(&link));
-    tracing::debug!(%peer, "connection opened");
-
-    let hint = upgraded.request.header("X-M2M-Origin").filter(|hint| !hint.is_empty());
-    let admission = shared.registry().connected(id, hint);
-    shared.follow(server, &admission);
-    if *shared.stopping.borrow() {
-        link.with(|session, now| session.close(now));
-    }
-    let leftover = &mut upgraded.request.leftover;
-    if !leftover.is_empty() {
-        link.with(|session, now| session.handle_data(now, leftover));
-    }
-    let reply: Arc<Reply> = Arc::new(Reply { server: server.clone(), link: Arc::clone(&link), id });
-    pump::run(stream, &link, |event| shared.handle(server, &reply, peer, event)).await;
-
-    shared.links().remove(&id);
-    // A stored request that was handed to this connection while it ended would wait for ever: it is told that it failed,
-    // and goes to the next connection.
-    link.with(|session, now| session.abort(now, CloseCode::Normal.into(), ""));
-    while let Some(event) = link.poll_event() {
-        shared.handle(server, &reply, peer, event);
-    }
-    shared.past.lock().unwrap_or_else(PoisonError::into_inner).add(link.peek(Session::counters));
-    let handed_over = shared.registry().disconnected(id);
-    for (entity, _) in handed_over {
-        shared.forward(server, &entity);
-    }
 }
 
 /// A server masks nothing (RFC 6455 5.1) and needs no random bytes on a connection.
@@ -146,9 +134,13 @@ impl Respond for Reply {
     fn respond(&self, token: IncomingToken, about: Option<Box<Request>>, response: Response) -> Result<()> {
         let shared = &*self.server.0;
         // WS-6.4-2: the route is there before the registree hears of its success.
-        let registered = about
-            .and_then(|request| Registration::from_exchange(&request, &response))
-            .map(|registration| shared.registry().register(self.id, registration));
+        let registered =
+            about.and_then(|request| Registration::from_exchange(&request, &response)).map(|registration| {
+                let mut registry = shared.registry();
+                // The entity may have been reached over another connection.
+                shared.changes.fetch_add(1, Ordering::Release);
+                registry.register(self.id, registration)
+            });
         let sent = self.link.respond(token, None, response);
         if let Some(entity) = registered {
             tracing::info!(?entity, "registered");
@@ -162,11 +154,64 @@ impl Respond for Reply {
     }
 }
 
+/// The originator of the last request that passed because its entity is reached over the connection, and the number of
+/// changes then: most connections speak for one entity, and its next request need not ask the registry.
+type Admitted = Option<(String, u64)>;
+
 impl Shared {
-    fn handle(&self, server: &Server, reply: &Arc<Reply>, peer: SocketAddr, event: Event<Waiter>) {
+    /// Makes the session of a connection and everything that finds it.
+    fn open(&self, server: &Server, peer: SocketAddr, mut upgraded: Upgraded) -> Arc<Reply> {
+        let id = ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed));
+        let connection = Connection::new(Role::Server, self.websocket.clone(), Box::new(NoRandom), now().monotonic);
+        let mut session = Session::new(Arc::clone(&self.session), &mut OsRandom::new());
+        session.attach(now(), connection, upgraded.format);
+        let link = Link::new(session);
+        self.links().insert(id, Arc::clone(&link));
+        tracing::debug!(%peer, "connection opened");
+
+        let hint = upgraded.request.header("X-M2M-Origin").filter(|hint| !hint.is_empty());
+        let admission = self.registry().connected(id, hint);
+        self.follow(server, &admission);
+        if *self.stopping.borrow() {
+            link.with(|session, now| session.close(now));
+        }
+        let leftover = &mut upgraded.request.leftover;
+        if !leftover.is_empty() {
+            link.with(|session, now| session.handle_data(now, leftover));
+        }
+        Arc::new(Reply { server: server.clone(), link, id })
+    }
+
+    /// The gate, without a look at the registry where nothing can have changed since the last request.
+    fn admit(&self, id: ConnectionId, admitted: &mut Admitted, request: &Request) -> Admission {
+        if let (Some((originator, changes)), Some(from)) = (&*admitted, &request.from)
+            && originator == from
+            && *changes == self.changes.load(Ordering::Acquire)
+        {
+            return Admission::Pass;
+        }
+        let mut registry = self.registry();
+        let admission = registry.admit(id, request);
+        *admitted = match &request.from {
+            Some(from) if registry.route(from) == Some(id) => {
+                Some((from.clone(), self.changes.load(Ordering::Acquire)))
+            }
+            _ => None,
+        };
+        admission
+    }
+
+    fn handle(
+        &self,
+        server: &Server,
+        reply: &Arc<Reply>,
+        admitted: &mut Admitted,
+        peer: SocketAddr,
+        event: Event<Waiter>,
+    ) {
         match event {
             Event::Request { token, request } => {
-                let admission = self.registry().admit(reply.id, &request);
+                let admission = self.admit(reply.id, admitted, &request);
                 if let Admission::Refuse(status, text) = &admission {
                     // A connection that is gone needs no answer.
                     let _ = reply.link.respond(token, None, Response::error(*status, text));

@@ -66,10 +66,12 @@ pub struct Server(Arc<Shared>);
 pub(crate) struct Shared {
     handler: Arc<dyn Handler>,
     registry: Mutex<Registry>,
+    /// Counts what takes an entity away from a connection that lives; changed with the registry locked.
+    changes: AtomicU64,
     links: Mutex<HashMap<ConnectionId, Arc<Link>>>,
     deliveries: Deliveries,
     points_of_access: Vec<PointOfAccess>,
-    session: binding::Config,
+    session: Arc<binding::Config>,
     websocket: websocket::Config,
     listening: Listen,
     max_connections: usize,
@@ -101,10 +103,11 @@ impl Server {
         let shared = Arc::new(Shared {
             handler,
             registry: Mutex::new(Registry::new(config.sp_id, config.cse_id, config.trusted)),
+            changes: AtomicU64::new(0),
             links: Mutex::default(),
             deliveries: Deliveries::new(config.spool, config.notification_age),
             points_of_access: bound.points_of_access,
-            session: config.session,
+            session: Arc::new(config.session),
             websocket: config.websocket,
             listening: config.listening,
             max_connections: config.max_connections,
@@ -159,6 +162,7 @@ impl Server {
         let mut registry = self.0.registry();
         let stem = registry.stem(entity).to_owned();
         let was = registry.deregister(entity);
+        self.0.changes.fetch_add(1, Ordering::Release);
         drop(registry);
         if was {
             self.0.deliveries.forget(&stem);

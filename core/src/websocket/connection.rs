@@ -172,10 +172,10 @@ enum State {
 /// One end of a WebSocket connection after the opening handshake, without its socket.
 ///
 /// The methods are of four kinds:
-/// - *input*, what the outside reports: [`handle_data`](Self::handle_data), [`handle_eof`](Self::handle_eof),
-///   [`handle_timeout`](Self::handle_timeout);
+/// - *input*, what the outside reports: [`handle_data`](Self::handle_data), [`handle_next`](Self::handle_next),
+///   [`handle_eof`](Self::handle_eof), [`handle_timeout`](Self::handle_timeout);
 /// - *commands*, what the user wants: [`send`](Self::send), [`try_send`](Self::try_send), [`ping`](Self::ping),
-///   [`close`](Self::close);
+///   [`close`](Self::close), [`lend`](Self::lend);
 /// - *output*, what the outside is to do: [`poll_transmit`](Self::poll_transmit), [`poll_event`](Self::poll_event),
 ///   [`poll_timeout`](Self::poll_timeout), [`disconnect`](Self::disconnect);
 /// - *queries*, which change nothing: [`is_open`](Self::is_open), [`is_closed`](Self::is_closed),
@@ -225,18 +225,23 @@ impl Connection {
 
     /// Input: bytes came from the peer, cut anywhere. They are unmasked in place; what is left in `data` has no meaning.
     pub fn handle_data(&mut self, now: Instant, mut data: &mut [u8]) {
-        if data.is_empty() {
-            return;
+        while self.handle_next(now, &mut data) {}
+    }
+
+    /// Input: like [`handle_data`](Self::handle_data), up to the next whole thing in `data`, which is taken off its front.
+    /// False: there was none, and all of `data` was taken. With events taken in between, none need be kept.
+    pub fn handle_next(&mut self, now: Instant, data: &mut &mut [u8]) -> bool {
+        // What follows the peer's close frame, or a violation, is not looked at (RFC 6455 1.4, 7.1.7).
+        if data.is_empty() || self.is_closed() {
+            return false;
         }
         self.keep_alive.heard(now);
-        // What follows the peer's close frame, or a violation, is not looked at (RFC 6455 1.4, 7.1.7).
-        while !self.is_closed() {
-            match self.receiver.next(&mut data) {
-                Ok(Some(received)) => self.take(now, received),
-                Ok(None) => return,
-                Err(violation) => self.fail(now, violation),
-            }
+        match self.receiver.next(data) {
+            Ok(Some(received)) => self.take(now, received),
+            Ok(None) => return false,
+            Err(violation) => self.fail(now, violation),
         }
+        true
     }
 
     /// Input: the peer ended the TCP connection, or it broke.
@@ -260,6 +265,12 @@ impl Connection {
             }
             Action::GiveUp => self.abandon("the peer has been silent since a ping", false),
         }
+    }
+
+    /// Command: gives memory for what is written next, so that none need be claimed.
+    /// [`poll_transmit`](Self::poll_transmit) gives it back, with something in it or, to a buffer without memory, empty.
+    pub fn lend(&mut self, room: BytesMut) {
+        self.sender.lend(room);
     }
 
     /// Command: sends a message whose payload `write` appends to the outgoing buffer; gives its size in bytes.
@@ -321,11 +332,7 @@ impl Connection {
     pub fn poll_transmit(&mut self, out: &mut BytesMut) -> bool {
         self.answer_late_ping();
         self.waiting_pongs = 0;
-        let ready = self.sender.waiting() > 0;
-        if ready {
-            self.sender.drain_into(out);
-        }
-        ready
+        self.sender.drain_into(out)
     }
 
     /// Output: the next thing to tell.

@@ -15,6 +15,9 @@ use super::{
 /// larger one is moved once.
 const COMMON_FRAME: usize = 0xffff;
 
+/// Most messages fit in so many bytes with their heads: memory is claimed once for them.
+const COMMON_MESSAGE: usize = 512;
+
 /// The writer, with everything that waits for transmission.
 pub(super) struct Sender {
     /// For masking keys, at a client.
@@ -41,14 +44,25 @@ impl Sender {
         self.out.capacity()
     }
 
-    /// Moves everything that waits to the end of `out`.
-    pub(super) fn drain_into(&mut self, out: &mut BytesMut) {
-        let waiting = std::mem::take(&mut self.out);
-        if out.is_empty() {
-            *out = waiting;
-        } else {
-            out.extend_from_slice(&waiting);
+    /// Takes memory for what is written next, unless something waits.
+    pub(super) fn lend(&mut self, mut room: BytesMut) {
+        if self.out.is_empty() {
+            room.clear();
+            self.out = room;
         }
+    }
+
+    /// Moves everything that waits to the end of `out`; false if there was nothing, and then no memory is held any more.
+    pub(super) fn drain_into(&mut self, out: &mut BytesMut) -> bool {
+        let waiting = std::mem::take(&mut self.out);
+        let any = !waiting.is_empty();
+        if !out.is_empty() {
+            out.extend_from_slice(&waiting);
+        } else if any || out.capacity() == 0 {
+            // With nothing in it this is lent memory, which goes back.
+            *out = waiting;
+        }
+        any
     }
 
     /// Forgets everything that waits: nobody is there to take it.
@@ -79,6 +93,7 @@ impl Sender {
         // The size is known only afterwards, so room is left for the head of a full frame.
         let start = self.out.len();
         let room = Head::size(self.fragment_size.unwrap_or(COMMON_FRAME), self.masks());
+        self.out.reserve(COMMON_MESSAGE);
         self.out.put_bytes(0, room);
         let payload = self.out.len();
         if let Err(error) = write(&mut self.out) {

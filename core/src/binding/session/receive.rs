@@ -19,6 +19,14 @@ use crate::websocket::{self, CloseCode, Connection, MessageKind};
 impl<W> Session<W> {
     /// Takes what the connection has to tell, and then what has run out of time: what has come before counts.
     pub(super) fn absorb(&mut self, now: Now) {
+        self.take_in(now);
+        self.expire(now);
+        self.write_queue();
+        self.go_on_closing(now);
+    }
+
+    /// Takes what the connection has to tell.
+    pub(super) fn take_in(&mut self, now: Now) {
         while let Some(event) = self.connection.as_mut().and_then(Connection::poll_event) {
             match event {
                 websocket::Event::Message { kind, payload } => self.handle_message(now, kind, payload),
@@ -30,9 +38,6 @@ impl<W> Session<W> {
                 }
             }
         }
-        self.expire(now);
-        self.write_queue();
-        self.go_on_closing(now);
     }
 
     fn fail_sent(&mut self, why: &str) {
@@ -128,7 +133,7 @@ impl<W> Session<W> {
         match self.incoming.push(rqi, rvi, after(now.monotonic, wait), &mut self.timers) {
             Some(token) => {
                 self.tidy_timers();
-                self.events.push_back(Event::Request { token, request });
+                self.tell(Event::Request { token, request });
             }
             None => {
                 let text = "a request with this rqi is pending already (TS-0001 7.1.7)";
@@ -162,7 +167,7 @@ impl<W> Session<W> {
         {
             self.events.push_back(Event::Deregistered(registration));
         }
-        self.events.push_back(Event::Response { waiter: finished.waiter, result: Ok(response) });
+        self.tell(Event::Response { waiter: finished.waiter, result: Ok(response) });
     }
 
     /// Only a registree registers, and not by what it sends for somebody else: a registrar passes registrations on, and a

@@ -81,3 +81,42 @@ fn transmission_appends_to_what_the_caller_has() {
     assert!(!server.poll_transmit(&mut out));
     assert_eq!(server.buffered(), 0);
 }
+
+#[test]
+fn lent_memory_comes_back_used_or_not_and_nothing_is_held() {
+    let mut server = open(Role::Server);
+    server.lend(BytesMut::with_capacity(4096));
+    let mut out = BytesMut::new();
+    assert!(!server.poll_transmit(&mut out), "nothing was written");
+    assert_eq!((out.len(), server.sender.held()), (0, 0));
+    assert!(out.capacity() >= 4096);
+
+    let place = out.as_ptr();
+    server.lend(out);
+    server.send(MessageKind::Text, |out| out.extend_from_slice(b"a")).unwrap();
+    let mut out = BytesMut::new();
+    assert!(server.poll_transmit(&mut out));
+    assert_eq!(out, frame(Role::Server, TEXT, b"a"));
+    assert_eq!((out.as_ptr(), server.sender.held()), (place, 0));
+
+    // What waits is not given up for it.
+    server.send(MessageKind::Text, |out| out.extend_from_slice(b"b")).unwrap();
+    server.lend(BytesMut::from(&b"left over"[..]));
+    assert_eq!(transmitted(&mut server), frame(Role::Server, TEXT, b"b"));
+    server.lend(BytesMut::from(&b"left over"[..]));
+    assert_eq!(transmitted(&mut server), b"");
+}
+
+#[test]
+fn things_are_taken_one_by_one_off_the_front() {
+    let mut server = open(Role::Server);
+    let mut bytes = [frame(Role::Client, TEXT, b"a"), frame(Role::Client, TEXT, b"b")].concat();
+    let cut = bytes.len() - 1;
+    let (mut data, now) = (&mut bytes[..cut], std::time::Instant::now());
+    assert!(server.handle_next(now, &mut data));
+    assert_eq!(events(&mut server).len(), 1);
+    assert!(!server.handle_next(now, &mut data), "the second frame is not whole");
+    assert!(data.is_empty() && events(&mut server).is_empty());
+    server.handle_data(now, &mut bytes[cut..]);
+    assert_eq!(events(&mut server).len(), 1);
+}

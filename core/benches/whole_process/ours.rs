@@ -1,0 +1,53 @@
+//! The two programs with this library.
+
+use bytes::Bytes;
+use onem2m_ws::IncomingRequest;
+use onem2m_ws::binding::Registration;
+use onem2m_ws::client::Client;
+use onem2m_ws::primitive::{Content, Format, Request, ResourceType, Response, StatusCode};
+use onem2m_ws::server::Server;
+
+use super::process::{Exchange, REQUEST_CONTENT, RESPONSE_CONTENT, Workers, originator};
+
+/// Registered beforehand: as many as a client process opens connections at most.
+const MOST_CONNECTIONS: usize = 20_000;
+
+pub(crate) async fn serve() -> u16 {
+    let server = Server::builder()
+        .listen("ws://127.0.0.1:0")
+        .identity("//sp.example", "/id-in")
+        .max_connections(MOST_CONNECTIONS)
+        .start(|_: &Server, request: IncomingRequest| {
+            let content = Content::from_encoded(Format::Json, Bytes::from_static(RESPONSE_CONTENT.as_bytes()));
+            request.respond(Response::new(StatusCode::CREATED).content(content)).unwrap();
+        })
+        .unwrap();
+    for number in 0..MOST_CONNECTIONS {
+        server.restore(Registration::known(originator(number)));
+    }
+    server.points_of_access()[0].port()
+}
+
+#[derive(Clone)]
+struct Ours(Client);
+
+impl Exchange for Ours {
+    async fn exchange(&mut self) {
+        let content = Content::from_encoded(Format::Json, Bytes::from_static(REQUEST_CONTENT.as_bytes()));
+        let request = Request::create("in-cse/sensorAE/data", ResourceType::CONTENT_INSTANCE, content);
+        let response = self.0.send(request).await.unwrap();
+        assert_eq!(response.status, StatusCode::CREATED);
+    }
+}
+
+pub(crate) async fn open(port: u16, connections: usize, window: usize) -> Workers {
+    let mut workers = Workers::default();
+    for number in 0..connections {
+        let builder = Client::builder(format!("ws://127.0.0.1:{port}")).originator(originator(number));
+        let client = Ours(builder.registered(true).window(window).connect().await.unwrap());
+        for _ in 0..window {
+            workers.add(client.clone());
+        }
+    }
+    workers
+}
