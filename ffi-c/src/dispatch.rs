@@ -13,6 +13,7 @@ use onem2m::{Error, ErrorKind, Result};
 
 use crate::callback::{Calling, Completion, onem2m_ws_callbacks, with_state};
 use crate::error::{OK, remember};
+use crate::guard::guard;
 use crate::handle::give;
 use crate::request::onem2m_ws_request;
 use crate::response::onem2m_ws_response;
@@ -42,6 +43,15 @@ struct Call {
 struct Turn {
     busy: bool,
     freed: bool,
+}
+
+/// Ends the turn however it is left: a defect on the way costs one delivery, not all that follow.
+struct InTurn<'a>(&'a Shared);
+
+impl Drop for InTurn<'_> {
+    fn drop(&mut self) {
+        self.0.end_turn();
+    }
 }
 
 /// How long the dispatcher sleeps without an event. It is woken by every event; this only bounds one wait.
@@ -108,16 +118,15 @@ impl Shared {
 
     /// Delivers what there is; waits for something first if `timeout` allows.
     pub(crate) fn dispatch(&self, timeout: Duration) -> Result<()> {
-        self.begin_turn()?;
+        let _turn = self.begin_turn()?;
         let batch = if timeout.is_zero() { self.queue.drain() } else { self.queue.wait(timeout) };
         for delivery in batch {
             self.deliver(delivery);
         }
-        self.end_turn();
         Ok(())
     }
 
-    fn begin_turn(&self) -> Result<()> {
+    fn begin_turn(&self) -> Result<InTurn<'_>> {
         let mut turn = lock(&self.turn);
         if turn.busy {
             let (kind, text) = if self.is_calling() {
@@ -128,7 +137,7 @@ impl Shared {
             return Err(Error::new(kind, text));
         }
         turn.busy = true;
-        Ok(())
+        Ok(InTurn(self))
     }
 
     fn end_turn(&self) {
@@ -211,9 +220,8 @@ impl Dispatcher {
         let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK).map_err(|e| error(e.to_string()))?;
         let thread = Builder::new().name("onem2m-ws-calls".to_owned()).spawn(move || {
             while !shared.is_freed() {
-                if shared.dispatch(LONG).is_err() {
-                    break; // the turn belongs to who frees the client
-                }
+                // It fails only if the turn belongs to who frees the client, or for a defect, which must not end the thread.
+                let _ = guard(|| shared.dispatch(LONG));
             }
         });
         before.thread_set_mask().map_err(|e| error(e.to_string()))?;

@@ -13,6 +13,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
@@ -170,7 +171,10 @@ fn program(language: Language, linking: Linking) -> PathBuf {
         };
         sources("tests/c").into_iter().map(compile).collect()
     });
-    let program = folder("programs").join(format!("{language:?}-{linking:?}-{}", std::process::id()));
+    // Tests run at the same time, and each removes its own.
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let (process, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    let program = folder("programs").join(format!("{language:?}-{linking:?}-{process}-{count}"));
     language.link(linking, objects, &program);
     program
 }
