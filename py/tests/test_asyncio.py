@@ -13,7 +13,7 @@ import pytest
 from peer import Message, Peer, agreeable, until
 
 import onem2m_ws
-from onem2m_ws import errors
+from onem2m_ws import _bridge, errors
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
@@ -186,7 +186,7 @@ def test_loops_and_clients_leave_nothing_behind(peer: Peer) -> None:
 
     def bridges() -> int:
         gc.collect()
-        return len(onem2m_ws.client._bridges)
+        return len(_bridge._bridges)
 
     before = bridges()
     for _ in range(20):

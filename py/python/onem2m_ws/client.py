@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import itertools
-import weakref
-from collections import deque
 from collections.abc import Awaitable, Coroutine, Generator, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Callable, TypeVar, Union
 
 from . import _native
-from ._base import MOST_REQUESTS, ClientBase, Subscribed, connection_log
+from ._base import ClientBase, Subscribed, connection_log
+from ._bridge import Bridge
 from .enums import Operation
-from .errors import ForkError, StateError
+from .errors import StateError
 from .primitives import (
     Answer,
     IncomingRequestBase,
@@ -54,62 +52,6 @@ H = TypeVar("H", bound=RequestHandler)
 S = TypeVar("S", bound=StateHandler)
 
 
-class _Bridge:
-    """One queue and one descriptor for all clients of an event loop: it wakes up once for a burst of deliveries."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.queue = _native.Queue(MOST_REQUESTS)
-        self.calls: dict[int, asyncio.Future[Any]] = {}
-        self.clients: weakref.WeakValueDictionary[int, Client] = weakref.WeakValueDictionary()
-        self.numbers = itertools.count(1)
-        self.undelivered: deque[tuple[int, int, Any]] = deque()
-        # The loop keeps the bridge through this, not the other way round.
-        loop.add_reader(self.queue.fileno(), self.deliver)
-
-    @classmethod
-    def of(cls, loop: asyncio.AbstractEventLoop) -> _Bridge:
-        reference = _bridges.get(loop)
-        bridge = reference() if reference is not None else None
-        if bridge is None:
-            bridge = cls(loop)
-            _bridges[loop] = weakref.ref(bridge)
-        return bridge
-
-    def deliver(self) -> None:
-        undelivered, calls = self.undelivered, self.calls
-        try:
-            undelivered.extend(self.queue.drain())
-        except ForkError:
-            # A child process that goes on with its parent's loop: what arrives here is the parent's.
-            asyncio.get_running_loop().remove_reader(self.queue.fileno())
-            return
-        try:
-            while undelivered:
-                kind, number, payload = undelivered.popleft()
-                if kind == _native.RESULT:
-                    future = calls.pop(number, None)
-                    if future is not None and not future.done():
-                        future.set_result(payload)
-                elif kind == _native.ERROR:
-                    future = calls.pop(number, None)
-                    if future is not None and not future.done():
-                        future.set_exception(payload)
-                else:
-                    client = self.clients.get(number)
-                    if client is None:
-                        continue
-                    if kind == _native.REQUEST:
-                        client._route_request(payload)
-                    else:
-                        client._route_state(payload)
-        finally:
-            if undelivered:  # a handler raised what ends the program; the rest is for those who catch it
-                asyncio.get_running_loop().call_soon(self.deliver)
-
-
-_bridges: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, weakref.ref[_Bridge]] = weakref.WeakKeyDictionary()
-
-
 class Subscription:
     """A subscription that `Client.subscribe` made."""
 
@@ -141,7 +83,7 @@ class Client(ClientBase[IncomingRequest, Notification]):
 
     def __init__(self, point_of_access: str, settings: dict[str, Any]) -> None:
         self._loop = asyncio.get_running_loop()
-        self._bridge = _Bridge.of(self._loop)
+        self._bridge = Bridge.of(self._loop)
         self._arrival = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
         handle = next(self._bridge.numbers)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from types import TracebackType
 
 from . import _native
-from .client import _Bridge
+from ._bridge import Bridge
 from .errors import StateError
 
 
@@ -48,7 +48,7 @@ class Registrar:
         native, self._native = self._native, None
         if native is None:
             return
-        bridge = _Bridge.of(asyncio.get_running_loop())
+        bridge = Bridge.of(asyncio.get_running_loop())
         number = next(bridge.numbers)
         native.stop(bridge.queue, number)
         bridge.calls[number] = future = asyncio.get_running_loop().create_future()
