@@ -34,7 +34,19 @@ async fn run() -> Result<(), Error> {
     let registration = client.register_ae(AeRegistration::new("Nsensor").name("sensor")).await?;
     println!("sensor: registered as {}", registration.entity);
 
-    let container = json!({"m2m:cnt": {"rn": "data", "mni": 100}});
+    // Lets the actuator read and subscribe (acop 1 + 2). The embedded registrar has no access control policies, says so,
+    // and lets every registered AE do that.
+    let owner = json!({"acor": ["Csensor"], "acop": 63});
+    let actuator = json!({"acor": ["Cactuator"], "acop": 3});
+    let policy = json!({"m2m:acp": {"rn": "sharing", "pv": {"acr": [owner, actuator]}, "pvs": {"acr": [owner]}}});
+    let response =
+        client.send(Request::create(format!("{cse}/sensor"), ResourceType::ACCESS_CONTROL_POLICY, policy)).await?;
+    let shared = response.status == StatusCode::CREATED;
+
+    let mut container = json!({"m2m:cnt": {"rn": "data", "mni": 100}});
+    if shared {
+        container["m2m:cnt"]["acpi"] = json!([format!("{cse}/sensor/sharing")]);
+    }
     let response = client.send(Request::create(format!("{cse}/sensor"), ResourceType::CONTAINER, container)).await?;
     if response.status != StatusCode::CREATED && response.status != StatusCode::CONFLICT {
         let text = format!("the container was not created: {} {:?}", response.status, response.debug_text());

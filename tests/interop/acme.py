@@ -169,9 +169,7 @@ class Acme:
                 self.process.wait()
 
 
-def _ini(
-    kind: str, cse_id: str, cse_name: str, port: int, registrar: str | None, members: list[str], open_access: bool
-) -> str:
+def _ini(kind: str, cse_id: str, cse_name: str, port: int, registrar: str | None, members: list[str]) -> str:
     # The web UI must be off where http is, or the start-up dies; `listenIF` does not follow `networkInterface`; and
     # without `poa` the CSE advertises its http address.
     text = f"""[basic.config]
@@ -219,19 +217,14 @@ serialization=json
     text += "\n[cse.registration]\ncheckInterval=5\n"
     if members:
         text += f"allowedCSROriginators={','.join(members)}\n"
-    if open_access:
-        text += "\n[cse.security]\nenableACPChecks=false\n"
     return text
 
 
 @contextlib.contextmanager
-def running(
-    *, port: int = 0, registrar: str | None = None, members: list[str] | None = None, open_access: bool = False
-) -> Iterator[Acme]:
+def running(*, port: int = 0, registrar: str | None = None, members: list[str] | None = None) -> Iterator[Acme]:
     """Runs ACME for the length of a `with` block: an IN-CSE, or, with the `registrar`'s address, an MN-CSE under it.
 
-    `members` are the CSE-IDs that may register at it; `open_access` lets every registered AE at the resources of all
-    others, which otherwise needs an access control policy. `port` 0 takes a free one, and another if somebody was quicker.
+    `members` are the CSE-IDs that may register at it. `port` 0 takes a free one, and another if somebody was quicker.
     Raises `Unavailable` where ACME cannot be installed and `Failed` where it does not start.
     """
     python = interpreter()
@@ -241,7 +234,7 @@ def running(
         for seconds in READY_SECONDS:
             chosen = port or free_port()
             (folder / "acme.ini").write_text(
-                _ini(kind, cse_id, cse_name, chosen, registrar, members or [], open_access)
+                _ini(kind, cse_id, cse_name, chosen, registrar, members or [])
             )
             with open(folder / "acme.out", "wb") as out:
                 process = subprocess.Popen(

@@ -74,7 +74,7 @@ def test_ws_6_5_4_an_actuator_that_was_away_gets_what_was_stored(registrar: Regi
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_ws_5_2_10_sensor_and_actuator_on_acme(acme_installed: None, language: str) -> None:
-    with acme_cse.running(open_access=True) as acme:
+    with acme_cse.running() as acme:
         output = run(acme.url, language, language, ["--preset", "acme", "--cse-name", acme.cse_name])
     assert output.count("valve") == 4, output
 
