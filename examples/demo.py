@@ -2,7 +2,7 @@
 
     python examples/demo.py --actuator build/examples/actuator
 
-Starts the embedded registrar, and on it a sensor in Python (this program) and an actuator in C (`examples/c/actuator.c`).
+Starts the embedded registrar, and on it a sensor in Python (this program) and an actuator in C (examples/c/actuator.c).
 Both speak through a wire tap, which prints what travels and which the demo watches: a step counts as seen only if it
 was seen on the wire. Exit status 0 only if every step was.
 """
