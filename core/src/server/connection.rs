@@ -114,15 +114,6 @@ async fn stop_asked(shared: &Shared) {
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 
-/// A server masks nothing (RFC 6455 5.1) and needs no random bytes on a connection.
-struct NoRandom;
-
-impl crate::websocket::Random for NoRandom {
-    fn fill(&mut self, out: &mut [u8]) {
-        OsRandom::new().fill(out);
-    }
-}
-
 /// Where the handler's answers to one connection go: registrations are seen on the way.
 struct Reply {
     server: Server,
@@ -162,7 +153,8 @@ impl Shared {
     /// Makes the session of a connection and everything that finds it.
     fn open(&self, server: &Server, peer: SocketAddr, mut upgraded: Upgraded) -> Arc<Reply> {
         let id = ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed));
-        let connection = Connection::new(Role::Server, self.websocket.clone(), Box::new(NoRandom), now().monotonic);
+        let connection =
+            Connection::new(Role::Server, self.websocket.clone(), Box::new(OsRandom::new()), now().monotonic);
         let mut session = Session::new(Arc::clone(&self.session), &mut OsRandom::new());
         session.attach(now(), connection, upgraded.format);
         let link = Link::new(session);

@@ -29,10 +29,15 @@ pub(super) struct Deliveries {
     under_way: Mutex<HashMap<String, Attempt>>,
 }
 
+/// The oldest stored request of an entity, as far as its delivery has come.
 struct Attempt {
+    /// Of this try. An outcome that comes late cannot be taken for that of another one, also not after the entity was
+    /// deregistered and registered anew.
+    id: u64,
     sequence: Sequence,
-    number: u32,
-    /// False between attempts: for the next connection, or the next try.
+    /// Waits in vain so far.
+    failures: u32,
+    /// False between tries: for the next connection, or the next try.
     waits: bool,
 }
 
@@ -104,20 +109,20 @@ impl Shared {
             if refused_by.as_ref().is_some_and(|refused_by| Arc::ptr_eq(refused_by, &link)) {
                 return;
             }
-            let (sequence, request) = {
+            let (id, request) = {
                 let mut under_way = self.deliveries.under_way();
                 if under_way.get(entity).is_some_and(|attempt| attempt.waits) {
                     return;
                 }
                 match self.deliveries.spool.next(entity, SystemTime::now()) {
                     Ok(Some((sequence, request))) => {
-                        let attempt =
-                            under_way.entry(entity.to_owned()).or_insert(Attempt { sequence, number: 0, waits: true });
-                        if attempt.sequence != sequence {
-                            *attempt = Attempt { sequence, number: 0, waits: true };
-                        }
-                        attempt.waits = true;
-                        (sequence, request)
+                        let failures = match under_way.get(entity) {
+                            Some(attempt) if attempt.sequence == sequence => attempt.failures,
+                            _ => 0,
+                        };
+                        let id = self.deliveries.next.fetch_add(1, Ordering::Relaxed);
+                        under_way.insert(entity.to_owned(), Attempt { id, sequence, failures, waits: true });
+                        (id, request)
                     }
                     Ok(None) => {
                         under_way.remove(entity);
@@ -130,11 +135,11 @@ impl Shared {
                 }
             };
             let outcome = Arc::new(Outcome { server: server.clone(), entity: entity.to_owned() });
-            match link.request_with(request, outcome, sequence.0) {
+            match link.request_with(request, outcome, id) {
                 Ok(_) => return,
                 // It was not taken: as with an outcome, and on with the next one.
                 Err(error) => {
-                    if !self.settle(entity, sequence, Err(error)) {
+                    if !self.settle(entity, id, Err(error)) {
                         // It ended; if another one has taken its place, that one found the request taken.
                         refused_by = Some(link);
                     }
@@ -144,20 +149,20 @@ impl Shared {
     }
 
     /// Notes the outcome of an attempt; true if the next one may follow at once.
-    fn settle(&self, entity: &str, sequence: Sequence, result: Result<Response>) -> bool {
-        let done = {
+    fn settle(&self, entity: &str, id: u64, result: Result<Response>) -> bool {
+        let (sequence, done) = {
             let mut under_way = self.deliveries.under_way();
             // The entity may have been deregistered meanwhile.
-            let Some(attempt) = under_way.get_mut(entity).filter(|attempt| attempt.sequence == sequence) else {
+            let Some(attempt) = under_way.get_mut(entity).filter(|attempt| attempt.id == id) else {
                 return false;
             };
             attempt.waits = false;
-            match result {
+            let done = match result {
                 Ok(_) => true,
                 Err(error) => match error.kind() {
                     ErrorKind::Timeout => {
-                        attempt.number += 1;
-                        let given_up = attempt.number >= MOST_ATTEMPTS;
+                        attempt.failures += 1;
+                        let given_up = attempt.failures >= MOST_ATTEMPTS;
                         if given_up {
                             tracing::warn!(?entity, "a stored request was given up: {MOST_ATTEMPTS} times no response");
                         }
@@ -170,7 +175,8 @@ impl Shared {
                     // The next connection brings it again.
                     _ => return false,
                 },
-            }
+            };
+            (attempt.sequence, done)
         };
         if done && let Err(error) = self.deliveries.spool.acknowledge(entity, sequence) {
             tracing::error!(?entity, %error, "a delivered request could not be taken out of the store");
@@ -187,9 +193,9 @@ struct Outcome {
 }
 
 impl Completion for Outcome {
-    fn complete(&self, sequence: u64, result: Result<Response>) {
+    fn complete(&self, id: u64, result: Result<Response>) {
         let shared = &*self.server.0;
-        if shared.settle(&self.entity, Sequence(sequence), result) {
+        if shared.settle(&self.entity, id, result) {
             shared.forward(&self.server, &self.entity);
         }
     }
