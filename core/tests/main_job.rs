@@ -8,6 +8,7 @@ use onem2m_ws::primitive::{
     FilterCriteria, NotificationContentType, NotificationEventType, Request, ResourceType, Response, StatusCode,
 };
 use onem2m_ws::registrar::Registrar;
+use onem2m_ws::server::Server;
 use onem2m_ws::{ErrorKind, IncomingRequest};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -209,4 +210,52 @@ async fn crudn_and_discovery_over_the_wire() {
     let gone = client.send(Request::retrieve("cse-in/crud/box")).await.unwrap();
     assert_eq!(gone.status, StatusCode::NOT_FOUND);
     assert!(gone.debug_text().is_some());
+}
+
+/// An MN-CSE: the registrar of its AEs, and the registree of an IN-CSE, in one process.
+#[tokio::test]
+async fn ws_5_2_2_one_process_is_registrar_and_registree() {
+    let (registrar, url) = registrar();
+    let upwards = Client::builder(&url).originator("/id-mn").connect().await.unwrap();
+    upwards.register_cse(CseRegistration::new("/id-mn", "cse-mn")).await.unwrap();
+
+    // What its AEs ask for goes on to the IN-CSE, in their name.
+    let on = upwards.clone();
+    let mn = Server::builder().listen("ws://127.0.0.1:0").identity("//onem2m-ws.example", "/id-mn");
+    let mn = mn.start(move |_: &Server, incoming: IncomingRequest| {
+        let IncomingRequest { mut request, responder } = incoming;
+        if request.resource_type == Some(ResourceType::AE) {
+            responder.respond(Response::new(StatusCode::CREATED)).unwrap();
+            return;
+        }
+        request.from = request.from.map(|stem| format!("/id-mn/{stem}"));
+        request.request_id.clear();
+        let on = on.clone();
+        tokio::spawn(async move { responder.respond(on.send(request).await.unwrap()).unwrap() });
+    });
+    let mn = mn.unwrap();
+
+    // And what the IN-CSE has for them goes down.
+    let down = mn.clone();
+    upwards.on_request(move |incoming| {
+        let IncomingRequest { mut request, responder } = incoming;
+        request.request_id.clear();
+        let down = down.clone();
+        tokio::spawn(async move { responder.respond(down.send("Cbelow", request).await.unwrap()).unwrap() });
+    });
+
+    let below = Client::builder(mn.points_of_access()[0].to_string()).originator("Cbelow").connect().await.unwrap();
+    below.on_request(|incoming| {
+        let to = incoming.request.to.clone();
+        incoming.respond(Response::ok().content(json!({"m2m:cnt": {"lbl": [to]}}))).unwrap();
+    });
+    below.register_ae(AeRegistration::new("Nbelow")).await.unwrap();
+    let base = below.send(Request::retrieve("/id-in/cse-in")).await.unwrap();
+    assert_eq!(base.status, StatusCode::OK, "{:?}", base.debug_text());
+    assert_eq!(base.content.unwrap().value().unwrap()["m2m:cb"]["csi"], "/id-in");
+
+    let above = ae(&url, "Cabove", "above").await;
+    let answer = above.send(Request::retrieve("/id-mn/Cbelow")).await.unwrap();
+    assert_eq!(answer.content.unwrap().value().unwrap(), json!({"m2m:cnt": {"lbl": ["/id-mn/Cbelow"]}}));
+    assert!(registrar.server().is_connected("/id-mn"));
 }

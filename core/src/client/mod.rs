@@ -258,10 +258,6 @@ impl Client {
         self.shared().link.peek(Session::queued)
     }
 
-    pub(crate) fn preset(&self) -> Preset {
-        self.shared().preset
-    }
-
     /// Closes the connection for now: the next request opens it again (WS-5.2-6), and the registration stays in force
     /// (WS-6.4-4). What waits for a response fails with `ConnectionLost`. Returns when the connection is closed.
     pub async fn disconnect(&self) {
@@ -306,11 +302,15 @@ impl fmt::Debug for Client {
 }
 
 impl Shared {
+    /// Who we are: as configured, or as assigned at registration.
+    fn originator(&self) -> Option<String> {
+        self.link.peek(|session| session.originator().map(str::to_owned))
+    }
+
     /// What to dial now: the header names who we are by now (an AE-ID may have been assigned).
     fn dial(&self) -> Dial {
         let mut dial = self.dial.clone();
-        let originator = self.link.peek(|session| session.originator().map(str::to_owned));
-        if let Some(originator) = originator.filter(|_| self.origin_header) {
+        if let Some(originator) = self.originator().filter(|_| self.origin_header) {
             dial.headers.push(("X-M2M-Origin".to_owned(), originator));
         }
         dial

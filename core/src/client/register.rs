@@ -108,6 +108,10 @@ impl CseRegistration {
         self
     }
 
+    fn into_request(self) -> Request {
+        Request::create(self.to, ResourceType::REMOTE_CSE, json!({ "m2m:csr": self.attributes.0 }))
+    }
+
     /// The kind of CSE: an MN-CSE by default.
     pub fn cse_type(self, cst: CseType) -> Self {
         self.set("cst", cst.code())
@@ -184,11 +188,7 @@ impl Client {
     /// # Errors
     /// `RegistrationRefused` with the registrar's answer, and what [`Client::send`] returns.
     pub async fn register_ae(&self, ae: AeRegistration) -> Result<Registration> {
-        self.register(self.ae_request(ae)).await
-    }
-
-    pub(crate) fn ae_request(&self, ae: AeRegistration) -> Request {
-        ae.into_request(self.preset())
+        self.register(ae.into_request(self.shared().preset)).await
     }
 
     /// Registers the originator as a CSE.
@@ -196,17 +196,18 @@ impl Client {
     /// # Errors
     /// As [`Client::register_ae`].
     pub async fn register_cse(&self, cse: CseRegistration) -> Result<Registration> {
-        self.register(Self::cse_request(cse)).await
+        self.register(cse.into_request()).await
     }
 
-    pub(crate) fn cse_request(cse: CseRegistration) -> Request {
-        Request::create(cse.to, ResourceType::REMOTE_CSE, json!({ "m2m:csr": cse.attributes.0 }))
-    }
-
-    async fn register(&self, request: Request) -> Result<Registration> {
-        let sent = request.clone();
-        let response = self.send(request).await?;
-        registration_of(&sent, response)
+    async fn register(&self, mut request: Request) -> Result<Registration> {
+        // A registrar that answers without content leaves the identity to the request.
+        request.from = request.from.or_else(|| self.shared().originator());
+        let response = self.send(request.clone()).await?;
+        Registration::from_exchange(&request, &response).ok_or_else(|| {
+            let debug = response.debug_text().unwrap_or_default();
+            let text = format!("the registrar answered the registration with {}: {debug:?}", response.status);
+            Error::new(ErrorKind::RegistrationRefused, text).with_response(response)
+        })
     }
 
     /// Subscribes to `target`: notifications arrive at [`Client::on_request`]. Returns the registrar's answer, 2001 with the
@@ -222,13 +223,4 @@ impl Client {
         let originator = self.registration().map(|registration| registration.entity).unwrap_or_default();
         subscription.into_request(target, &originator)
     }
-}
-
-/// The registration that an answer brought about, or the answer as an error.
-pub(crate) fn registration_of(request: &Request, response: Response) -> Result<Registration> {
-    Registration::from_exchange(request, &response).ok_or_else(|| {
-        let debug = response.debug_text().unwrap_or_default();
-        let text = format!("the registrar answered the registration with {}: {:?}", response.status, debug);
-        Error::new(ErrorKind::RegistrationRefused, text).with_response(response)
-    })
 }
