@@ -233,9 +233,7 @@ def running(*, port: int = 0, registrar: str | None = None, members: list[str] |
         folder = Path(name)
         for seconds in READY_SECONDS:
             chosen = port or free_port()
-            (folder / "acme.ini").write_text(
-                _ini(kind, cse_id, cse_name, chosen, registrar, members or [])
-            )
+            (folder / "acme.ini").write_text(_ini(kind, cse_id, cse_name, chosen, registrar, members or []))
             with open(folder / "acme.out", "wb") as out:
                 process = subprocess.Popen(
                     [python, "-m", "acmecse", "--base-directory", str(folder), "--headless"],
