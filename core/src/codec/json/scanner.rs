@@ -122,7 +122,8 @@ impl<'a> Scanner<'a> {
     /// Skips `byte` if it comes next.
     #[inline]
     pub(super) fn take_if(&mut self, byte: u8) -> bool {
-        // A branch, not `self.at += usize::from(found)`: that was lost in optimized builds (rustc 1.95.0).
+        // A branch, not `self.at += usize::from(found)`: that was lost in optimized builds (rustc 1.95.0, its pass
+        // SimplifyComparisonIntegral). The tests of the codec run optimized, too, for the sake of its like.
         if self.peek() != byte {
             return false;
         }
