@@ -9,7 +9,7 @@ use std::time::Instant;
 use slab::Slab;
 
 use super::timers::{Timer, Timers};
-use crate::primitive::{AbsRelTimestamp, Additional, Content, Request, ResponseTypeInfo};
+use crate::primitive::Request;
 use crate::{Error, ErrorKind, Result};
 
 /// Bounds of what waits on our side of a connection.
@@ -119,7 +119,7 @@ impl<W> Outgoing<W> {
         deadline: Instant,
         timers: &mut Timers,
     ) -> Result<u64> {
-        let size = queued_size(request);
+        let size = request.size();
         if self.queued >= self.limits.queued_requests || self.queued_bytes + size > self.limits.queued_bytes {
             return Err(Error::new(
                 ErrorKind::QueueFull,
@@ -172,7 +172,7 @@ impl<W> Outgoing<W> {
 
     /// Puts a new request at the end of the queue.
     pub(super) fn queue(&mut self, number: u64, request: Request) {
-        let size = queued_size(&request);
+        let size = request.size();
         if let Some(entry) = self.get_mut(number) {
             entry.state = State::Queued { request: Box::new(request), size };
             if self.queue.len() > 64 + 2 * self.queued {
@@ -339,74 +339,6 @@ impl<W> Outgoing<W> {
 #[allow(clippy::cast_possible_truncation)] // the mask leaves 16 bits
 const fn slot_of(number: u64) -> usize {
     (number & ((1 << SLOT_BITS) - 1)) as usize
-}
-
-/// What a queued request is counted as: itself, and the texts that it holds. None is left out, since all of them may
-/// have come from a peer whose request is passed on.
-fn queued_size(request: &Request) -> usize {
-    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-    let time = |time: &Option<AbsRelTimestamp>| time.as_ref().map_or(0, |time| time.as_str().len());
-    let list =
-        |list: &Option<Vec<String>>| list.iter().flatten().map(|item| size_of::<String>() + item.len()).sum::<usize>();
-    let content = |content: &Option<Content>| content.as_ref().map_or(0, |content| content.bytes().len());
-    let Request {
-        to,
-        from,
-        request_id,
-        content: pc,
-        originating_timestamp,
-        request_expiration,
-        result_expiration,
-        response_type,
-        filter_criteria,
-        release_version,
-        additional,
-        operation: _,
-        resource_type: _,
-        result_content: _,
-        event_category: _,
-        id_result_type: _,
-    } = request;
-    let mut size = size_of::<Request>() + to.len() + request_id.len();
-    size += text(from) + text(originating_timestamp) + text(release_version);
-    size += time(request_expiration) + time(result_expiration);
-    size += content(pc) + content(filter_criteria);
-    if let Some(ResponseTypeInfo { notification_uris, value: _ }) = response_type {
-        size += list(notification_uris);
-    }
-    if let Some(additional) = additional {
-        let Additional {
-            role_ids,
-            operation_execution_time,
-            result_persistence,
-            group_request_id,
-            tokens,
-            token_ids,
-            local_token_ids,
-            group_request_target_members,
-            authorization_signatures,
-            vendor_information,
-            ontology_mapping_resources,
-            service_user,
-            maximum_age,
-            unknown,
-            delivery_aggregation: _,
-            token_request_indicator: _,
-            authorization_signature_indicator: _,
-            authorization_relationship_indicator: _,
-            semantic_query_indicator: _,
-            group_somecast_target_number: _,
-        } = &**additional;
-        size += size_of::<Additional>();
-        size += time(operation_execution_time) + time(result_persistence);
-        size += text(group_request_id) + text(vendor_information) + text(service_user) + text(maximum_age);
-        size += list(role_ids) + list(tokens) + list(token_ids) + list(local_token_ids);
-        size += list(group_request_target_members) + list(authorization_signatures) + list(ontology_mapping_resources);
-        for (name, value) in unknown {
-            size += size_of::<(String, Content)>() + name.len() + value.bytes().len();
-        }
-    }
-    size
 }
 
 #[cfg(test)]

@@ -229,4 +229,74 @@ impl Request {
     pub fn additional_mut(&mut self) -> &mut Additional {
         self.additional.get_or_insert_default()
     }
+
+    /// What a request that is kept counts as, in bytes: itself, and the texts that it holds. None is left out, since all of
+    /// them may have come from a peer whose request is passed on.
+    pub(crate) fn size(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let time = |time: &Option<AbsRelTimestamp>| time.as_ref().map_or(0, |time| time.as_str().len());
+        let list = |list: &Option<Vec<String>>| {
+            list.iter().flatten().map(|item| size_of::<String>() + item.len()).sum::<usize>()
+        };
+        let content = |content: &Option<Content>| content.as_ref().map_or(0, |content| content.bytes().len());
+        let Request {
+            to,
+            from,
+            request_id,
+            content: pc,
+            originating_timestamp,
+            request_expiration,
+            result_expiration,
+            response_type,
+            filter_criteria,
+            release_version,
+            additional,
+            operation: _,
+            resource_type: _,
+            result_content: _,
+            event_category: _,
+            id_result_type: _,
+        } = self;
+        let mut size = size_of::<Self>() + to.len() + request_id.len();
+        size += text(from) + text(originating_timestamp) + text(release_version);
+        size += time(request_expiration) + time(result_expiration);
+        size += content(pc) + content(filter_criteria);
+        if let Some(ResponseTypeInfo { notification_uris, value: _ }) = response_type {
+            size += list(notification_uris);
+        }
+        if let Some(additional) = additional {
+            let Additional {
+                role_ids,
+                operation_execution_time,
+                result_persistence,
+                group_request_id,
+                tokens,
+                token_ids,
+                local_token_ids,
+                group_request_target_members,
+                authorization_signatures,
+                vendor_information,
+                ontology_mapping_resources,
+                service_user,
+                maximum_age,
+                unknown,
+                delivery_aggregation: _,
+                token_request_indicator: _,
+                authorization_signature_indicator: _,
+                authorization_relationship_indicator: _,
+                semantic_query_indicator: _,
+                group_somecast_target_number: _,
+            } = &**additional;
+            size += size_of::<Additional>();
+            size += time(operation_execution_time) + time(result_persistence);
+            size += text(group_request_id) + text(vendor_information) + text(service_user) + text(maximum_age);
+            size += list(role_ids) + list(tokens) + list(token_ids) + list(local_token_ids);
+            size +=
+                list(group_request_target_members) + list(authorization_signatures) + list(ontology_mapping_resources);
+            for (name, value) in unknown {
+                size += size_of::<(String, Content)>() + name.len() + value.bytes().len();
+            }
+        }
+        size
+    }
 }

@@ -16,9 +16,9 @@ use crate::{Error, ErrorKind, Result};
 pub struct MemoryLimits {
     /// Records that wait for one registree: 1024.
     pub per_entity: usize,
-    /// Bytes of content that wait for one registree: 8 MiB.
+    /// Bytes that the requests for one registree hold: 8 MiB.
     pub bytes_per_entity: usize,
-    /// Bytes of content that wait in total: 256 MiB.
+    /// Bytes that all of them hold: 256 MiB.
     pub bytes: usize,
 }
 
@@ -72,7 +72,7 @@ impl MemorySpool {
     }
 
     fn store(&self, entity: &str, request: Request, expires: Option<SystemTime>) -> Result<Sequence> {
-        let size = 128 + request.to.len() + request.content.as_ref().map_or(0, |content| content.bytes().len());
+        let size = request.size();
         let mut inner = self.lock();
         let total = inner.bytes;
         let waiting = inner.entities.entry(entity.to_owned()).or_default();
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_full_store_refuses_the_new_record_and_keeps_the_old_ones() {
-        let size = 128 + 2 + request(1).content.unwrap().bytes().len();
+        let size = request(1).size();
         for limits in [
             MemoryLimits { per_entity: 2, ..MemoryLimits::default() },
             MemoryLimits { bytes_per_entity: 2 * size, ..MemoryLimits::default() },
