@@ -27,11 +27,10 @@ pub(super) async fn accept(server: Server, listener: std::net::TcpListener) {
             return;
         }
     };
-    let mut stopping = server.0.stopping.subscribe();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = stopping.wait_for(|stopping| *stopping) => return,
+            () = server.0.stopped() => return,
         };
         match accepted {
             Ok((stream, peer)) => {
@@ -52,16 +51,18 @@ struct Place<'a>(&'a Shared);
 impl<'a> Place<'a> {
     fn take(shared: &'a Shared) -> Option<Self> {
         let place = Self(shared);
-        let before = shared.open.fetch_add(1, Ordering::AcqRel);
-        (before < shared.max_connections).then_some(place)
+        let mut fits = false;
+        shared.open.send_modify(|open| {
+            *open += 1;
+            fits = *open <= shared.max_connections;
+        });
+        fits.then_some(place)
     }
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::AcqRel);
-        // Who waits for the last one to go looks again.
-        self.0.stopping.send_modify(|_| ());
+        self.0.open.send_modify(|open| *open -= 1);
     }
 }
 
@@ -97,7 +98,7 @@ async fn welcome(server: &Server, stream: &mut TcpStream, peer: SocketAddr, has_
     let _ = stream.set_nodelay(true);
     let upgraded = tokio::select! {
         upgraded = shared.listening.upgrade(stream) => upgraded,
-        _ = stop_asked(shared) => return None,
+        () = shared.stopped() => return None,
     };
     match upgraded {
         Ok(upgraded) => Some(shared.open(server, peer, upgraded)),
@@ -106,12 +107,6 @@ async fn welcome(server: &Server, stream: &mut TcpStream, peer: SocketAddr, has_
             None
         }
     }
-}
-
-async fn stop_asked(shared: &Shared) {
-    let mut stopping = shared.stopping.subscribe();
-    // The sender lives as long as `shared`.
-    let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 
 /// Where the handler's answers to one connection go: registrations are seen on the way.

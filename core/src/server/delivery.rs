@@ -203,11 +203,10 @@ impl Completion for Outcome {
 
 /// Takes expired records out of the spool until the server stops.
 pub(super) async fn expire(server: Server) {
-    let mut stopping = server.0.stopping.subscribe();
     loop {
         tokio::select! {
             () = tokio::time::sleep(EXPIRY_ROUND) => {}
-            _ = stopping.wait_for(|stopping| *stopping) => return,
+            () = server.0.stopped() => return,
         }
         match server.0.deliveries.spool.expire(SystemTime::now()) {
             Ok(expired) => {

@@ -10,7 +10,7 @@ mod delivery;
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -75,7 +75,8 @@ pub(crate) struct Shared {
     websocket: websocket::Config,
     listening: Listen,
     max_connections: usize,
-    open: AtomicUsize,
+    /// Connections that hold a place, also those that are being opened.
+    open: watch::Sender<usize>,
     next_connection: AtomicU64,
     stopping: watch::Sender<bool>,
     /// What connections counted that are gone.
@@ -111,7 +112,7 @@ impl Server {
             websocket: config.websocket,
             listening: config.listening,
             max_connections: config.max_connections,
-            open: AtomicUsize::new(0),
+            open: watch::Sender::new(0),
             next_connection: AtomicU64::new(1),
             stopping: watch::Sender::new(false),
             past: Mutex::default(),
@@ -217,20 +218,9 @@ impl Server {
         for link in self.all_links() {
             link.with(|session, now| session.close(now));
         }
-        let mut stopping = self.0.stopping.subscribe();
-        let all_closed = async {
-            while self.0.open.load(Ordering::Acquire) > 0 {
-                stopping.mark_unchanged();
-                if self.0.open.load(Ordering::Acquire) == 0 || stopping.changed().await.is_err() {
-                    break;
-                }
-            }
-        };
-        if tokio::time::timeout(grace, all_closed).await.is_err() {
-            let code = websocket::CloseCode::Away.into();
-            for link in self.all_links() {
-                link.with(|session, now| session.abort(now, code, "the server stops"));
-            }
+        let mut open = self.0.open.subscribe();
+        if tokio::time::timeout(grace, open.wait_for(|open| *open == 0)).await.is_err() {
+            self.abort();
         }
     }
 
@@ -240,7 +230,6 @@ impl Server {
     }
 
     /// Closes everything at once.
-    #[cfg(feature = "bridge")]
     pub(crate) fn abort(&self) {
         self.0.stopping.send_replace(true);
         let code = websocket::CloseCode::Away.into();
@@ -280,6 +269,13 @@ impl fmt::Debug for Server {
 impl Shared {
     fn registry(&self) -> MutexGuard<'_, Registry> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until the server is asked to stop.
+    async fn stopped(&self) {
+        let mut stopping = self.stopping.subscribe();
+        // The sender lives as long as `self`.
+        let _ = stopping.wait_for(|stopping| *stopping).await;
     }
 
     fn links(&self) -> MutexGuard<'_, HashMap<ConnectionId, Arc<Link>>> {
