@@ -139,10 +139,11 @@ impl Dial {
         match error {
             HandshakeError::Request(_) => Error::new(ErrorKind::InvalidArgument, text),
             HandshakeError::Refused(refusal) => Error::new(ErrorKind::HandshakeRefused, text).with_refusal(refusal),
-            HandshakeError::NotHttp(_) => Error::new(ErrorKind::NotWebSocket, text),
-            HandshakeError::Invalid(_) | HandshakeError::TooLarge(_) => Error::new(ErrorKind::NotWebSocket, text),
             HandshakeError::Subprotocol(_) => Error::new(ErrorKind::NoCommonSubprotocol, text),
-            HandshakeError::Ended(_) => Error::new(ErrorKind::NotWebSocket, text),
+            HandshakeError::NotHttp(_)
+            | HandshakeError::Invalid(_)
+            | HandshakeError::TooLarge(_)
+            | HandshakeError::Ended(_) => Error::new(ErrorKind::NotWebSocket, text),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::{Buf, BytesMut};
@@ -44,32 +44,20 @@ pub(crate) async fn run<S>(stream: S, link: &Link, mut on_event: impl FnMut(Even
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut pump = Pump { stream, link, out: BytesMut::new(), input: Input::Open, output: Output::Open, timer: None };
+    let mut pump = Pump { stream, link, out: BytesMut::new(), ended: false, finished: false, timer: None };
     poll_fn(|cx| pump.poll(cx, &mut on_event)).await;
     link.drive(|session, now| session.detach(now));
     link.hand_out(on_event);
-}
-
-#[derive(PartialEq)]
-enum Input {
-    Open,
-    Ended,
-}
-
-#[derive(PartialEq)]
-enum Output {
-    Open,
-    /// All is written, and the sending side is being shut down; reading goes on.
-    Finishing,
-    Finished,
 }
 
 struct Pump<'a, S> {
     stream: S,
     link: &'a Link,
     out: BytesMut,
-    input: Input,
-    output: Output,
+    /// The peer has ended the stream, or it failed.
+    ended: bool,
+    /// The sending side is shut down; reading goes on.
+    finished: bool,
     timer: Option<(Instant, Pin<Box<Sleep>>)>,
 }
 
@@ -117,7 +105,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<'_, S> {
 
     /// Takes what is there; true if there was anything.
     fn read(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.input == Input::Ended {
+        if self.ended {
             return false;
         }
         BUFFER.with_borrow_mut(|buffer| {
@@ -132,7 +120,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<'_, S> {
                     });
                 }
                 Poll::Ready(_) => {
-                    self.input = Input::Ended;
+                    self.ended = true;
                     self.link.drive(|session, now| session.handle_eof(now));
                 }
             }
@@ -169,11 +157,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<'_, S> {
 
     /// Shuts the sending side down, once.
     fn finish(&mut self, cx: &mut Context<'_>) {
-        if self.output == Output::Open {
-            self.output = Output::Finishing;
-        }
-        if self.output == Output::Finishing && Pin::new(&mut self.stream).poll_shutdown(cx).is_ready() {
-            self.output = Output::Finished;
+        if !self.finished {
+            self.finished = Pin::new(&mut self.stream).poll_shutdown(cx).is_ready();
         }
     }
 
@@ -193,11 +178,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<'_, S> {
             }
             None => &mut self.timer.insert((deadline, Box::pin(tokio::time::sleep_until(deadline.into())))).1,
         };
-        let fired = |timer: &mut Pin<Box<Sleep>>, cx: &mut Context<'_>| -> Poll<()> {
-            ready!(timer.as_mut().poll(cx));
-            Poll::Ready(())
-        };
-        if fired(timer, cx).is_pending() {
+        if timer.as_mut().poll(cx).is_pending() {
             return false;
         }
         self.link.drive(|session, now| session.handle_timeout(now));
