@@ -386,3 +386,21 @@ async fn ws_6_2_1_3_a_server_tells_its_points_of_access() {
     let base = client.send(Request::retrieve("cse-in")).await.unwrap().content.unwrap().value().unwrap();
     assert_eq!(base["m2m:cb"]["poa"], json!([url]));
 }
+
+#[tokio::test]
+async fn one_connection_more_than_there_are_places_is_answered_503() {
+    let server = Server::builder().listen("ws://127.0.0.1:0").max_connections(2);
+    let server = server.start(|_: &Server, _: IncomingRequest| ()).unwrap();
+    let url = server.points_of_access()[0].to_string();
+    let first = impatient(&url).originator("C1").connect().await.unwrap();
+    let second = impatient(&url).originator("C2").connect().await.unwrap();
+    let error = impatient(&url).originator("C3").connect().await.unwrap_err();
+    assert_eq!(error.refusal().map(|refusal| refusal.status), Some(503), "{error}");
+    first.close().await;
+    while let Err(error) = impatient(&url).originator("C3").connect().await {
+        assert_eq!(error.refusal().map(|refusal| refusal.status), Some(503), "{error}");
+    }
+    second.close().await;
+    server.shutdown().await;
+    assert_eq!(server.connections(), 0);
+}
