@@ -143,6 +143,7 @@ impl Client {
                 headers: config.headers,
                 deadline: config.open_timeout,
                 limits: Limits::default(),
+                write_timeout: config.websocket.write_timeout,
                 allow_missing_subprotocol: config.allow_missing_subprotocol,
             },
             websocket: config.websocket,

@@ -10,7 +10,7 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::OsRandom;
+use super::{OsRandom, socket};
 use crate::binding::{PointOfAccess, subprotocol};
 use crate::primitive::Format;
 use crate::websocket::handshake::Limits;
@@ -25,6 +25,8 @@ pub(crate) struct Dial {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) deadline: Duration,
     pub(crate) limits: Limits,
+    /// See [`socket::tune`].
+    pub(crate) write_timeout: Duration,
     /// Without the subprotocol in the answer the first one offered is taken; off by default.
     pub(crate) allow_missing_subprotocol: bool,
 }
@@ -81,7 +83,7 @@ impl Dial {
         for address in addresses {
             match TcpStream::connect(address).await {
                 Ok(stream) => {
-                    stream.set_nodelay(true).map_err(|error| self.network(&error))?;
+                    socket::tune(&stream, self.write_timeout).map_err(|error| self.network(&error))?;
                     return Ok(stream);
                 }
                 Err(error) => last = Some(error),

@@ -13,7 +13,7 @@ use super::{Server, Shared};
 use crate::binding::{Admission, ConnectionId, Event, IncomingToken, Registration, Session};
 use crate::net::link::{IncomingRequest, Link, Respond, Responder, Waiter, call_application};
 use crate::net::listen::{Upgraded, turn_away};
-use crate::net::{OsRandom, now, pump};
+use crate::net::{OsRandom, now, pump, socket};
 use crate::primitive::{Request, Response};
 use crate::websocket::{CloseCode, Connection, Role};
 use crate::{Result, binding};
@@ -94,8 +94,9 @@ async fn welcome(server: &Server, stream: &mut TcpStream, peer: SocketAddr, has_
         turn_away(stream, 503, "the server has no place for another connection; try again later").await;
         return None;
     }
-    // Without it a small answer waits for the acknowledgement of the one before.
-    let _ = stream.set_nodelay(true);
+    if let Err(error) = socket::tune(stream, shared.websocket.write_timeout) {
+        tracing::warn!(%peer, %error, "a socket option could not be set");
+    }
     let upgraded = tokio::select! {
         upgraded = shared.listening.upgrade(stream) => upgraded,
         () = shared.stopped() => return None,

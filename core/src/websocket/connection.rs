@@ -47,6 +47,11 @@ pub struct Config {
     pub ping_after: Option<Duration>,
     /// So long after a ping without a received byte the peer counts as gone; 10 s.
     pub pong_timeout: Duration,
+    /// So long the peer may take none of the bytes that wait for it; 30 s. Then the connection is given up.
+    pub write_timeout: Duration,
+    /// The most control frames taken in a second; 256. One more closes the connection with 1008: each costs more work than
+    /// it costs the peer.
+    pub max_control_frames: u32,
 }
 
 impl Default for Config {
@@ -58,6 +63,8 @@ impl Default for Config {
             close_timeout: Duration::from_secs(5),
             ping_after: Some(Duration::from_secs(20)),
             pong_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(30),
+            max_control_frames: 256,
         }
     }
 }
@@ -209,7 +216,8 @@ impl Connection {
     ///
     /// Bytes that came along with the handshake are the first for [`handle_data`](Self::handle_data).
     pub fn new(role: Role, config: Config, random: Box<dyn Random>, now: Instant) -> Self {
-        let Config { max_message_size, max_fragments, fragment_size, close_timeout, ping_after, pong_timeout } = config;
+        let Config { max_message_size, max_fragments, fragment_size, close_timeout, ping_after, pong_timeout, .. } =
+            config;
         Self {
             role,
             close_timeout,
