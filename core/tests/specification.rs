@@ -49,7 +49,7 @@ fn upgrade(request: &[u8]) -> UpgradeRequest {
 /// The answer of a server that speaks these formats.
 fn answer(request: &UpgradeRequest, formats: &[Format]) -> (Bytes, Format) {
     let (name, format) = subprotocol::select(&request.subprotocols, formats, false).unwrap();
-    (request.accept(Some(name), &[]).unwrap(), format)
+    (request.accept(Some(name), None, &[]).unwrap(), format)
 }
 
 fn crlf(lines: &[&str]) -> Vec<u8> {

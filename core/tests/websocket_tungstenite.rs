@@ -234,7 +234,7 @@ fn ws_6_1_1_our_server_is_taken_by_their_client() {
     let asked = asked.expect("a valid request").expect("a whole request");
     assert_eq!((asked.target.as_str(), asked.host.as_str()), ("/", "example.net:9000"));
     assert_eq!(asked.subprotocols, ["oneM2M.xml", "oneM2M.json"]);
-    wire.give(&asked.accept(Some("oneM2M.json"), &[]).expect("a valid answer"));
+    wire.give(&asked.accept(Some("oneM2M.json"), None, &[]).expect("a valid answer"));
     let (_, response) = waiting.handshake().expect("an open connection");
     assert_eq!(response.headers()["sec-websocket-protocol"], "oneM2M.json");
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Client;
 use crate::binding::{self, Accepts, PointOfAccess, Registration, subprotocol};
 use crate::primitive::Format;
-use crate::websocket;
+use crate::websocket::{self, Compression};
 use crate::{Error, ErrorKind, Result};
 
 /// Settings that a known registrar asks for.
@@ -79,6 +79,7 @@ pub struct ClientBuilder {
     pub(super) preset: Preset,
     pub(super) session: binding::Config,
     pub(super) websocket: websocket::Config,
+    pub(super) compression: Option<Compression>,
 }
 
 impl ClientBuilder {
@@ -97,6 +98,7 @@ impl ClientBuilder {
             preset: Preset::Standard,
             session: binding::Config { gated: true, ..binding::Config::default() },
             websocket: websocket::Config::default(),
+            compression: None,
         }
     }
 
@@ -162,6 +164,12 @@ impl ClientBuilder {
     /// Largest message taken: 1 MiB. A larger one closes the connection with 1009.
     pub fn max_message_size(mut self, bytes: usize) -> Self {
         self.websocket.max_message_size = bytes;
+        self
+    }
+
+    /// Offers permessage-deflate (RFC 7692), as this says: off by default. Where the registrar declines, messages go uncompressed.
+    pub fn compression(mut self, compression: Option<Compression>) -> Self {
+        self.compression = compression;
         self
     }
 
@@ -267,6 +275,9 @@ impl ClientBuilder {
             if time.is_zero() || time > LONGEST {
                 return bad(format!("{name} {time:?} is out of range: more than 0, at most {LONGEST:?}"));
             }
+        }
+        if let Some(compression) = &self.compression {
+            compression.check().map_err(|text| Error::new(ErrorKind::InvalidArgument, text))?;
         }
         let subprotocols = self.subprotocols.clone().unwrap_or_else(|| subprotocol::offer(&[Format::Json]));
         if let Some(name) = subprotocols.iter().find(|name| subprotocol::format_of(name, true) != Some(Format::Json)) {

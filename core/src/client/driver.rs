@@ -90,9 +90,12 @@ fn is_fatal(error: &Error) -> bool {
 impl Shared {
     /// Carries the session over a connection until it ends; returns why it ended.
     async fn carry(&self, opened: Opened) -> Error {
-        let Opened { stream, format, mut leftover } = opened;
-        let connection =
-            Connection::new(Role::Client, self.websocket.clone(), Box::new(OsRandom::new()), now().monotonic);
+        let Opened { stream, format, agreement, mut leftover } = opened;
+        let random = Box::new(OsRandom::new());
+        let mut connection = Connection::new(Role::Client, Arc::clone(&self.websocket), random, now().monotonic);
+        if let Some(agreement) = &agreement {
+            connection = connection.with_compression(agreement);
+        }
         self.link.with(|session, now| session.attach(now, connection, format));
         self.tell(ConnectionState::Open, None, 0, None);
         self.answer_connect(Ok(()));

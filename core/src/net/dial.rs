@@ -15,6 +15,7 @@ use crate::binding::{PointOfAccess, subprotocol};
 use crate::primitive::Format;
 use crate::websocket::handshake::Limits;
 use crate::websocket::handshake::client::{Accepted, ClientHandshake, ClientRequest, HandshakeError};
+use crate::websocket::{Agreement, Compression};
 use crate::{Error, ErrorKind, Result};
 
 /// What a client asks for.
@@ -22,6 +23,7 @@ use crate::{Error, ErrorKind, Result};
 pub(crate) struct Dial {
     pub(crate) poa: PointOfAccess,
     pub(crate) subprotocols: Vec<String>,
+    pub(crate) compression: Option<Compression>,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) deadline: Duration,
     pub(crate) limits: Limits,
@@ -35,6 +37,7 @@ pub(crate) struct Dial {
 pub(crate) struct Opened {
     pub(crate) stream: TcpStream,
     pub(crate) format: Format,
+    pub(crate) agreement: Option<Agreement>,
     /// What the server sent right behind its answer.
     pub(crate) leftover: BytesMut,
 }
@@ -71,7 +74,7 @@ impl Dial {
             let name = accepted.subprotocol.as_deref().unwrap_or_default();
             Error::new(ErrorKind::NoCommonSubprotocol, format!("{}: subprotocol {name:?} is not known here", self.poa))
         })?;
-        Ok(Opened { stream, format, leftover: accepted.leftover })
+        Ok(Opened { stream, format, agreement: accepted.agreement, leftover: accepted.leftover })
     }
 
     async fn connect(&self) -> Result<TcpStream> {
@@ -100,6 +103,7 @@ impl Dial {
             authority: self.poa.authority(),
             target: self.poa.target().to_owned(),
             subprotocols: self.subprotocols.clone(),
+            compression: self.compression.clone(),
             headers: self.headers.clone(),
             allow_missing_subprotocol: self.allow_missing_subprotocol,
         };

@@ -11,6 +11,7 @@ use crate::binding::subprotocol;
 use crate::primitive::Format;
 use crate::websocket::handshake::Limits;
 use crate::websocket::handshake::server::{Rejection, ServerHandshake, UpgradeRequest};
+use crate::websocket::{Agreement, Compression};
 
 /// What a server accepts.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub(crate) struct Listen {
     pub(crate) formats: Vec<Format>,
     /// Takes the subprotocol spellings of older texts too.
     pub(crate) stray_subprotocols: bool,
+    /// Whether and how permessage-deflate is taken.
+    pub(crate) compression: Option<Compression>,
     pub(crate) limits: Limits,
     pub(crate) deadline: Duration,
 }
@@ -26,6 +29,7 @@ pub(crate) struct Listen {
 pub(crate) struct Upgraded {
     pub(crate) request: UpgradeRequest,
     pub(crate) format: Format,
+    pub(crate) agreement: Option<Agreement>,
 }
 
 impl Listen {
@@ -85,8 +89,9 @@ impl Listen {
             return Err(Rejection::new(400, text));
         };
         let name = name.to_owned();
-        match request.accept(Some(&name), &[]) {
-            Ok(answer) => Ok((Upgraded { request, format }, answer)),
+        let negotiated = self.compression.as_ref().and_then(|wanted| request.negotiate(wanted));
+        match request.accept(Some(&name), negotiated.as_ref(), &[]) {
+            Ok(answer) => Ok((Upgraded { request, format, agreement: negotiated.map(|n| n.agreement) }, answer)),
             Err(error) => Err(Rejection::new(400, error.to_string())),
         }
     }

@@ -12,8 +12,8 @@ use crate::binding::{self, PointOfAccess};
 use crate::net::listen::Listen;
 use crate::primitive::Format;
 use crate::spool::{MemorySpool, Spool};
-use crate::websocket;
 use crate::websocket::handshake::Limits;
+use crate::websocket::{self, Compression};
 use crate::{Error, ErrorKind, Result};
 
 /// Settings of a [`Server`]; made by [`Server::builder`]. Every setting has a default.
@@ -54,6 +54,7 @@ impl ServerBuilder {
             listening: Listen {
                 formats: vec![Format::Json],
                 stray_subprotocols: false,
+                compression: None,
                 limits: Limits::default(),
                 deadline: Duration::from_secs(10),
             },
@@ -114,6 +115,12 @@ impl ServerBuilder {
         self
     }
 
+    /// Takes a registree's offer of permessage-deflate (RFC 7692), as this says: off by default.
+    pub fn compression(mut self, compression: Option<Compression>) -> Self {
+        self.listening.compression = compression;
+        self
+    }
+
     /// Sends a ping after so much time without a received byte, 20 s by default, `None` for never.
     pub fn ping_after(mut self, silence: Option<Duration>) -> Self {
         self.websocket.ping_after = silence;
@@ -168,6 +175,9 @@ impl ServerBuilder {
     }
 
     pub(super) fn bind(&self) -> Result<Bound> {
+        if let Some(compression) = &self.listening.compression {
+            compression.check().map_err(|text| Error::new(ErrorKind::InvalidArgument, text))?;
+        }
         let default = ["ws://127.0.0.1:9000".to_owned()];
         let uris = if self.listen.is_empty() { &default[..] } else { &self.listen };
         let mut bound = Bound { listeners: Vec::new(), points_of_access: Vec::new() };

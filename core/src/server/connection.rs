@@ -149,8 +149,11 @@ impl Shared {
     /// Makes the session of a connection and everything that finds it.
     fn open(&self, server: &Server, peer: SocketAddr, mut upgraded: Upgraded) -> Arc<Reply> {
         let id = ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed));
-        let connection =
-            Connection::new(Role::Server, self.websocket.clone(), Box::new(OsRandom::new()), now().monotonic);
+        let random = Box::new(OsRandom::new());
+        let mut connection = Connection::new(Role::Server, Arc::clone(&self.websocket), random, now().monotonic);
+        if let Some(agreement) = &upgraded.agreement {
+            connection = connection.with_compression(agreement);
+        }
         let mut session = Session::new(Arc::clone(&self.session), &mut OsRandom::new());
         session.attach(now(), connection, upgraded.format);
         let link = Link::new(session);

@@ -72,7 +72,7 @@ pub(crate) struct Shared {
     deliveries: Deliveries,
     points_of_access: Vec<PointOfAccess>,
     session: Arc<binding::Config>,
-    websocket: websocket::Config,
+    websocket: Arc<websocket::Config>,
     listening: Listen,
     max_connections: usize,
     /// Connections that hold a place, also those that are being opened.
@@ -109,7 +109,7 @@ impl Server {
             deliveries: Deliveries::new(config.spool, config.notification_age),
             points_of_access: bound.points_of_access,
             session: Arc::new(config.session),
-            websocket: config.websocket,
+            websocket: Arc::new(config.websocket),
             listening: config.listening,
             max_connections: config.max_connections,
             open: watch::Sender::new(0),

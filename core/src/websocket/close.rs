@@ -2,7 +2,7 @@
 //!
 //! Covers: RFC 6455 5.5.1, 7.1.5, 7.1.6, 7.4; row WS-6.3-1. What it does not do: the closing handshake (`connection` does).
 
-use tungstenite::protocol::frame::coding::CloseCode;
+pub(super) use tungstenite::protocol::frame::coding::CloseCode;
 
 use super::frame::{MAX_CONTROL, Violation};
 

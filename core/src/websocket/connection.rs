@@ -7,14 +7,15 @@ use std::{
     collections::VecDeque,
     convert::Infallible,
     fmt,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use bytes::{Bytes, BytesMut};
 
 use super::{
-    MessageKind, Random, Role,
-    close::CloseFrame,
+    Agreement, MessageKind, Random, Role,
+    close::{CloseCode, CloseFrame},
     escape,
     frame::{Opcode, Violation},
     keep_alive::{Action, KeepAlive},
@@ -26,17 +27,14 @@ use super::{
 /// flood of pings fills no memory.
 const MAX_WAITING_PONGS: usize = 16;
 
-/// Events kept in reserve by an idle connection.
-const IDLE_EVENTS: usize = 4;
-
 /// The limits and times of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// The largest message taken, in bytes; 1 MiB. Counted from the heads of frames, before anything is buffered; a larger
-    /// one closes the connection with 1009 (RFC 6455 7.4.1, 10.4).
+    /// The largest message taken, in bytes; 1 MiB. Counted from the heads of frames, before anything is buffered, and of what is
+    /// compressed as it is decompressed; a larger one closes the connection with 1009 (RFC 6455 7.4.1, 10.4).
     pub max_message_size: usize,
-    /// The most fragments of one message taken; 4096. One more closes the connection with 1008: a peer may otherwise make
-    /// us work for every byte.
+    /// The most fragments of one message taken, at least 1; 4096. One more closes the connection with 1008: a peer may
+    /// otherwise make us work for every byte.
     pub max_fragments: usize,
     /// The largest payload of one frame that is sent; 32 KiB, since some peers refuse frames above 64 KiB. `None`: a message
     /// is always one frame, for peers that cannot put fragments together. `Some(0)` counts as `Some(1)`.
@@ -166,7 +164,7 @@ enum State {
     Open,
     /// Our close frame is out, the peer's is not in (RFC 6455 7.1.3). `outcome` is what it comes to without that.
     Closing {
-        outcome: Closed,
+        outcome: Box<Closed>,
         deadline: Option<Instant>,
     },
     /// [`Event::Closed`] is out; only the TCP connection is left, at most until the deadline.
@@ -180,7 +178,7 @@ enum State {
 ///
 /// The methods are of four kinds:
 /// - *input*, what the outside reports: [`handle_data`](Self::handle_data), [`handle_next`](Self::handle_next),
-///   [`handle_eof`](Self::handle_eof), [`handle_timeout`](Self::handle_timeout);
+///   [`handle_write`](Self::handle_write), [`handle_eof`](Self::handle_eof), [`handle_timeout`](Self::handle_timeout);
 /// - *commands*, what the user wants: [`send`](Self::send), [`try_send`](Self::try_send), [`ping`](Self::ping),
 ///   [`close`](Self::close), [`lend`](Self::lend);
 /// - *output*, what the outside is to do: [`poll_transmit`](Self::poll_transmit), [`poll_event`](Self::poll_event),
@@ -199,36 +197,72 @@ enum State {
 #[derive(Debug)]
 pub struct Connection {
     role: Role,
-    close_timeout: Duration,
+    config: Arc<Config>,
     state: State,
     receiver: Receiver,
     sender: Sender,
     keep_alive: KeepAlive,
-    events: VecDeque<Event>,
+    /// The next event, and those after it: mostly there is one, and it needs no memory of its own.
+    event: Option<Event>,
+    more_events: VecDeque<Event>,
+    control: ControlRate,
+    /// When the peer counts as one that takes nothing; set while bytes wait for it.
+    stalled: Option<Instant>,
     /// Pongs added since the last transmission.
     waiting_pongs: usize,
     /// The newest ping beyond [`MAX_WAITING_PONGS`].
-    late_ping: Option<Bytes>,
+    late_ping: Option<Box<[u8]>>,
+}
+
+/// How many control frames have come in the second that began at `since`.
+#[derive(Debug)]
+struct ControlRate {
+    since: Instant,
+    count: u32,
+}
+
+impl ControlRate {
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// One more has come: how many that makes.
+    fn add(&mut self, now: Instant) -> u32 {
+        if now.saturating_duration_since(self.since) >= Self::SECOND {
+            *self = Self { since: now, count: 0 };
+        }
+        self.count = self.count.saturating_add(1);
+        self.count
+    }
 }
 
 impl Connection {
-    /// A connection whose opening handshake is done. `random` gives masking keys, which only a client needs.
+    /// A connection whose opening handshake is done. `random` gives masking keys, which only a client needs. Connections can
+    /// share their limits.
     ///
     /// Bytes that came along with the handshake are the first for [`handle_data`](Self::handle_data).
-    pub fn new(role: Role, config: Config, random: Box<dyn Random>, now: Instant) -> Self {
-        let Config { max_message_size, max_fragments, fragment_size, close_timeout, ping_after, pong_timeout, .. } =
-            config;
+    pub fn new(role: Role, config: impl Into<Arc<Config>>, random: Box<dyn Random>, now: Instant) -> Self {
+        let config = config.into();
         Self {
             role,
-            close_timeout,
             state: State::Open,
-            receiver: Receiver::new(role, max_message_size, max_fragments),
-            sender: Sender::new(role, fragment_size, random),
-            keep_alive: KeepAlive::new(ping_after, pong_timeout, now),
-            events: VecDeque::new(),
+            receiver: Receiver::new(role, Arc::clone(&config)),
+            sender: Sender::new(role, Arc::clone(&config), random),
+            keep_alive: KeepAlive::new(Arc::clone(&config), now),
+            config,
+            event: None,
+            more_events: VecDeque::new(),
+            control: ControlRate { since: now, count: 0 },
+            stalled: None,
             waiting_pongs: 0,
             late_ping: None,
         }
+    }
+
+    /// The same with permessage-deflate, as the handshake agreed on it.
+    #[must_use]
+    pub fn with_compression(mut self, agreement: &Agreement) -> Self {
+        self.receiver.decompress(agreement);
+        self.sender.compress(agreement);
+        self
     }
 
     /// Input: bytes came from the peer, cut anywhere. They are unmasked in place; what is left in `data` has no meaning.
@@ -252,6 +286,20 @@ impl Connection {
         true
     }
 
+    /// Input: of what was transmitted before, the socket took `written` bytes, and `left` bytes still wait for it. To be told
+    /// when the socket does not take all at once, and again until it has.
+    pub fn handle_write(&mut self, now: Instant, written: usize, left: usize) {
+        if left == 0 {
+            self.stalled = None;
+        } else if written > 0 || self.stalled.is_none() {
+            self.stalled = now.checked_add(self.config.write_timeout);
+        }
+        if written > 0 {
+            // A peer that takes bytes lives, though nothing be read from it meanwhile.
+            self.keep_alive.heard(now);
+        }
+    }
+
     /// Input: the peer ended the TCP connection, or it broke.
     pub fn handle_eof(&mut self, _now: Instant) {
         self.abandon("the TCP connection ended", true);
@@ -259,19 +307,23 @@ impl Connection {
 
     /// Input: the instant of [`poll_timeout`](Self::poll_timeout) has come. Harmless at any other time.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let action = match self.state {
-            State::Open => self.keep_alive.handle_timeout(now),
-            State::Closing { deadline, .. } | State::Over { deadline, .. } => match deadline {
-                Some(deadline) if deadline <= now => Action::GiveUp,
-                _ => Action::Nothing,
-            },
-        };
-        match action {
-            Action::Nothing => {}
-            Action::Ping => {
-                self.ping(now);
+        let has_come = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
+        match self.state {
+            State::Open if has_come(self.stalled) => {
+                let time = self.config.write_timeout;
+                self.abandon(&format!("the peer has taken none of the bytes that wait for it in {time:?}"), false);
             }
-            Action::GiveUp => self.abandon("the peer has been silent since a ping", false),
+            State::Open => match self.keep_alive.handle_timeout(now) {
+                Action::Nothing => {}
+                Action::Ping => {
+                    self.ping(now);
+                }
+                Action::GiveUp => self.abandon("the peer has been silent since a ping", false),
+            },
+            State::Closing { deadline, .. } | State::Over { deadline, .. } if has_come(deadline) => {
+                self.abandon("the closing handshake was not completed", false);
+            }
+            State::Closing { .. } | State::Over { .. } => {}
         }
     }
 
@@ -331,7 +383,7 @@ impl Connection {
             let frame = CloseFrame::new(code.into(), reason);
             self.send_close(&frame);
             let CloseFrame { code, reason } = frame;
-            let outcome = Closed { code: Some(code), reason, by_peer: false, clean: false };
+            let outcome = Box::new(Closed { code: Some(code), reason, by_peer: false, clean: false });
             self.state = State::Closing { outcome, deadline: self.close_deadline(now) };
         }
     }
@@ -345,17 +397,18 @@ impl Connection {
 
     /// Output: the next thing to tell.
     pub fn poll_event(&mut self) -> Option<Event> {
-        let event = self.events.pop_front();
-        if event.is_none() && self.events.capacity() > IDLE_EVENTS {
-            self.events = VecDeque::new();
+        let event = self.event.take()?;
+        self.event = self.more_events.pop_front();
+        if self.event.is_none() && self.more_events.capacity() > 0 {
+            self.more_events = VecDeque::new(); // an idle connection holds no memory
         }
-        event
+        Some(event)
     }
 
     /// Output: when to call [`handle_timeout`](Self::handle_timeout), unless something else happens before. `None`: never.
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.state {
-            State::Open => self.keep_alive.poll_timeout(),
+            State::Open => [self.keep_alive.poll_timeout(), self.stalled].into_iter().flatten().min(),
             State::Closing { deadline, .. } | State::Over { deadline, .. } => deadline,
         }
     }
@@ -384,14 +437,28 @@ impl Connection {
         self.sender.waiting()
     }
 
+    fn tell(&mut self, event: Event) {
+        match self.event {
+            None => self.event = Some(event),
+            Some(_) => self.more_events.push_back(event),
+        }
+    }
+
     /// Acts on what the peer sent.
     fn take(&mut self, now: Instant, received: Received) {
+        if matches!(received, Received::Ping(_) | Received::Pong(_)) {
+            let most = self.config.max_control_frames;
+            if self.control.add(now) > most {
+                let reason = format!("more than {most} control frames in a second");
+                return self.fail(now, Violation::new(CloseCode::Policy, reason));
+            }
+        }
         match received {
-            Received::Message { kind, payload } => self.events.push_back(Event::Message { kind, payload }),
+            Received::Message { kind, payload } => self.tell(Event::Message { kind, payload }),
             Received::Ping(payload) => self.answer_ping(payload),
             Received::Pong(payload) => {
                 if let Some((ping, round_trip)) = self.keep_alive.pong(now, &payload) {
-                    self.events.push_back(Event::Pong { ping, round_trip });
+                    self.tell(Event::Pong { ping, round_trip });
                 }
             }
             Received::Close(payload) => match CloseFrame::parse(&payload) {
@@ -404,7 +471,7 @@ impl Connection {
     /// The peer's close frame answers ours, or is answered with its own code (RFC 6455 5.5.1).
     fn take_close(&mut self, now: Instant, frame: CloseFrame) {
         let closed = match &self.state {
-            State::Closing { outcome, .. } => Closed { clean: true, ..outcome.clone() },
+            State::Closing { outcome, .. } => Closed { clean: true, ..Closed::clone(outcome) },
             _ => {
                 self.send_close(&CloseFrame::new(frame.code, ""));
                 Closed { code: Some(frame.code), reason: frame.reason, by_peer: true, clean: true }
@@ -421,7 +488,7 @@ impl Connection {
     fn fail(&mut self, now: Instant, violation: Violation) {
         self.close(now, violation.code, &violation.reason);
         if let State::Closing { outcome, .. } = &self.state {
-            self.finish(outcome.clone(), Disconnect::Finish, self.close_deadline(now));
+            self.finish(Closed::clone(outcome), Disconnect::Finish, self.close_deadline(now));
         }
     }
 
@@ -430,7 +497,7 @@ impl Connection {
         self.sender.clear();
         let closed = match &self.state {
             State::Open => Closed { code: None, reason: reason.to_owned(), by_peer, clean: false },
-            State::Closing { outcome, .. } => outcome.clone(),
+            State::Closing { outcome, .. } => Closed::clone(outcome),
             State::Over { .. } => {
                 self.state = State::Over { disconnect: Disconnect::AtOnce, deadline: None };
                 return;
@@ -441,7 +508,7 @@ impl Connection {
 
     /// Tells the outcome and lets go of everything but what is still to be transmitted.
     fn finish(&mut self, closed: Closed, disconnect: Disconnect, deadline: Option<Instant>) {
-        self.events.push_back(Event::Closed(closed));
+        self.tell(Event::Closed(closed));
         self.state = State::Over { disconnect, deadline };
         self.receiver.clear();
         self.late_ping = None;
@@ -455,7 +522,7 @@ impl Connection {
             self.waiting_pongs += 1;
             self.sender.control(Opcode::Pong, &payload);
         } else {
-            self.late_ping = Some(payload);
+            self.late_ping = Some(Box::from(&payload[..]));
         }
     }
 
@@ -471,7 +538,7 @@ impl Connection {
     }
 
     fn close_deadline(&self, now: Instant) -> Option<Instant> {
-        now.checked_add(self.close_timeout)
+        now.checked_add(self.config.close_timeout)
     }
 }
 

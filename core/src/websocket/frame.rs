@@ -72,6 +72,8 @@ pub(super) struct Head {
     pub(super) opcode: Opcode,
     /// The FIN bit: the last frame of its message.
     pub(super) is_final: bool,
+    /// The RSV1 bit: the first frame of a compressed message (RFC 7692 6).
+    pub(super) is_compressed: bool,
     pub(super) mask: Option<Key>,
     /// Of the payload, as announced: nothing of it need have arrived.
     pub(super) length: u64,
@@ -86,15 +88,16 @@ impl Head {
 
     /// Writes the head over `out`, which has exactly [`Head::size`] bytes.
     pub(super) fn write(self, mut out: &mut [u8]) {
-        let Self { opcode, is_final, mask, length } = self;
-        let header = FrameHeader { is_final, opcode: opcode.into(), mask, ..FrameHeader::default() };
+        let Self { opcode, is_final, is_compressed, mask, length } = self;
+        let header =
+            FrameHeader { is_final, rsv1: is_compressed, opcode: opcode.into(), mask, ..FrameHeader::default() };
         debug_assert_eq!(out.len(), header.len(length));
         header.format(length, &mut out).expect("a slice of the head's size takes the head");
     }
 
     /// Judges what was parsed from `size` bytes. Every rule on a single head is here and nowhere else.
-    fn check(header: FrameHeader, length: u64, size: usize, receiver: Role) -> Result<Self, Violation> {
-        let FrameHeader { is_final, rsv1, rsv2, rsv3, opcode, mask } = header;
+    fn check(header: FrameHeader, length: u64, size: usize, rules: Rules) -> Result<Self, Violation> {
+        let FrameHeader { is_final, rsv1: is_compressed, rsv2, rsv3, opcode, mask } = header;
         let opcode = match opcode {
             OpCode::Data(Data::Text) => Opcode::Start(MessageKind::Text),
             OpCode::Data(Data::Binary) => Opcode::Start(MessageKind::Binary),
@@ -106,10 +109,13 @@ impl Head {
                 return Err(unknown_opcode());
             }
         };
-        if rsv1 || rsv2 || rsv3 {
-            return Err(Violation::protocol("a reserved bit is set and no extension was negotiated"));
+        if rsv2 || rsv3 || (is_compressed && !rules.compression) {
+            return Err(Violation::protocol("a reserved bit is set that no negotiated extension uses"));
         }
-        match (receiver, mask) {
+        if is_compressed && !matches!(opcode, Opcode::Start(_)) {
+            return Err(Violation::protocol("RSV1 is set on a frame that begins no message (RFC 7692 6.1)"));
+        }
+        match (rules.receiver, mask) {
             (Role::Server, None) => {
                 return Err(Violation::protocol("a client's frame is not masked"));
             }
@@ -133,8 +139,17 @@ impl Head {
         if size != shortest {
             return Err(Violation::protocol("a frame's length is not in its shortest form"));
         }
-        Ok(Self { opcode, is_final, mask, length })
+        Ok(Self { opcode, is_final, is_compressed, mask, length })
     }
+}
+
+/// What a head is judged by, besides RFC 6455 5.2.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    /// The role of the end that reads.
+    pub(super) receiver: Role,
+    /// Whether permessage-deflate was agreed on.
+    pub(super) compression: bool,
 }
 
 fn unknown_opcode() -> Violation {
@@ -147,36 +162,31 @@ pub(super) fn take_front<'a>(data: &mut &'a mut [u8], size: usize) -> &'a mut [u
 }
 
 /// Reads heads from a stream cut anywhere; keeps only the bytes of an unfinished one.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct HeadReader {
-    receiver: Role,
     unfinished: [u8; MAX_HEAD],
-    len: usize,
+    len: u8,
 }
 
 impl HeadReader {
-    /// `receiver` is the role of this end.
-    pub(super) fn new(receiver: Role) -> Self {
-        Self { receiver, unfinished: [0; MAX_HEAD], len: 0 }
-    }
-
     /// Takes one head off the front of `data`. `None`: all of `data` was taken, and more is needed.
-    pub(super) fn read(&mut self, data: &mut &mut [u8]) -> Result<Option<Head>, Violation> {
+    pub(super) fn read(&mut self, data: &mut &mut [u8], rules: Rules) -> Result<Option<Head>, Violation> {
         if data.is_empty() {
             return Ok(None);
         }
         // The common case reads in place; an unfinished head is completed in the small buffer.
         if self.len == 0
-            && let Some((head, size)) = Self::parse(data, self.receiver)?
+            && let Some((head, size)) = Self::parse(data, rules)?
         {
             take_front(data, size);
             return Ok(Some(head));
         }
-        let before = self.len;
+        let before = usize::from(self.len);
         let taken = data.len().min(MAX_HEAD - before);
-        self.len += taken;
-        self.unfinished[before..self.len].copy_from_slice(&data[..taken]);
-        let Some((head, size)) = Self::parse(&self.unfinished[..self.len], self.receiver)? else {
+        let have = before + taken;
+        self.unfinished[before..have].copy_from_slice(&data[..taken]);
+        let Some((head, size)) = Self::parse(&self.unfinished[..have], rules)? else {
+            self.len = have as u8;
             take_front(data, taken);
             return Ok(None);
         };
@@ -185,7 +195,7 @@ impl HeadReader {
         Ok(Some(head))
     }
 
-    fn parse(bytes: &[u8], receiver: Role) -> Result<Option<(Head, usize)>, Violation> {
+    fn parse(bytes: &[u8], rules: Rules) -> Result<Option<(Head, usize)>, Violation> {
         let mut cursor = Cursor::new(bytes);
         // An unknown opcode is the only error of parsing from memory.
         let parsed = FrameHeader::parse(&mut cursor).map_err(|_| unknown_opcode())?;
@@ -193,7 +203,7 @@ impl HeadReader {
             return Ok(None);
         };
         let size = cursor.position() as usize;
-        Ok(Some((Head::check(header, length, size, receiver)?, size)))
+        Ok(Some((Head::check(header, length, size, rules)?, size)))
     }
 }
 
@@ -201,13 +211,17 @@ impl HeadReader {
 mod tests {
     use super::*;
 
-    fn read(receiver: Role, bytes: &[u8]) -> Result<Option<Head>, Violation> {
+    fn plain(receiver: Role) -> Rules {
+        Rules { receiver, compression: false }
+    }
+
+    fn read(rules: Rules, bytes: &[u8]) -> Result<Option<Head>, Violation> {
         let mut bytes = bytes.to_vec();
-        HeadReader::new(receiver).read(&mut &mut bytes[..])
+        HeadReader::default().read(&mut &mut bytes[..], rules)
     }
 
     fn text(length: u64, mask: Option<Key>) -> Head {
-        Head { opcode: Opcode::Start(MessageKind::Text), is_final: true, mask, length }
+        Head { opcode: Opcode::Start(MessageKind::Text), is_final: true, is_compressed: false, mask, length }
     }
 
     #[test]
@@ -218,13 +232,14 @@ mod tests {
                 let head = text(length, mask);
                 let mut bytes = vec![0; FrameHeader { mask, ..FrameHeader::default() }.len(length)];
                 head.write(&mut bytes);
-                let receiver = if mask.is_some() { Role::Server } else { Role::Client };
+                let rules = plain(if mask.is_some() { Role::Server } else { Role::Client });
                 bytes.extend_from_slice(b"payload");
                 for cut in 0..=bytes.len() {
                     let mut stream = bytes.clone();
                     let (mut first, mut second) = stream.split_at_mut(cut);
-                    let mut reader = HeadReader::new(receiver);
-                    let read = reader.read(&mut first).unwrap().or_else(|| reader.read(&mut second).unwrap());
+                    let mut reader = HeadReader::default();
+                    let read =
+                        reader.read(&mut first, rules).unwrap().or_else(|| reader.read(&mut second, rules).unwrap());
                     assert_eq!(read, Some(head), "length {length}, cut at {cut}");
                     assert_eq!([first, second].concat(), b"payload", "length {length}, cut at {cut}");
                 }
@@ -262,14 +277,26 @@ mod tests {
             ("top bit", Role::Client, &[0x82, 127, 0x80, 0, 0, 0, 0, 0, 0, 0]),
         ];
         for (name, receiver, bytes) in table {
-            let violation = read(*receiver, bytes).expect_err(name);
+            let violation = read(plain(*receiver), bytes).expect_err(name);
             assert_eq!(violation.code, CloseCode::Protocol, "{name}");
         }
     }
 
     #[test]
+    fn with_compression_rsv1_is_for_the_first_frame_of_a_message_alone() {
+        let rules = Rules { receiver: Role::Client, compression: true };
+        for first in [0xc1, 0xc2, 0x41, 0x42] {
+            assert!(read(rules, &[first, 0]).unwrap().unwrap().is_compressed, "{first:x}");
+        }
+        assert!(!read(rules, &[0x81, 0]).unwrap().unwrap().is_compressed);
+        for first in [0xc0, 0x40, 0xc8, 0xc9, 0xca, 0xe1, 0xd1, 0xa1, 0x91] {
+            assert_eq!(read(rules, &[first, 0]).unwrap_err().code, CloseCode::Protocol, "{first:x}");
+        }
+    }
+
+    #[test]
     fn the_largest_control_frame_passes() {
-        let head = read(Role::Client, &[0x89, 125]).unwrap().unwrap();
+        let head = read(plain(Role::Client), &[0x89, 125]).unwrap().unwrap();
         assert_eq!((head.opcode, head.length), (Opcode::Ping, 125));
     }
 }

@@ -2,7 +2,12 @@
 //!
 //! Covers: RFC 6455 5.5.2, 5.5.3; row WS-6.3-2. What it does not do: send anything (`connection` does).
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::Config;
 
 /// What to do now.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,20 +21,19 @@ pub(super) enum Action {
 /// Any byte shows that the peer lives, not only a pong: a pong may queue behind a large message.
 #[derive(Debug)]
 pub(super) struct KeepAlive {
-    ping_after: Option<Duration>,
-    pong_timeout: Duration,
+    config: Arc<Config>,
     last_heard: Instant,
     /// When the peer counts as gone; set by a ping, lifted by any byte.
     give_up: Option<Instant>,
-    /// The newest ping that has not been answered, and when it was made.
-    pending: Option<(u64, Instant)>,
-    /// How many pings were made.
+    /// When the newest ping was made, if it has not been answered.
+    pending: Option<Instant>,
+    /// How many pings were made: the number of the newest.
     pings: u64,
 }
 
 impl KeepAlive {
-    pub(super) fn new(ping_after: Option<Duration>, pong_timeout: Duration, now: Instant) -> Self {
-        Self { ping_after, pong_timeout, last_heard: now, give_up: None, pending: None, pings: 0 }
+    pub(super) fn new(config: Arc<Config>, now: Instant) -> Self {
+        Self { config, last_heard: now, give_up: None, pending: None, pings: 0 }
     }
 
     /// Something has arrived.
@@ -41,19 +45,22 @@ impl KeepAlive {
     /// A ping is to be sent: its number.
     pub(super) fn ping(&mut self, now: Instant) -> u64 {
         self.pings += 1;
-        self.pending = Some((self.pings, now));
-        self.give_up = self.give_up.or(now.checked_add(self.pong_timeout));
+        self.pending = Some(now);
+        self.give_up = self.give_up.or(now.checked_add(self.config.pong_timeout));
         self.pings
     }
 
     /// A pong has come: the ping that it answers, and how long that took. `None` for one that was not asked for.
     pub(super) fn pong(&mut self, now: Instant, payload: &[u8]) -> Option<(u64, Duration)> {
-        let (ping, sent) = self.pending.take_if(|(ping, _)| ping.to_be_bytes() == payload)?;
-        Some((ping, now.saturating_duration_since(sent)))
+        if self.pings.to_be_bytes() != payload {
+            return None;
+        }
+        let sent = self.pending.take()?;
+        Some((self.pings, now.saturating_duration_since(sent)))
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.give_up.or_else(|| self.last_heard.checked_add(self.ping_after?))
+        self.give_up.or_else(|| self.last_heard.checked_add(self.config.ping_after?))
     }
 
     pub(super) fn handle_timeout(&self, now: Instant) -> Action {
@@ -73,10 +80,14 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    fn keep_alive(ping_after: Option<Duration>, pong_timeout: Duration, now: Instant) -> KeepAlive {
+        KeepAlive::new(Arc::new(Config { ping_after, pong_timeout, ..Config::default() }), now)
+    }
+
     #[test]
     fn silence_is_asked_about_once_and_then_given_up() {
         let start = Instant::now();
-        let mut keep_alive = KeepAlive::new(Some(20 * SECOND), 10 * SECOND, start);
+        let mut keep_alive = keep_alive(Some(20 * SECOND), 10 * SECOND, start);
         keep_alive.heard(start + SECOND);
         assert_eq!(keep_alive.poll_timeout(), Some(start + 21 * SECOND));
         assert_eq!(keep_alive.handle_timeout(start + 20 * SECOND), Action::Nothing);
@@ -92,7 +103,7 @@ mod tests {
     #[test]
     fn more_pings_do_not_postpone_the_end() {
         let start = Instant::now();
-        let mut keep_alive = KeepAlive::new(None, 10 * SECOND, start);
+        let mut keep_alive = keep_alive(None, 10 * SECOND, start);
         assert_eq!(keep_alive.poll_timeout(), None);
         keep_alive.ping(start);
         keep_alive.ping(start + 9 * SECOND);
@@ -102,7 +113,7 @@ mod tests {
     #[test]
     fn only_the_newest_ping_is_answered_and_only_once() {
         let start = Instant::now();
-        let mut keep_alive = KeepAlive::new(None, 10 * SECOND, start);
+        let mut keep_alive = keep_alive(None, 10 * SECOND, start);
         let first = keep_alive.ping(start).to_be_bytes();
         let second = keep_alive.ping(start + SECOND).to_be_bytes();
         assert_eq!(keep_alive.pong(start + 2 * SECOND, &first), None);
@@ -113,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_time_beyond_the_clock_is_never() {
-        let mut keep_alive = KeepAlive::new(Some(Duration::MAX), Duration::MAX, Instant::now());
+        let mut keep_alive = keep_alive(Some(Duration::MAX), Duration::MAX, Instant::now());
         assert_eq!(keep_alive.poll_timeout(), None);
         keep_alive.ping(Instant::now());
         assert_eq!(keep_alive.poll_timeout(), None);

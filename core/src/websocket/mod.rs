@@ -1,5 +1,7 @@
 //! RFC 6455, both ends, as pure machines: bytes and instants in, messages and bytes out.
 //!
+//! With permessage-deflate (RFC 7692) where both ends want it.
+//!
 //! Covers: TS-0020 clauses 6.1, 6.2.2, 6.2.3, 6.3; rows WS-6.1-1, WS-6.1-2, WS-6.2.1-1, WS-6.2.2.*, WS-6.2.3.*, WS-6.3-1.
 //!
 //! - [`handshake::client`] and [`handshake::server`] read and write the opening handshake.
@@ -14,14 +16,16 @@
 //!                 connection      state, closing handshake, deadlines
 //!     ┌─────────┬────┴────┬──────────┐
 //!  receive    send      close    keep_alive   bytes → messages │ messages → bytes │ close payloads │ is the peer there
-//!   ┌─┴────┬────┴─┐
-//!  utf8  frame  mask                          text as it arrives │ one frame's head │ the masking key
+//!   ┌─┴────┬────┴─┬────────┐
+//!  utf8  frame  mask    deflate               text as it arrives │ one frame's head │ the masking key │ RFC 7692
 //! ```
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod close;
+mod compression;
 mod connection;
+mod deflate;
 mod frame;
 pub mod handshake;
 mod keep_alive;
@@ -32,6 +36,7 @@ mod send;
 pub(crate) mod testing;
 mod utf8;
 
+pub use compression::{Agreement, Compression, Direction};
 pub use connection::{Closed, Config, Connection, Disconnect, Event, SendError};
 pub use tungstenite::protocol::frame::coding::CloseCode;
 

@@ -1,12 +1,15 @@
 //! Messages to bytes: the writing half of a connection.
 //!
-//! Covers: RFC 6455 5.3 (masking by clients), 5.4 (fragments), 6.1; row WS-6.1-2.
+//! Covers: RFC 6455 5.3 (masking by clients), 5.4 (fragments), 6.1; RFC 7692 6.1; row WS-6.1-2.
 //! What it does not do: decide whether anything may be sent (`connection` does).
+
+use std::sync::Arc;
 
 use bytes::{BufMut, BytesMut};
 
 use super::{
-    MessageKind, Random, Role,
+    Agreement, Config, MessageKind, Random, Role,
+    deflate::Deflater,
     frame::{Head, Opcode},
     mask,
 };
@@ -22,15 +25,25 @@ const COMMON_MESSAGE: usize = 512;
 pub(super) struct Sender {
     /// For masking keys, at a client.
     random: Option<Box<dyn Random>>,
-    /// The largest payload of one frame.
-    fragment_size: Option<usize>,
+    config: Arc<Config>,
+    deflater: Option<Box<Deflater>>,
     out: BytesMut,
 }
 
 impl Sender {
-    pub(super) fn new(role: Role, fragment_size: Option<usize>, random: Box<dyn Random>) -> Self {
+    pub(super) fn new(role: Role, config: Arc<Config>, random: Box<dyn Random>) -> Self {
         let random = (role == Role::Client).then_some(random);
-        Self { random, fragment_size: fragment_size.map(|size| size.max(1)), out: BytesMut::new() }
+        Self { random, config, deflater: None, out: BytesMut::new() }
+    }
+
+    /// Compresses messages from now on, as agreed.
+    pub(super) fn compress(&mut self, agreement: &Agreement) {
+        self.deflater = Some(Box::new(Deflater::new(agreement)));
+    }
+
+    /// The largest payload of one frame.
+    fn fragment_size(&self) -> Option<usize> {
+        self.config.fragment_size.map(|size| size.max(1))
     }
 
     /// The number of bytes that wait.
@@ -76,10 +89,12 @@ impl Sender {
         let size = Head::size(payload.len(), self.masks());
         self.out.put_bytes(0, size);
         self.out.put_slice(payload);
-        self.finish_frame(start, opcode, true, payload.len());
+        let head = Head { opcode, is_final: true, is_compressed: false, mask: None, length: payload.len() as u64 };
+        self.finish_frame(start, head);
     }
 
-    /// Adds a message whose payload `write` appends to the buffer that it is given; gives the payload's size.
+    /// Adds a message whose payload `write` appends to the buffer that it is given; gives the payload's size, before it is
+    /// compressed.
     ///
     /// When `write` fails, nothing is added.
     ///
@@ -92,7 +107,7 @@ impl Sender {
     ) -> Result<usize, E> {
         // The size is known only afterwards, so room is left for the head of a full frame.
         let start = self.out.len();
-        let room = Head::size(self.fragment_size.unwrap_or(COMMON_FRAME), self.masks());
+        let room = Head::size(self.fragment_size().unwrap_or(COMMON_FRAME), self.masks());
         self.out.reserve(COMMON_MESSAGE);
         self.out.put_bytes(0, room);
         let payload = self.out.len();
@@ -101,13 +116,15 @@ impl Sender {
             return Err(error);
         }
         let size = self.out.len().checked_sub(payload).expect("the payload is appended to the buffer");
-        self.frame_in_place(Opcode::Start(kind), start, room, size);
+        let is_compressed = self.deflater.as_mut().is_some_and(|deflater| deflater.compress(&mut self.out, payload));
+        self.frame_in_place(kind, is_compressed, start, room);
         Ok(size)
     }
 
     /// Makes frames of the payload that ends the buffer, `room` bytes after `start`, moving each byte at most once.
-    fn frame_in_place(&mut self, opcode: Opcode, start: usize, room: usize, size: usize) {
-        let full = self.fragment_size.unwrap_or(usize::MAX);
+    fn frame_in_place(&mut self, kind: MessageKind, is_compressed: bool, start: usize, room: usize) {
+        let size = self.out.len() - start - room;
+        let full = self.fragment_size().unwrap_or(usize::MAX);
         let before_last = size.saturating_sub(1) / full;
         let full_head = if before_last == 0 { 0 } else { Head::size(full, self.masks()) };
         let last_size = size - before_last * full;
@@ -122,24 +139,24 @@ impl Sender {
             let from = start + room + index * full;
             let frame = start + index * (full_head + full);
             self.out.copy_within(from..from + length, frame + head);
-            let opcode = if index == 0 { opcode } else { Opcode::Continuation };
-            self.finish_frame(frame, opcode, is_final, length);
+            let opcode = if index == 0 { Opcode::Start(kind) } else { Opcode::Continuation };
+            let is_compressed = is_compressed && index == 0;
+            self.finish_frame(frame, Head { opcode, is_final, is_compressed, mask: None, length: length as u64 });
         }
         self.out.truncate(end);
     }
 
-    /// Writes the head at `start`, before a payload of `length` that is in its place, and masks that.
-    fn finish_frame(&mut self, start: usize, opcode: Opcode, is_final: bool, length: usize) {
-        let key = self.random.as_mut().map(|random| {
+    /// Writes the head at `start`, before its payload, which is in its place, and masks that with a key of its own.
+    fn finish_frame(&mut self, start: usize, mut head: Head) {
+        let length = head.length as usize;
+        let payload = start + Head::size(length, self.masks());
+        if let Some(random) = &mut self.random {
             let mut key = mask::Key::default();
             random.fill(&mut key);
-            key
-        });
-        let payload = start + Head::size(length, key.is_some());
-        Head { opcode, is_final, mask: key, length: length as u64 }.write(&mut self.out[start..payload]);
-        if let Some(key) = key {
+            head.mask = Some(key);
             mask::apply(key, 0, &mut self.out[payload..payload + length]);
         }
+        head.write(&mut self.out[start..payload]);
     }
 
     fn masks(&self) -> bool {
@@ -149,7 +166,7 @@ impl Sender {
 
 impl std::fmt::Debug for Sender {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { random: _, fragment_size, out } = self;
-        f.debug_struct("Sender").field("fragment_size", fragment_size).field("waiting", &out.len()).finish()
+        let Self { random: _, config: _, deflater, out } = self;
+        f.debug_struct("Sender").field("compresses", &deflater.is_some()).field("waiting", &out.len()).finish()
     }
 }

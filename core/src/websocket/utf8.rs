@@ -3,7 +3,12 @@
 //! Covers: RFC 6455 5.6 and 8.1 with RFC 3629. A wrong byte is noticed with the piece that holds it, not at the end of the
 //! message. What it does not do: keep the text; only the up to three bytes of an unfinished character stay here.
 
-use simdutf8::compat::from_utf8;
+use simdutf8::{basic, compat::from_utf8};
+
+/// The check of a text that is there as a whole.
+pub(super) fn is_valid(text: &[u8]) -> bool {
+    basic::from_utf8(text).is_ok()
+}
 
 /// The check of one text, from its first to its last byte.
 #[derive(Debug, Default)]

@@ -9,6 +9,7 @@ use crate::websocket::{
 };
 
 mod closing;
+mod compression;
 mod cuts;
 mod limits;
 mod messages;

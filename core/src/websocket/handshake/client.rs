@@ -1,7 +1,8 @@
 //! The opening end of the opening handshake.
 //!
 //! Covers: RFC 6455 4.1, TS-0020 6.2.2; rows WS-6.2.2.1-1 to WS-6.2.2.7-1, WS-6.2.3.4-1, WS-6.2.3.5-1.
-//! What it does not do: follow redirects, authenticate, time out, or offer extensions.
+//! Offers permessage-deflate if asked to, and no other extension (WS-6.2.2.8-1).
+//! What it does not do: follow redirects, authenticate, or time out.
 
 use std::fmt;
 
@@ -12,11 +13,11 @@ use tungstenite::handshake::derive_accept_key;
 use super::{
     InvalidField, Limits,
     body::BodyReader,
-    check_field, check_subprotocol,
+    check_field, check_subprotocol, extension,
     head::{Fields, Gatherer, room},
     printable,
 };
-use crate::websocket::{Random, escape};
+use crate::websocket::{Agreement, Compression, Random, escape};
 
 /// What to ask for.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +28,8 @@ pub struct ClientRequest {
     pub target: String,
     /// The names offered, in order of preference (TS-0020 6.2.2.7).
     pub subprotocols: Vec<String>,
+    /// Whether permessage-deflate is offered, and how (TS-0020 6.2.2.8). A server that declines is taken without.
+    pub compression: Option<Compression>,
     /// Further header fields, sent last and in this order.
     pub headers: Vec<(String, String)>,
     /// Whether an answer without a subprotocol is taken although some were offered. It breaks TS-0020 6.2.3.5, but there
@@ -45,6 +48,7 @@ pub struct ClientHandshake {
     accept: String,
     offered: Vec<String>,
     allow_missing_subprotocol: bool,
+    compression: Option<Compression>,
     reading: Reading,
 }
 
@@ -60,6 +64,10 @@ enum Reading {
 pub struct Accepted {
     /// The name chosen, in the spelling in which it was offered.
     pub subprotocol: Option<String>,
+    /// How messages are compressed; `None` if they are not. For [`Connection::with_compression`].
+    ///
+    /// [`Connection::with_compression`]: crate::websocket::Connection::with_compression
+    pub agreement: Option<Agreement>,
     /// All header fields of the answer.
     pub headers: Vec<(String, String)>,
     /// What came after the answer: the first bytes for the connection.
@@ -125,6 +133,7 @@ impl ClientHandshake {
             accept: derive_accept_key(key.as_bytes()),
             offered: request.subprotocols.clone(),
             allow_missing_subprotocol: request.allow_missing_subprotocol,
+            compression: request.compression.clone(),
             reading: Reading::Head(Gatherer::default()),
         })
     }
@@ -192,12 +201,11 @@ impl ClientHandshake {
         if once(&fields, "Sec-WebSocket-Accept")? != Some(&self.accept) {
             return Err(invalid("its Sec-WebSocket-Accept does not answer our key"));
         }
-        if let Some(extension) = fields.list("Sec-WebSocket-Extensions").next() {
-            let extension = printable(extension.as_bytes());
-            return Err(invalid(format!("it switches on the extension \"{extension}\", which was not offered")));
-        }
+        let answered = extension::parse(fields.all(extension::HEADER))
+            .map_err(|_| invalid(format!("its {} cannot be read", extension::HEADER)))?;
+        let agreement = extension::judge(&answered, self.compression.as_ref()).map_err(invalid)?;
         let (subprotocol, deviation) = self.judge_subprotocol(once(&fields, "Sec-WebSocket-Protocol")?)?;
-        Ok(Some(Accepted { subprotocol, headers: fields.0, leftover, deviation }))
+        Ok(Some(Accepted { subprotocol, agreement, headers: fields.0, leftover, deviation }))
     }
 
     fn read_body(&mut self, data: &[u8]) -> Result<(), HandshakeError> {
@@ -231,7 +239,7 @@ impl ClientHandshake {
 
 /// The request, with the fields and the order of TS-0020 5.2, step 2.
 fn write_request(request: &ClientRequest, key: &str) -> Result<Bytes, InvalidField> {
-    let ClientRequest { authority, target, subprotocols, headers, .. } = request;
+    let ClientRequest { authority, target, subprotocols, compression, headers, .. } = request;
     if authority.is_empty() || !authority.bytes().all(|b| b.is_ascii_graphic() && !b"/?#@\\".contains(&b)) {
         let what = format!("authority \"{}\"", escape(authority));
         return Err(InvalidField { what, why: "is not host[:port]" });
@@ -247,6 +255,10 @@ fn write_request(request: &ClientRequest, key: &str) -> Result<Bytes, InvalidFie
     );
     if !subprotocols.is_empty() {
         text += &format!("Sec-WebSocket-Protocol: {}\r\n", subprotocols.join(", "));
+    }
+    if let Some(compression) = compression {
+        compression.check().map_err(|what| InvalidField { what, why: "(RFC 7692 7.1)" })?;
+        text += &format!("{}: {}\r\n", extension::HEADER, extension::offer(compression));
     }
     text += "Sec-WebSocket-Version: 13\r\n";
     for (name, value) in headers {

@@ -9,6 +9,7 @@
 
 mod body;
 pub mod client;
+mod extension;
 mod head;
 pub mod server;
 

@@ -10,11 +10,11 @@ use data_encoding::BASE64;
 use tungstenite::handshake::derive_accept_key;
 
 use super::{
-    InvalidField, Limits, check_field, check_subprotocol,
+    InvalidField, Limits, check_field, check_subprotocol, extension,
     head::{Fields, Gatherer, room},
     is_token, printable,
 };
-use crate::websocket::escape;
+use crate::websocket::{Agreement, Compression, escape};
 
 /// Reads the request of a client.
 ///
@@ -41,6 +41,14 @@ pub struct UpgradeRequest {
     pub leftover: BytesMut,
     fields: Fields,
     accept: String,
+}
+
+/// What a client's offer of permessage-deflate came to, and the answer that says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Negotiated {
+    /// For [`Connection::with_compression`](crate::websocket::Connection::with_compression).
+    pub agreement: Agreement,
+    answer: String,
 }
 
 /// An answer that refuses the request. [`Display`](fmt::Display) gives status and reason on one line.
@@ -124,6 +132,9 @@ impl ServerHandshake {
         if let Some(name) = subprotocols.iter().find(|name| !is_token(name)) {
             return Err(malformed(format!("\"{}\" cannot be a subprotocol name", printable(name.as_bytes()))));
         }
+        if extension::parse(fields.all(extension::HEADER)).is_err() {
+            return Err(malformed(format!("{} cannot be read", extension::HEADER)));
+        }
         let origin = fields.first("Origin").map(str::to_owned);
         Ok(UpgradeRequest { target, host, subprotocols, origin, leftover, fields, accept })
     }
@@ -140,12 +151,24 @@ impl UpgradeRequest {
         self.fields.first(name)
     }
 
+    /// What the client's offers of permessage-deflate come to: the first that this end can take (RFC 7692 5). `None`: there is none,
+    /// and the connection goes on without.
+    pub fn negotiate(&self, wanted: &Compression) -> Option<Negotiated> {
+        let offers = extension::parse(self.fields.all(extension::HEADER)).ok()?;
+        extension::answer(&offers, wanted).map(|(agreement, answer)| Negotiated { agreement, answer })
+    }
+
     /// The answer that opens the connection, with the names and order of TS-0020 5.2, step 3. `subprotocol` is one of
-    /// [`subprotocols`](Self::subprotocols); `headers` come last.
+    /// [`subprotocols`](Self::subprotocols), `compression` what [`negotiate`](Self::negotiate) gave; `headers` come last.
     ///
     /// # Errors
     /// When the subprotocol was not offered, or a header field cannot be sent.
-    pub fn accept(&self, subprotocol: Option<&str>, headers: &[(String, String)]) -> Result<Bytes, InvalidField> {
+    pub fn accept(
+        &self,
+        subprotocol: Option<&str>,
+        compression: Option<&Negotiated>,
+        headers: &[(String, String)],
+    ) -> Result<Bytes, InvalidField> {
         let mut answer =
             String::from("HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n");
         if let Some(name) = subprotocol {
@@ -157,6 +180,9 @@ impl UpgradeRequest {
             answer += &format!("Sec-WebSocket-Protocol: {name}\r\n");
         }
         answer += &format!("Sec-WebSocket-Accept: {}\r\n", self.accept);
+        if let Some(compression) = compression {
+            answer += &format!("{}: {}\r\n", extension::HEADER, compression.answer);
+        }
         for (name, value) in headers {
             check_field(name, value)?;
             answer += &format!("{name}: {value}\r\n");

@@ -289,7 +289,7 @@ fn both_ends_understand_each_other() {
     let mut client = start(&request()).unwrap();
     let asked = ServerHandshake::new(Limits::default()).handle_data(&client.transmit()).unwrap().unwrap();
     assert_eq!(asked.subprotocols, ["oneM2M.json", "oneM2M.R2.0.json"]);
-    let answer = asked.accept(Some("oneM2M.R2.0.json"), &[]).unwrap();
+    let answer = asked.accept(Some("oneM2M.R2.0.json"), None, &[]).unwrap();
     let accepted = client.handle_data(&answer).unwrap().unwrap();
     assert_eq!(accepted.subprotocol.as_deref(), Some("oneM2M.R2.0.json"));
 

@@ -36,7 +36,7 @@ fn rejected(request: &str) -> Rejection {
 fn ws_6_2_3_4_1_the_answer_is_that_of_ts_0020_with_the_accept_of_rfc_6455() {
     let request = read(REQUEST).unwrap();
     assert_eq!((request.target.as_str(), request.host.as_str()), ("/", "example.net:9000"));
-    let answer = request.accept(Some("oneM2M.json"), &[]).unwrap();
+    let answer = request.accept(Some("oneM2M.json"), None, &[]).unwrap();
     assert_eq!(
         std::str::from_utf8(&answer).unwrap(),
         "HTTP/1.1 101 Switching Protocols\r\n\
@@ -51,7 +51,7 @@ fn ws_6_2_3_4_1_the_answer_is_that_of_ts_0020_with_the_accept_of_rfc_6455() {
 #[test]
 fn the_example_of_rfc_6455_1_3() {
     let request = read(&with(KEY, "dGhlIHNhbXBsZSBub25jZQ==")).unwrap();
-    let answer = request.accept(None, &[("X-A".into(), "b".into())]).unwrap();
+    let answer = request.accept(None, None, &[("X-A".into(), "b".into())]).unwrap();
     let answer = std::str::from_utf8(&answer).unwrap();
     assert!(answer.contains("\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nX-A: b\r\n\r\n"));
     assert!(!answer.contains("Protocol:"));
@@ -196,7 +196,7 @@ fn what_can_never_be_a_request_is_refused_at_once() {
 #[test]
 fn only_what_was_offered_is_accepted_and_nothing_breaks_out_of_its_line() {
     let request = read(REQUEST).unwrap();
-    assert!(request.accept(Some("oneM2M.xml"), &[]).is_err());
+    assert!(request.accept(Some("oneM2M.xml"), None, &[]).is_err());
     for (name, value) in [
         ("X", "a\r\nSet-Cookie: b"),
         ("X", "a\n"),
@@ -208,7 +208,7 @@ fn only_what_was_offered_is_accepted_and_nothing_breaks_out_of_its_line() {
         ("sec-websocket-accept", "mine"),
         ("Content-Length", "0"),
     ] {
-        let error = request.accept(None, &[(name.into(), value.into())]).expect_err(name);
+        let error = request.accept(None, None, &[(name.into(), value.into())]).expect_err(name);
         assert!(!error.to_string().contains('\n'));
         assert!(Rejection::new(401, "").with_header(name, value).is_err());
     }
