@@ -111,6 +111,13 @@ impl<W> Session<W> {
         self.absorb(now);
     }
 
+    /// How writing goes: see [`Connection::handle_write`].
+    pub fn handle_write(&mut self, now: Now, written: usize, left: usize) {
+        if let Some(connection) = &mut self.connection {
+            connection.handle_write(now.monotonic, written, left);
+        }
+    }
+
     /// The peer ended the transport, or it failed.
     pub fn handle_eof(&mut self, now: Now) {
         if let Some(connection) = &mut self.connection {

@@ -44,7 +44,8 @@ pub(crate) async fn run<S>(stream: S, link: &Link, mut on_event: impl FnMut(Even
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut pump = Pump { stream, link, out: BytesMut::new(), ended: false, finished: false, timer: None };
+    let mut pump =
+        Pump { stream, link, out: BytesMut::new(), ended: false, stalled: false, finished: false, timer: None };
     poll_fn(|cx| pump.poll(cx, &mut on_event)).await;
     link.drive(|session, now| session.detach(now));
     link.hand_out(on_event);
@@ -56,6 +57,8 @@ struct Pump<'a, S> {
     out: BytesMut,
     /// The peer has ended the stream, or it failed.
     ended: bool,
+    /// The socket does not take all that there is.
+    stalled: bool,
     /// The sending side is shut down; reading goes on.
     finished: bool,
     timer: Option<(Instant, Pin<Box<Sleep>>)>,
@@ -77,8 +80,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<'_, S> {
                 }
                 Transmit::Idle(deadline) => deadline,
             };
-            if self.write(cx).is_err() {
-                return Poll::Ready(());
+            match self.write(cx) {
+                Ok(changed) => progress |= changed, // the deadline may be another one
+                Err(_) => return Poll::Ready(()),
             }
             // What was left alone meanwhile has its turn.
             progress |= congested && self.out.len() <= HIGH_WATER;
@@ -128,14 +132,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<'_, S> {
         })
     }
 
-    /// Writes as much as the socket takes.
-    fn write(&mut self, cx: &mut Context<'_>) -> std::io::Result<()> {
+    /// Writes as much as the socket takes. True if the connection was told that it takes less than there is, or does again.
+    fn write(&mut self, cx: &mut Context<'_>) -> std::io::Result<bool> {
         let mut written = 0;
         while written < self.out.len() {
             match Pin::new(&mut self.stream).poll_write(cx, &self.out[written..]) {
                 Poll::Pending => {
                     self.out.advance(written);
-                    return Ok(());
+                    return Ok(self.tell_written(written));
                 }
                 Poll::Ready(Ok(0)) => return Err(std::io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(count)) => written += count,
@@ -152,7 +156,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<'_, S> {
                 SPARE_BYTES.set(spare);
             }
         }
-        Ok(())
+        Ok(self.tell_written(written))
+    }
+
+    /// Tells the connection how writing goes, as far as that matters to it.
+    fn tell_written(&mut self, written: usize) -> bool {
+        let left = self.out.len();
+        let matters = if self.stalled { written > 0 || left == 0 } else { left > 0 };
+        if matters {
+            self.stalled = left > 0;
+            self.link.drive(|session, now| session.handle_write(now, written, left));
+        }
+        matters
     }
 
     /// Shuts the sending side down, once.
@@ -234,6 +249,43 @@ mod tests {
         let (link, _theirs, ended) = pump_to(1 << 10, config);
         send(&link, 100 << 10);
         tokio::time::timeout(PATIENCE, ended).await.expect("the connection is held for ever").unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_sends_and_does_not_read_is_given_up_too() {
+        let config = Config { ping_after: None, write_timeout: Duration::from_millis(100), ..Config::default() };
+        let (link, mut theirs, mut ended) = pump_to(1 << 10, config);
+        send(&link, 100 << 10);
+        let give_up = tokio::time::Instant::now() + PATIENCE;
+        let mut ping = tokio::time::interval(Duration::from_millis(20));
+        loop {
+            tokio::select! {
+                end = &mut ended => break end.unwrap(),
+                _ = ping.tick() => {
+                    let _ = theirs.write_all(b"\x89\x84\0\0\0\0ping").await;
+                    assert!(tokio::time::Instant::now() < give_up, "the connection is held for ever");
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_reads_slowly_is_not_given_up() {
+        let short = Duration::from_millis(200);
+        let config = Config { ping_after: Some(short), pong_timeout: short, write_timeout: short, ..Config::default() };
+        let (link, mut theirs, ended) = pump_to(1 << 10, config);
+        send(&link, 2 * HIGH_WATER);
+        let mut got = 0;
+        let mut some = vec![0; 100 << 10];
+        while got < 2 * HIGH_WATER {
+            tokio::time::sleep(short / 10).await;
+            // As much as a pipe of 1 kB hands over in a while, which is far less than waits.
+            let until = tokio::time::Instant::now() + short / 10;
+            while tokio::time::Instant::now() < until && got < 2 * HIGH_WATER {
+                got += theirs.read(&mut some).await.unwrap();
+            }
+            assert!(!ended.is_finished(), "given up after {got} bytes");
+        }
     }
 
     #[tokio::test]

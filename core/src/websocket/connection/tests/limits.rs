@@ -66,3 +66,26 @@ fn an_idle_connection_holds_no_buffer() {
     assert_eq!(pair.client.sender.held(), 0);
     assert_eq!(pair.server.more_events.capacity(), 0);
 }
+
+#[test]
+fn as_many_control_frames_in_a_second_as_allowed_pass_and_one_more_does_not() {
+    let start = Instant::now();
+    let config = Config { max_control_frames: 3, ..Config::default() };
+    let mut server = connection(Role::Server, config, start);
+    let mut ping = |at: Instant| {
+        server.handle_data(at, &mut frame(Role::Client, PING, b""));
+        server.is_open()
+    };
+    for second in 0..10 {
+        for _ in 0..3 {
+            assert!(ping(start + second * SECOND));
+        }
+    }
+    assert!(!ping(start + 9 * SECOND + SECOND * 999 / 1000));
+    assert_eq!(closed(&events(&mut server)).code, Some(1008));
+    // Pongs that nobody asked for count as well, and a close frame does not.
+    let parts: Parts = &[(PONG, b""), (PONG, b""), (PING, b""), (CLOSE, b"")];
+    let config = Config { max_control_frames: 3, ..Config::default() };
+    assert_eq!(closed(&served(config.clone(), parts).0).code, Some(1005));
+    assert_fails("a fourth", config, &[(PONG, b""), (PONG, b""), (PING, b""), (PONG, b"")], CloseCode::Policy);
+}
