@@ -259,3 +259,16 @@ async fn ws_5_2_2_one_process_is_registrar_and_registree() {
     assert_eq!(answer.content.unwrap().value().unwrap(), json!({"m2m:cnt": {"lbl": ["/id-mn/Cbelow"]}}));
     assert!(registrar.server().is_connected("/id-mn"));
 }
+
+#[tokio::test]
+async fn ws_5_2_6_a_connection_closed_for_idleness_is_opened_by_the_next_request_and_not_before() {
+    let (registrar, url) = registrar();
+    let builder = Client::builder(&url).originator("Cidle").idle_close(Some(Duration::from_millis(100)));
+    let client = builder.connect().await.unwrap();
+    client.register_ae(AeRegistration::new("Ntest").name("idle")).await.unwrap();
+    until(&client, ConnectionState::Disconnected).await;
+    assert_eq!(client.state().next_attempt, None, "it stays closed");
+    assert!(registrar.server().is_registered("Cidle"));
+    create(&client, "cse-in/idle", ResourceType::CONTAINER, container("data")).await;
+    assert_eq!(client.counters().connections, 2);
+}

@@ -29,6 +29,9 @@ pub struct Config {
     /// True for a registree: its requests other than a registration are refused before the registration (WS-6.4-3), and
     /// its registrations are noticed (WS-6.4-2).
     pub gated: bool,
+    /// Closes a connection over which no primitive has travelled for so long, to save power; `None`: it stays open as long as
+    /// possible (TS-0020 6.3). It waits for what is under way (WS-6.5-2), and the registration stays in force (WS-6.4-4).
+    pub idle_close: Option<Duration>,
     /// Written but unsent bytes above which no further request is taken out of the queue: 1 MiB.
     pub high_water: usize,
 }
@@ -45,6 +48,7 @@ impl Default for Config {
             originator: None,
             release_version: Some("3".to_owned()),
             gated: false,
+            idle_close: None,
             high_water: 1 << 20,
         }
     }

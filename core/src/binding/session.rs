@@ -1,6 +1,6 @@
 //! One end of the relation between a registree and its registrar.
 //!
-//! Covers: TS-0020 5.2, 6.1, 6.2.2.9, 6.4, 6.5; rows WS-5.1-1, WS-5.2-5, -6, -9, WS-6.1-3, WS-6.2.2.9-3, WS-6.4-3, -4, WS-6.5-2.
+//! Covers: TS-0020 5.2, 6.1, 6.2.2.9, 6.3, 6.4, 6.5; rows WS-5.1-1, WS-5.2-5, -6, -9, WS-6.1-3, WS-6.2.2.9-3, WS-6.3-2, WS-6.4-3, -4, WS-6.5-2.
 //! Correlates requests and responses, keeps their deadlines, and holds a close back while one waits. Does not open
 //! connections (the client does) and does not know who else is registered ([`super::Registry`] does).
 
@@ -57,6 +57,10 @@ pub struct Session<W> {
     phase: Phase,
     /// Our close frame is out: what the peer still asks for cannot be answered any more.
     said_close: bool,
+    /// When the last primitive went either way; kept where an idle connection is closed.
+    last_primitive: Option<Instant>,
+    /// The connection was closed because nothing travelled over it.
+    closed_idle: bool,
     /// Why there is no connection.
     last_failure: Option<String>,
 }
@@ -80,6 +84,8 @@ impl<W> Session<W> {
             counters: Counters::default(),
             phase: Phase::Open,
             said_close: false,
+            last_primitive: None,
+            closed_idle: false,
             last_failure: None,
         }
     }
@@ -95,6 +101,8 @@ impl<W> Session<W> {
         self.counters.connections += 1;
         self.last_failure = None;
         self.said_close = false;
+        self.closed_idle = false;
+        self.note_primitive(now);
         if self.phase == Phase::Closed {
             self.close_connection(now, CloseCode::Normal.into(), "");
         }
@@ -188,6 +196,7 @@ impl<W> Session<W> {
         }
         let number = self.outgoing.push(&mut request, waiter, after(now.monotonic, wait), &mut self.timers)?;
         self.tidy_timers();
+        self.note_primitive(now);
         if self.is_writable() && self.outgoing.send_at_once(number) {
             self.write_request(number, request);
         } else {
@@ -211,6 +220,7 @@ impl<W> Session<W> {
     /// that brought it is gone or closing, `Encode` if the content cannot be written: then 5000 has been sent.
     pub fn respond(&mut self, now: Now, token: IncomingToken, response: Response) -> Result<()> {
         let response = self.incoming.answer(token, response)?;
+        self.note_primitive(now);
         let written = self.write_response(&response);
         if let Err(error) = &written
             && error.kind() == ErrorKind::Encode
@@ -328,7 +338,7 @@ impl<W> Session<W> {
             Phase::Draining { until } if self.is_connected() => Some(until),
             _ => None,
         };
-        [own, connection, close].into_iter().flatten().min()
+        [own, connection, close, self.idle_deadline()].into_iter().flatten().min()
     }
 
     // ---- state
@@ -361,6 +371,13 @@ impl<W> Session<W> {
     #[must_use]
     pub fn is_closing(&self) -> bool {
         self.phase != Phase::Open
+    }
+
+    /// True if the connection that is gone was closed because nothing travelled over it ([`Config::idle_close`]): there is no
+    /// need for another one before there is something to send.
+    #[must_use]
+    pub fn closed_idle(&self) -> bool {
+        self.closed_idle
     }
 
     /// The registration in force.
@@ -500,6 +517,26 @@ impl<W> Session<W> {
     fn fail_with(&mut self, number: u64, error: Error) {
         if let Some(finished) = self.outgoing.finish(number) {
             self.events.push_back(Event::Response { waiter: finished.waiter, result: Err(error) });
+        }
+    }
+
+    /// A primitive goes either way.
+    fn note_primitive(&mut self, now: Now) {
+        if self.config.idle_close.is_some() {
+            self.last_primitive = Some(now.monotonic);
+        }
+    }
+
+    /// When the connection is to be closed because nothing travels over it, if nothing does until then.
+    fn idle_deadline(&self) -> Option<Instant> {
+        let is_idle = self.is_connected() && self.outgoing.is_empty() && self.incoming.len() == 0;
+        if is_idle { self.last_primitive?.checked_add(self.config.idle_close?) } else { None }
+    }
+
+    fn close_if_idle(&mut self, now: Now) {
+        if self.idle_deadline().is_some_and(|deadline| deadline <= now.monotonic) {
+            self.closed_idle = true;
+            self.close_connection(now, CloseCode::Normal.into(), "nothing to send or to wait for");
         }
     }
 

@@ -173,6 +173,14 @@ impl ClientBuilder {
         self
     }
 
+    /// Closes a connection over which no request or response has travelled for so long, to save power; by default, `None`, it
+    /// stays open as long as possible (WS-6.3-2). The registration stays in force, and the next request opens it again, nothing
+    /// else: meanwhile no notification arrives.
+    pub fn idle_close(mut self, idle: Option<Duration>) -> Self {
+        self.session.idle_close = idle;
+        self
+    }
+
     /// Sends a ping after so much time without a received byte, 20 s by default, `None` for never.
     pub fn ping_after(mut self, silence: Option<Duration>) -> Self {
         self.websocket.ping_after = silence;

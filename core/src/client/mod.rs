@@ -372,7 +372,7 @@ impl Shared {
     /// The connection ended: true if it is to be opened again at once.
     fn reopens(&self) -> bool {
         let mut wanted = self.wanted();
-        let parked = std::mem::take(&mut wanted.parked);
+        let parked = std::mem::take(&mut wanted.parked) || self.link.peek(Session::closed_idle);
         wanted.connection = self.stay_connected && !parked;
         wanted.connection
     }

@@ -121,6 +121,14 @@ impl ServerBuilder {
         self
     }
 
+    /// Closes a connection over which no request or response has travelled for so long, to save power; by default, `None`, it
+    /// stays open as long as possible (WS-6.3-2). The registration stays in force. A client that means to stay connected opens it
+    /// again at once: such a policy is the client's, mostly.
+    pub fn idle_close(mut self, idle: Option<Duration>) -> Self {
+        self.session.idle_close = idle;
+        self
+    }
+
     /// Sends a ping after so much time without a received byte, 20 s by default, `None` for never.
     pub fn ping_after(mut self, silence: Option<Duration>) -> Self {
         self.websocket.ping_after = silence;

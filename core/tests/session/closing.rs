@@ -325,3 +325,51 @@ fn an_answer_that_cannot_be_written_is_replaced_by_5000() {
     assert_eq!(world.client().outcomes.len(), 2);
     world.client().expect_idle();
 }
+
+#[test]
+fn ws_6_3_2_an_idle_connection_is_closed_where_that_is_set_and_not_a_moment_before() {
+    for end in [CLIENT, SERVER] {
+        let mut configs = [Config::default(), Config::default()];
+        configs[end].idle_close = Some(60 * SECOND);
+        let [client, server] = configs;
+        let mut world = World::connected_with(client, server);
+        world.client().manner = Manner::Prompt;
+        world.run(30 * SECOND);
+        // A request either way begins the time anew; pings, which go meanwhile, do not.
+        for asker in [CLIENT, SERVER] {
+            world.ask(asker);
+            world.settle();
+            assert!(world.end(asker).outcome().is_ok());
+        }
+        world.run(59 * SECOND);
+        assert!(world.client().session.is_connected());
+        world.run(2 * SECOND);
+        assert!(!world.client().session.is_connected() && !world.server().session.is_connected());
+        assert!(world.end(end).session.closed_idle() && !world.end(1 - end).session.closed_idle());
+        for side in &world.ends {
+            assert_eq!((side.ends()[0].code, side.ends()[0].clean), (Some(1000), true));
+            assert!(!side.is_over(), "the sessions go on");
+        }
+        world.connect();
+        world.ask(CLIENT);
+        world.settle();
+        assert!(world.client().outcome().is_ok());
+        assert!(!world.end(end).session.closed_idle());
+    }
+}
+
+#[test]
+fn ws_6_5_2_what_is_under_way_keeps_a_connection_from_being_idle() {
+    let idle = || Config { idle_close: Some(SECOND), ..Config::default() };
+    let mut world = World::connected_with(idle(), idle());
+    world.server().manner = Manner::Manual;
+    world.ask(CLIENT);
+    world.run(20 * SECOND);
+    assert!(world.client().session.is_connected());
+    world.answer(SERVER, Response::ok()).unwrap();
+    world.run(SECOND / 2);
+    assert_eq!(world.client().outcome().unwrap().status, StatusCode::OK);
+    assert!(world.client().session.is_connected());
+    world.run(2 * SECOND);
+    assert!(!world.client().session.is_connected());
+}

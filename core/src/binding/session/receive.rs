@@ -22,6 +22,7 @@ impl<W> Session<W> {
         self.take_in(now);
         self.expire(now);
         self.write_queue();
+        self.close_if_idle(now);
         self.go_on_closing(now);
     }
 
@@ -49,6 +50,7 @@ impl<W> Session<W> {
     }
 
     fn handle_message(&mut self, now: Now, kind: MessageKind, payload: Bytes) {
+        self.note_primitive(now);
         let decoded = codec::decode(self.format, payload, &self.config.decode);
         if kind != message_kind(self.format) {
             return self.handle_wrong_opcode(now, kind, decoded);
