@@ -349,6 +349,12 @@ impl<W> Session<W> {
         self.connection.as_ref().is_some_and(Connection::is_open)
     }
 
+    /// True if there is a connection with permessage-deflate.
+    #[must_use]
+    pub fn is_compressed(&self) -> bool {
+        self.connection.as_ref().is_some_and(Connection::is_compressed)
+    }
+
     /// What is to be done with the transport once everything from [`poll_transmit`](Self::poll_transmit) is written.
     #[must_use]
     pub fn transport(&self) -> Disconnect {

@@ -254,6 +254,13 @@ impl Client {
         self.shared().link.peek(Session::counters)
     }
 
+    /// True if there is a connection, and messages on it are compressed: if the registrar took what
+    /// [`ClientBuilder::compression`] offers.
+    #[must_use]
+    pub fn is_compressed(&self) -> bool {
+        self.shared().link.peek(Session::is_compressed)
+    }
+
     /// Requests that wait to be sent: for a connection, or for a place in the window.
     #[must_use]
     pub fn queued(&self) -> usize {

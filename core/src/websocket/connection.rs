@@ -184,7 +184,7 @@ enum State {
 /// - *output*, what the outside is to do: [`poll_transmit`](Self::poll_transmit), [`poll_event`](Self::poll_event),
 ///   [`poll_timeout`](Self::poll_timeout), [`disconnect`](Self::disconnect);
 /// - *queries*, which change nothing: [`is_open`](Self::is_open), [`is_closed`](Self::is_closed),
-///   [`buffered`](Self::buffered).
+///   [`is_compressed`](Self::is_compressed), [`buffered`](Self::buffered).
 ///
 /// The order: after any number of inputs and commands,
 /// 1. take events until there are none (commands given in between are fine),
@@ -430,6 +430,11 @@ impl Connection {
     /// Query: whether [`Event::Closed`] has been given out or waits in [`poll_event`](Self::poll_event).
     pub fn is_closed(&self) -> bool {
         matches!(self.state, State::Over { .. })
+    }
+
+    /// Query: whether permessage-deflate was agreed on.
+    pub fn is_compressed(&self) -> bool {
+        self.sender.is_compressed()
     }
 
     /// Query: how many bytes wait for [`poll_transmit`](Self::poll_transmit).

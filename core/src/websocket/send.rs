@@ -41,6 +41,10 @@ impl Sender {
         self.deflater = Some(Box::new(Deflater::new(agreement)));
     }
 
+    pub(super) fn is_compressed(&self) -> bool {
+        self.deflater.is_some()
+    }
+
     /// The largest payload of one frame.
     fn fragment_size(&self) -> Option<usize> {
         self.config.fragment_size.map(|size| size.max(1))
