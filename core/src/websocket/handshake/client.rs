@@ -49,6 +49,8 @@ pub struct ClientHandshake {
     offered: Vec<String>,
     allow_missing_subprotocol: bool,
     compression: Option<Compression>,
+    /// Bytes of answers before the answer.
+    interim: usize,
     reading: Reading,
 }
 
@@ -57,6 +59,14 @@ enum Reading {
     Head(Gatherer),
     /// The body of a refusal.
     Body(Refusal, BodyReader),
+}
+
+/// What a head was, and what came after it.
+enum Read {
+    Accepted(Box<Accepted>),
+    /// An answer before the answer (RFC 7231 6.2): it says nothing to us.
+    Interim(BytesMut),
+    Refused(BytesMut),
 }
 
 /// The connection is open.
@@ -134,6 +144,7 @@ impl ClientHandshake {
             offered: request.subprotocols.clone(),
             allow_missing_subprotocol: request.allow_missing_subprotocol,
             compression: request.compression.clone(),
+            interim: 0,
             reading: Reading::Head(Gatherer::default()),
         })
     }
@@ -148,14 +159,25 @@ impl ClientHandshake {
     /// # Errors
     /// Whatever keeps the connection from being opened; nothing more is to be handed over then.
     pub fn handle_data(&mut self, data: &[u8]) -> Result<Option<Accepted>, HandshakeError> {
-        let gatherer = match &mut self.reading {
-            Reading::Head(gatherer) => gatherer,
-            Reading::Body(..) => return self.read_body(data).map(|()| None),
-        };
-        let gathered = gatherer.push(data, self.limits.max_bytes).map_err(|_| HandshakeError::TooLarge(self.limits))?;
-        match gathered {
-            None => check_start(gatherer.so_far()).map(|()| None),
-            Some((head, leftover)) => self.read(&head, leftover),
+        let mut data = BytesMut::from(data);
+        loop {
+            let gatherer = match &mut self.reading {
+                Reading::Head(gatherer) => gatherer,
+                Reading::Body(..) => return self.read_body(&data).map(|()| None),
+            };
+            let room = self.limits.max_bytes - self.interim;
+            let gathered = gatherer.push(&data, room).map_err(|_| HandshakeError::TooLarge(self.limits))?;
+            let Some((head, leftover)) = gathered else {
+                return check_start(gatherer.so_far()).map(|()| None);
+            };
+            match self.read(&head, leftover)? {
+                Read::Accepted(accepted) => return Ok(Some(*accepted)),
+                Read::Interim(leftover) => {
+                    self.interim += head.len();
+                    data = leftover;
+                }
+                Read::Refused(leftover) => data = leftover,
+            }
         }
     }
 
@@ -167,7 +189,7 @@ impl ClientHandshake {
         }
     }
 
-    fn read(&mut self, head: &[u8], leftover: BytesMut) -> Result<Option<Accepted>, HandshakeError> {
+    fn read(&mut self, head: &[u8], leftover: BytesMut) -> Result<Read, HandshakeError> {
         check_start(head)?;
         let mut room = room(&self.limits);
         let mut answer = httparse::Response::new(&mut room);
@@ -181,18 +203,21 @@ impl ClientHandshake {
         }
         let fields = Fields::from_parsed(answer.headers);
         let status = answer.code.unwrap_or_default();
+        if status / 100 == 1 && status != 101 {
+            return Ok(Read::Interim(leftover));
+        }
         if status != 101 {
             let body = BodyReader::new(status, &fields, self.limits.max_bytes);
             let reason = answer.reason.unwrap_or_default().to_owned();
             let refusal = Refusal { status, reason, headers: fields.0, body: Vec::new() };
             self.reading = Reading::Body(refusal, body);
-            self.read_body(&leftover)?;
-            return Ok(None);
+            return Ok(Read::Refused(leftover));
         }
         if answer.version != Some(1) {
             return Err(invalid("its HTTP version is not 1.1"));
         }
-        if !fields.list_has("Upgrade", "websocket") {
+        // Nothing else may stand there (RFC 6455 4.1, step 2).
+        if !fields.list_has("Upgrade", "websocket") || fields.list("Upgrade").count() > 1 {
             return Err(invalid("it has no \"Upgrade: WebSocket\""));
         }
         if !fields.list_has("Connection", "upgrade") {
@@ -205,7 +230,7 @@ impl ClientHandshake {
             .map_err(|_| invalid(format!("its {} cannot be read", extension::HEADER)))?;
         let agreement = extension::judge(&answered, self.compression.as_ref()).map_err(invalid)?;
         let (subprotocol, deviation) = self.judge_subprotocol(once(&fields, "Sec-WebSocket-Protocol")?)?;
-        Ok(Some(Accepted { subprotocol, agreement, headers: fields.0, leftover, deviation }))
+        Ok(Read::Accepted(Box::new(Accepted { subprotocol, agreement, headers: fields.0, leftover, deviation })))
     }
 
     fn read_body(&mut self, data: &[u8]) -> Result<(), HandshakeError> {

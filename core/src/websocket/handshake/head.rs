@@ -33,7 +33,7 @@ impl Gatherer {
         if end > max_bytes {
             return Err(TooLarge);
         }
-        let mut head = std::mem::take(&mut self.bytes);
+        let mut head = std::mem::take(self).bytes;
         let rest = BytesMut::from(&head[end..]);
         head.truncate(end);
         Ok(Some((head, rest)))

@@ -137,6 +137,7 @@ fn an_answer_that_is_none_is_invalid() {
         ("HTTP/1.0", with("HTTP/1.1", "HTTP/1.0")),
         ("no Upgrade", with("Upgrade: WebSocket\r\n", "")),
         ("other Upgrade", with("Upgrade: WebSocket", "Upgrade: h2c")),
+        ("another Upgrade beside it", with("Upgrade: WebSocket", "Upgrade: WebSocket, h2c")),
         ("no Connection", with("Connection: Upgrade\r\n", "")),
         ("other Connection", with("Connection: Upgrade", "Connection: close")),
         ("no accept", with("Sec-WebSocket-Accept: 5thN0mVgdTFTgHSjknHQ8H0EtnM=\r\n", "")),
@@ -313,4 +314,47 @@ proptest::proptest! {
         }
         proptest::prop_assert!(!handshake.handle_eof().to_string().contains(char::is_control));
     }
+}
+
+#[test]
+fn answers_before_the_answer_are_passed_over_within_the_limit() {
+    let early = "HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n";
+    let stream = format!("{early}{ANSWER}\u{1}rest");
+    for step in [1, 7, stream.len()] {
+        let mut handshake = start(&request()).unwrap();
+        let accepted = stream.as_bytes().chunks(step).find_map(|piece| handshake.handle_data(piece).unwrap());
+        assert_eq!(accepted.unwrap().subprotocol.as_deref(), Some("oneM2M.json"), "by {step}");
+    }
+    let refused = format!("{early}HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno");
+    let Err(HandshakeError::Refused(refusal)) = answered(&request(), &refused) else { panic!("not refused") };
+    assert_eq!((refusal.status, refusal.body.as_slice()), (403, &b"no"[..]));
+    let limits = Limits { max_bytes: early.len() + ANSWER.len(), ..Limits::default() };
+    let read = |limits| {
+        let mut handshake = ClientHandshake::new(&request(), limits, &mut ExampleKey).unwrap();
+        handshake.handle_data(format!("{early}{ANSWER}").as_bytes())
+    };
+    assert!(read(limits).unwrap().is_some());
+    let less = Limits { max_bytes: limits.max_bytes - 1, ..limits };
+    assert_eq!(read(less).unwrap_err(), HandshakeError::TooLarge(less));
+}
+
+#[test]
+fn ws_6_2_2_8_1_compression_is_offered_and_the_answer_taken() {
+    let asked = ClientRequest { compression: Some(Compression::default()), ..request() };
+    let offer = "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover; \
+                 client_max_window_bits\r\n";
+    let sent = start(&asked).unwrap().transmit();
+    assert!(std::str::from_utf8(&sent).unwrap().contains(offer), "{sent:?}");
+    let with_answer = |answer: &str| with("Upgrade:", &format!("Sec-WebSocket-Extensions: {answer}\r\nUpgrade:"));
+    let accepted = answered(&asked, &with_answer("permessage-deflate; server_no_context_takeover")).unwrap().unwrap();
+    assert!(!accepted.agreement.unwrap().receive.takeover);
+    // Declined, and taken without.
+    assert_eq!(answered(&asked, ANSWER).unwrap().unwrap().agreement, None);
+    for wrong in ["permessage-deflate", "permessage-deflate; a=", "foo", ";"] {
+        let error = answered(&asked, &with_answer(wrong)).unwrap_err();
+        assert!(matches!(error, HandshakeError::Invalid(_)), "{wrong}: {error}");
+    }
+    let out_of_range = Some(Compression { level: 0, ..Compression::default() });
+    let error = start(&ClientRequest { compression: out_of_range, ..request() }).unwrap_err();
+    assert!(error.to_string().contains("level is 0"), "{error}");
 }

@@ -255,3 +255,22 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn ws_6_2_3_6_1_compression_is_answered_only_where_it_is_wanted() {
+    let asked = |extensions: &str| {
+        let request = REQUEST.replacen("Upgrade:", &format!("Sec-WebSocket-Extensions: {extensions}\r\nUpgrade:"), 1);
+        ServerHandshake::new(Limits::default()).handle_data(request.as_bytes())
+    };
+    let request = asked("foo, permessage-deflate; client_max_window_bits").unwrap().unwrap();
+    let negotiated = request.negotiate(&Compression::default()).unwrap();
+    let text = |answer: Bytes| String::from_utf8(answer.to_vec()).unwrap();
+    assert!(!text(request.accept(None, None, &[]).unwrap()).contains("Extensions"));
+    let answer = text(request.accept(None, Some(&negotiated), &[]).unwrap());
+    let header =
+        "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n";
+    assert!(answer.contains(header), "{answer}");
+    assert_eq!(asked("foo").unwrap().unwrap().negotiate(&Compression::default()), None);
+    // RFC 6455 9.1: what cannot be read ends the connection, wanted or not.
+    assert_eq!(asked("permessage-deflate; a=").unwrap_err().status(), 400);
+}
