@@ -1,72 +1,25 @@
-//! One registree's connection, from accept to end.
+//! One registree's connection, from its opening to its end.
 //!
-//! Covers: rows WS-5.2-3, WS-6.2.3.1-1, WS-6.4-2, -3, -4.
+//! Covers: rows WS-5.2-3, WS-6.4-2, -3, -4. What it does not do: accept and open it ([`super::accept`] does).
 
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
+use super::accept::{Place, welcome};
 use super::{Server, Shared};
 use crate::binding::{Admission, ConnectionId, Event, IncomingToken, Registration, Session};
 use crate::net::link::{IncomingRequest, Link, Respond, Responder, Waiter, call_application};
-use crate::net::listen::{Upgraded, turn_away};
-use crate::net::{OsRandom, now, pump, socket};
+use crate::net::listen::Upgraded;
+use crate::net::{OsRandom, now, pump};
 use crate::primitive::{Request, Response};
 use crate::websocket::{CloseCode, Connection, Role};
 use crate::{Result, binding};
 
-/// Accepts connections until the server stops.
-pub(super) async fn accept(server: Server, listener: std::net::TcpListener) {
-    let listener = match TcpListener::from_std(listener) {
-        Ok(listener) => listener,
-        Err(error) => {
-            tracing::error!(%error, "the listening socket cannot be used");
-            return;
-        }
-    };
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = server.0.stopped() => return,
-        };
-        match accepted {
-            Ok((stream, peer)) => {
-                tokio::spawn(serve(server.clone(), stream, peer));
-            }
-            Err(error) => {
-                // Out of descriptors, mostly: wait for some to be closed, rather than ask again and again.
-                tracing::warn!(%error, "no connection could be accepted");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        }
-    }
-}
-
-/// Counts a connection for as long as it lives.
-struct Place<'a>(&'a Shared);
-
-impl<'a> Place<'a> {
-    fn take(shared: &'a Shared) -> Option<Self> {
-        let place = Self(shared);
-        let mut fits = false;
-        shared.open.send_modify(|open| {
-            *open += 1;
-            fits = *open <= shared.max_connections;
-        });
-        fits.then_some(place)
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.0.open.send_modify(|open| *open -= 1);
-    }
-}
-
-async fn serve(server: Server, mut stream: TcpStream, peer: SocketAddr) {
+/// Serves a connection that was accepted, until it has ended.
+pub(super) async fn serve(server: Server, mut stream: TcpStream, peer: SocketAddr) {
     let shared = &*server.0;
     let place = Place::take(shared);
     // Boxed: what only the opening needs is not to be held for as long as the connection lives.
@@ -87,31 +40,8 @@ async fn serve(server: Server, mut stream: TcpStream, peer: SocketAddr) {
     }
 }
 
-/// The opening of a connection: `None` if there will be none.
-async fn welcome(server: &Server, stream: &mut TcpStream, peer: SocketAddr, has_place: bool) -> Option<Arc<Reply>> {
-    let shared = &*server.0;
-    if !has_place {
-        turn_away(stream, 503, "the server has no place for another connection; try again later").await;
-        return None;
-    }
-    if let Err(error) = socket::tune(stream, shared.websocket.write_timeout) {
-        tracing::warn!(%peer, %error, "a socket option could not be set");
-    }
-    let upgraded = tokio::select! {
-        upgraded = shared.listening.upgrade(stream) => upgraded,
-        () = shared.stopped() => return None,
-    };
-    match upgraded {
-        Ok(upgraded) => Some(shared.open(server, peer, upgraded)),
-        Err(why) => {
-            tracing::info!(%peer, "no connection: {}", why.escape_debug());
-            None
-        }
-    }
-}
-
 /// Where the handler's answers to one connection go: registrations are seen on the way.
-struct Reply {
+pub(super) struct Reply {
     server: Server,
     link: Arc<Link>,
     id: ConnectionId,
@@ -147,7 +77,7 @@ type Admitted = Option<(String, u64)>;
 
 impl Shared {
     /// Makes the session of a connection and everything that finds it.
-    fn open(&self, server: &Server, peer: SocketAddr, mut upgraded: Upgraded) -> Arc<Reply> {
+    pub(super) fn open(&self, server: &Server, peer: SocketAddr, mut upgraded: Upgraded) -> Arc<Reply> {
         let id = ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed));
         let random = Box::new(OsRandom::new());
         let mut connection = Connection::new(Role::Server, Arc::clone(&self.websocket), random, now().monotonic);

@@ -3,6 +3,7 @@
 //! Covers: TS-0020 5.2, 6.2.3, 6.4, 6.5; rows WS-5.2-1, -3, -5, WS-6.2.1-3, WS-6.4-2 to -5, WS-6.5-4. What the requests mean is
 //! decided by a [`Handler`]: your CSE, or the small one in [`crate::registrar`].
 
+mod accept;
 mod config;
 mod connection;
 mod delivery;
@@ -119,7 +120,7 @@ impl Server {
         });
         let server = Self(shared);
         for listener in bound.listeners {
-            runtime.spawn(connection::accept(server.clone(), listener));
+            runtime.spawn(accept::accept(server.clone(), listener));
         }
         runtime.spawn(delivery::expire(server.clone()));
         Ok(server)
