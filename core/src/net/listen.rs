@@ -1,17 +1,25 @@
 //! Opens connections as a server: the opening handshake with its limits, deadline and refusals.
 //!
-//! Covers: TS-0020 6.2.3; rows WS-6.2.2.7-2, WS-6.2.3.1-1, WS-6.2.3.5-1.
+//! Covers: TS-0020 6.2.3, RFC 6455 4.2.2 and 10.2; rows WS-6.2.2.7-2, WS-6.2.3.1-1, WS-6.2.3.5-1. What it does not do: count
+//! connections, or serve them.
 
+use std::fmt;
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::binding::subprotocol;
 use crate::primitive::Format;
 use crate::websocket::handshake::Limits;
 use crate::websocket::handshake::server::{Rejection, ServerHandshake, UpgradeRequest};
 use crate::websocket::{Agreement, Compression};
+
+/// So long a peer that is refused has to take its answer.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// So much of what it still sends is read meanwhile.
+const FAREWELL_BYTES: usize = 256 << 10;
 
 /// What a server accepts.
 #[derive(Clone, Debug)]
@@ -21,7 +29,12 @@ pub(crate) struct Listen {
     pub(crate) stray_subprotocols: bool,
     /// Whether and how permessage-deflate is taken.
     pub(crate) compression: Option<Compression>,
+    /// Served paths; every one if empty.
+    pub(crate) paths: Vec<String>,
+    /// Web pages that may open connections.
+    pub(crate) allow_origins: Vec<String>,
     pub(crate) limits: Limits,
+    /// From the accept to the end of the handshake.
     pub(crate) deadline: Duration,
 }
 
@@ -32,51 +45,87 @@ pub(crate) struct Upgraded {
     pub(crate) agreement: Option<Agreement>,
 }
 
-impl Listen {
-    /// Reads a handshake and answers it. The error says, for the log, why there is no connection.
-    pub(crate) async fn upgrade(&self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Result<Upgraded, String> {
-        match tokio::time::timeout(self.deadline, self.steps(stream)).await {
-            Ok(result) => result,
-            Err(_) => Err(format!("no complete handshake within {:?}", self.deadline)),
+/// Why there is no connection. [`Display`](fmt::Display) makes one line of it that is safe to log.
+pub(crate) enum NotUpgraded {
+    /// It was refused, and told so.
+    Refused(Rejection),
+    /// The peer went away, or said nothing until the deadline.
+    Gone(String),
+}
+
+impl fmt::Display for NotUpgraded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(rejection) => rejection.fmt(f),
+            Self::Gone(why) => f.write_str(why),
         }
     }
+}
 
-    async fn steps(&self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Result<Upgraded, String> {
-        match self.read(stream).await? {
-            Ok((upgraded, answer)) => {
-                stream.write_all(&answer).await.map_err(|error| error.to_string())?;
-                Ok(upgraded)
-            }
-            Err(rejection) => {
-                refuse(stream, &rejection).await;
-                Err(rejection.to_string())
-            }
+impl Listen {
+    /// Reads a handshake from a stream that was accepted at `accepted`, and answers it.
+    pub(crate) async fn upgrade<S>(&self, stream: &mut S, accepted: Instant) -> Result<Upgraded, NotUpgraded>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let result = self.steps(stream, accepted + self.deadline).await;
+        if let Err(NotUpgraded::Refused(rejection)) = &result {
+            farewell(stream, rejection).await;
+        }
+        result
+    }
+
+    async fn steps<S>(&self, stream: &mut S, deadline: Instant) -> Result<Upgraded, NotUpgraded>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut has_begun = false;
+        let request = match timeout_at(deadline, self.read(stream, &mut has_begun)).await {
+            Ok(request) => request?,
+            Err(_) => return Err(self.too_slow(has_begun)),
+        };
+        let (upgraded, answer) = self.decide(request).map_err(NotUpgraded::Refused)?;
+        match timeout_at(deadline, stream.write_all(&answer)).await {
+            Ok(Ok(())) => Ok(upgraded),
+            Ok(Err(error)) => Err(NotUpgraded::Gone(error.to_string())),
+            Err(_) => Err(NotUpgraded::Gone("the peer does not take its answer".to_owned())),
         }
     }
 
     async fn read(
         &self,
         stream: &mut (impl AsyncRead + Unpin),
-    ) -> Result<Result<(Upgraded, bytes::Bytes), Rejection>, String> {
+        has_begun: &mut bool,
+    ) -> Result<UpgradeRequest, NotUpgraded> {
         let mut handshake = ServerHandshake::new(self.limits);
         let mut buffer = [0; 4096];
         loop {
-            let count = stream.read(&mut buffer).await.map_err(|error| error.to_string())?;
+            let count = stream.read(&mut buffer).await.map_err(|error| NotUpgraded::Gone(error.to_string()))?;
             if count == 0 {
-                return Err("the peer went away within the handshake".to_owned());
+                return Err(NotUpgraded::Gone("the peer went away within the handshake".to_owned()));
             }
-            match handshake.handle_data(&buffer[..count]) {
-                Ok(None) => {}
-                Ok(Some(request)) => return Ok(self.decide(request)),
-                Err(rejection) => return Ok(Err(rejection)),
+            *has_begun = true;
+            if let Some(request) = handshake.handle_data(&buffer[..count]).map_err(NotUpgraded::Refused)? {
+                return Ok(request);
             }
         }
     }
 
-    fn decide(&self, request: UpgradeRequest) -> Result<(Upgraded, bytes::Bytes), Rejection> {
-        if request.origin.is_some() {
-            // A browser's page speaks with the user's rights; devices send no Origin (RFC 6455 10.2).
-            return Err(Rejection::new(403, "requests from web pages (Origin header) are not accepted here"));
+    /// A peer that has said something is told that it was not enough; there is nothing to answer to one that was silent.
+    fn too_slow(&self, has_begun: bool) -> NotUpgraded {
+        let why = format!("no complete handshake within {:?}", self.deadline);
+        if has_begun { NotUpgraded::Refused(Rejection::new(408, why)) } else { NotUpgraded::Gone(why) }
+    }
+
+    fn decide(&self, request: UpgradeRequest) -> Result<(Upgraded, Bytes), Rejection> {
+        if !self.paths.is_empty() && !self.paths.iter().any(|path| path == request.path()) {
+            return Err(Rejection::new(404, "nothing is served under this path"));
+        }
+        // A browser's page speaks with the user's rights; devices send no Origin (RFC 6455 10.2).
+        if let Some(origin) = &request.origin
+            && !self.allow_origins.contains(origin)
+        {
+            return Err(Rejection::new(403, "connections from this web page (Origin header) are not accepted here"));
         }
         let Some((name, format)) = subprotocol::select(&request.subprotocols, &self.formats, self.stray_subprotocols)
         else {
@@ -97,27 +146,22 @@ impl Listen {
     }
 }
 
-/// Answers without looking at the request.
-pub(crate) async fn turn_away(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), status: u16, reason: &str) {
-    let rejection = Rejection::new(status, reason);
-    // A peer that does not read its refusal is left alone.
-    let _ = tokio::time::timeout(Duration::from_secs(1), refuse(stream, &rejection)).await;
-}
-
 /// Sends a refusal so that the client can read it: what it still sends is read, since closing a socket with unread bytes
-/// resets the connection and may take the answer away.
-async fn refuse(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), rejection: &Rejection) {
+/// resets the connection and may take the answer away (RFC 7230 6.6). A peer that does not take it is left alone.
+pub(crate) async fn farewell(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), rejection: &Rejection) {
     let answer = rejection.to_bytes();
-    if stream.write_all(&answer).await.is_err() || stream.shutdown().await.is_err() {
-        return;
-    }
-    let mut scrap = BytesMut::zeroed(4096);
-    let drain = async {
-        for _ in 0..16 {
-            if !matches!(stream.read(&mut scrap).await, Ok(count) if count > 0) {
-                break;
+    let say_and_drain = async {
+        stream.write_all(&answer).await?;
+        stream.shutdown().await?;
+        let mut scrap = [0; 4096];
+        let mut drained = 0;
+        while drained < FAREWELL_BYTES {
+            match stream.read(&mut scrap).await? {
+                0 => break,
+                count => drained += count,
             }
         }
+        std::io::Result::Ok(())
     };
-    let _ = tokio::time::timeout(Duration::from_secs(1), drain).await;
+    let _ = timeout(FAREWELL, say_and_drain).await;
 }

@@ -1,17 +1,63 @@
-//! Accepts connections: places, the opening handshake, and who is turned away.
+//! Accepts connections: who has a place, the opening handshake, and who is turned away.
 //!
-//! Covers: row WS-6.2.3.1-1.
+//! Covers: RFC 6455 4.2.2 and 10.4; row WS-6.2.3.1-1. Whoever finds no place is told so (503), but only so many at a time:
+//! beyond that the socket is closed at once, so that turning away costs less than coming. What it does not do: judge
+//! handshakes ([`crate::net::listen`] does), or serve what is open ([`super::connection`] does).
 
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use super::connection::{Reply, serve};
+use super::half_open::HalfOpen;
 use super::{Server, Shared};
-use crate::net::listen::turn_away;
+use crate::net::listen::{NotUpgraded, farewell};
 use crate::net::socket;
+use crate::websocket::handshake::server::Rejection;
+
+/// Peers without a place that are told so at a time. Each holds a socket for a second at most.
+pub(super) const MOST_TURNED_AWAY: usize = 64;
+
+/// How many peers got no connection, by cause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refusals {
+    /// Their handshake was refused, was too slow, or was never finished.
+    pub handshake: u64,
+    /// Too many others were being opened, in total or from their address
+    /// ([`max_half_open`](super::ServerBuilder::max_half_open)).
+    pub half_open: u64,
+    /// Every place was taken ([`max_connections`](super::ServerBuilder::max_connections)).
+    pub connections: u64,
+}
+
+/// [`Refusals`] as they are counted.
+#[derive(Debug, Default)]
+pub(super) struct RefusalCounts {
+    handshake: AtomicU64,
+    half_open: AtomicU64,
+    connections: AtomicU64,
+}
+
+impl RefusalCounts {
+    pub(super) fn get(&self) -> Refusals {
+        let get = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let Self { handshake, half_open, connections } = self;
+        Refusals { handshake: get(handshake), half_open: get(half_open), connections: get(connections) }
+    }
+}
+
+/// Which limit keeps a peer out.
+#[derive(Clone, Copy, Debug)]
+enum Full {
+    HalfOpen,
+    Connections,
+}
 
 /// Accepts connections until the server stops.
 pub(super) async fn accept(server: Server, listener: std::net::TcpListener) {
@@ -28,9 +74,12 @@ pub(super) async fn accept(server: Server, listener: std::net::TcpListener) {
             () = server.0.stopped() => return,
         };
         match accepted {
-            Ok((stream, peer)) => {
-                tokio::spawn(serve(server.clone(), stream, peer));
-            }
+            Ok((stream, peer)) => match Place::claim(&server, peer.ip()) {
+                Ok(place) => {
+                    tokio::spawn(serve(place, stream, peer, Instant::now()));
+                }
+                Err(full) => turn_away(&server, stream, peer, full),
+            },
             Err(error) => {
                 // Out of descriptors, mostly: wait for some to be closed, rather than ask again and again.
                 tracing::warn!(%error, "no connection could be accepted");
@@ -40,51 +89,109 @@ pub(super) async fn accept(server: Server, listener: std::net::TcpListener) {
     }
 }
 
-/// Counts a connection for as long as it lives.
-pub(super) struct Place<'a>(&'a Shared);
+/// A place for one connection, and until it is open also one among those that are being opened.
+pub(super) struct Place {
+    server: Server,
+    opening: Option<IpAddr>,
+}
 
-impl<'a> Place<'a> {
-    pub(super) fn take(shared: &'a Shared) -> Option<Self> {
-        let place = Self(shared);
+impl Place {
+    fn claim(server: &Server, peer: IpAddr) -> Result<Self, Full> {
+        let shared = &*server.0;
+        let mut place = Self { server: server.clone(), opening: None };
         let mut fits = false;
         shared.open.send_modify(|open| {
             *open += 1;
             fits = *open <= shared.max_connections;
         });
-        fits.then_some(place)
+        if !fits {
+            return Err(Full::Connections);
+        }
+        if !shared.half_open().enter(peer) {
+            return Err(Full::HalfOpen);
+        }
+        place.opening = Some(peer);
+        Ok(place)
+    }
+
+    pub(super) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// The handshake is over, one way or the other.
+    fn opened(&mut self) {
+        if let Some(peer) = self.opening.take() {
+            self.server.0.half_open().leave(peer);
+        }
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Place {
     fn drop(&mut self) {
-        self.0.open.send_modify(|open| *open -= 1);
+        self.opened();
+        self.server.0.open.send_modify(|open| *open -= 1);
     }
+}
+
+/// For a peer without a place: nothing of what it sends is looked at.
+fn turn_away(server: &Server, mut stream: TcpStream, peer: SocketAddr, full: Full) {
+    let shared = &*server.0;
+    let (count, why) = match full {
+        Full::HalfOpen => (&shared.refusals.half_open, "too many connections are being opened; try again later"),
+        Full::Connections => {
+            (&shared.refusals.connections, "the server has no place for another connection; try again later")
+        }
+    };
+    count.fetch_add(1, Ordering::Relaxed);
+    let Ok(turn) = Arc::clone(&shared.turning_away).try_acquire_owned() else {
+        tracing::debug!(%peer, "no connection, and no answer: {why}");
+        return;
+    };
+    let rejection = Rejection::new(503, why);
+    tracing::info!(%peer, "no connection: {rejection}");
+    tokio::spawn(async move {
+        farewell(&mut stream, &rejection).await;
+        drop((stream, turn));
+    });
 }
 
 /// The opening of a connection: `None` if there will be none.
 pub(super) async fn welcome(
-    server: &Server,
+    place: &mut Place,
     stream: &mut TcpStream,
     peer: SocketAddr,
-    has_place: bool,
+    accepted: Instant,
 ) -> Option<Arc<Reply>> {
+    let server = place.server.clone();
     let shared = &*server.0;
-    if !has_place {
-        turn_away(stream, 503, "the server has no place for another connection; try again later").await;
-        return None;
-    }
     if let Err(error) = socket::tune(stream, shared.websocket.write_timeout) {
         tracing::warn!(%peer, %error, "a socket option could not be set");
     }
     let upgraded = tokio::select! {
-        upgraded = shared.listening.upgrade(stream) => upgraded,
+        upgraded = shared.listening.upgrade(stream, accepted) => upgraded,
         () = shared.stopped() => return None,
     };
+    place.opened();
     match upgraded {
-        Ok(upgraded) => Some(shared.open(server, peer, upgraded)),
+        Ok(upgraded) => Some(shared.open(&server, peer, upgraded)),
         Err(why) => {
-            tracing::info!(%peer, "no connection: {}", why.escape_debug());
+            shared.refusals.handshake.fetch_add(1, Ordering::Relaxed);
+            match &why {
+                NotUpgraded::Refused(_) => tracing::info!(%peer, "no connection: {why}"),
+                NotUpgraded::Gone(_) => tracing::debug!(%peer, "no connection: {why}"),
+            }
             None
         }
     }
+}
+
+impl Shared {
+    fn half_open(&self) -> MutexGuard<'_, HalfOpen> {
+        self.half_open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The places in which peers are turned away.
+pub(super) fn turning_away() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(MOST_TURNED_AWAY))
 }

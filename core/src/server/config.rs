@@ -7,6 +7,9 @@ use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
+use socket2::SockRef;
+
+use super::half_open::HalfOpenLimits;
 use super::{Handler, Server};
 use crate::binding::{self, PointOfAccess};
 use crate::net::listen::Listen;
@@ -15,6 +18,9 @@ use crate::spool::{MemorySpool, Spool};
 use crate::websocket::handshake::Limits;
 use crate::websocket::{self, Compression};
 use crate::{Error, ErrorKind, Result};
+
+/// Connections that the system completes before we accept them; it may allow fewer.
+const BACKLOG: i32 = 1024;
 
 /// Settings of a [`Server`]; made by [`Server::builder`]. Every setting has a default.
 #[must_use]
@@ -26,6 +32,7 @@ pub struct ServerBuilder {
     pub(super) cse_id: String,
     pub(super) trusted: Vec<String>,
     pub(super) max_connections: usize,
+    pub(super) half_open: HalfOpenLimits,
     pub(super) session: binding::Config,
     pub(super) websocket: websocket::Config,
     pub(super) listening: Listen,
@@ -49,12 +56,15 @@ impl ServerBuilder {
             cse_id: String::new(),
             trusted: Vec::new(),
             max_connections: 10_000,
+            half_open: HalfOpenLimits { total: 1024, per_address: 128 },
             session: binding::Config { originator: None, ..binding::Config::default() },
             websocket: websocket::Config::default(),
             listening: Listen {
                 formats: vec![Format::Json],
                 stray_subprotocols: false,
                 compression: None,
+                paths: Vec::new(),
+                allow_origins: Vec::new(),
                 limits: Limits::default(),
                 deadline: Duration::from_secs(10),
             },
@@ -97,15 +107,45 @@ impl ServerBuilder {
         self
     }
 
-    /// Most connections at a time: 10 000. One more is answered 503.
+    /// The paths that are served, such as `/` or `/~/mn-cse`; a handshake for another one is answered 404. By default every
+    /// path is. They are compared byte by byte, without the query. If `/` is none of them, the points of access name the
+    /// first.
+    pub fn paths<S: Into<String>>(mut self, paths: impl IntoIterator<Item = S>) -> Self {
+        self.listening.paths = paths.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The web pages that may open connections, as browsers name them in `Origin`: `https://app.example`, compared byte by
+    /// byte. A handshake from any other page is answered 403 (RFC 6455 10.2). By default none may. Devices send no `Origin`
+    /// and are always taken.
+    pub fn allow_origins<S: Into<String>>(mut self, origins: impl IntoIterator<Item = S>) -> Self {
+        self.listening.allow_origins = origins.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Most connections at a time, with those that are being opened: 10 000. One more is answered 503.
     pub fn max_connections(mut self, count: usize) -> Self {
         self.max_connections = count;
         self
     }
 
-    /// Longest time for an opening handshake, counted from the accept: 10 s.
+    /// Most connections whose handshake is not done: 1024 in total, and 128 from one IPv4 address or IPv6 network of 64
+    /// bits. One more is answered 503. All registrees behind one proxy have its address.
+    pub fn max_half_open(mut self, total: usize, per_address: usize) -> Self {
+        self.half_open = HalfOpenLimits { total, per_address };
+        self
+    }
+
+    /// Longest time for an opening handshake, counted from the accept: 10 s. A peer that has sent a part of one is answered
+    /// 408.
     pub fn handshake_timeout(mut self, time: Duration) -> Self {
         self.listening.deadline = time;
+        self
+    }
+
+    /// Largest opening handshake: 16 KiB, and 64 header fields. A larger one is answered 431.
+    pub fn handshake_limits(mut self, limits: Limits) -> Self {
+        self.listening.limits = limits;
         self
     }
 
@@ -129,9 +169,45 @@ impl ServerBuilder {
         self
     }
 
+    /// Most fragments of one message taken: 4096. One more closes the connection with 1008.
+    pub fn max_fragments(mut self, count: usize) -> Self {
+        self.websocket.max_fragments = count;
+        self
+    }
+
+    /// Largest payload of one frame that is sent: 32 KiB. `None`: a message is always one frame.
+    pub fn fragment_size(mut self, bytes: Option<usize>) -> Self {
+        self.websocket.fragment_size = bytes;
+        self
+    }
+
+    /// Most control frames taken in a second: 256. One more closes the connection with 1008.
+    pub fn max_control_frames(mut self, per_second: u32) -> Self {
+        self.websocket.max_control_frames = per_second;
+        self
+    }
+
+    /// So long a registree may take none of the bytes that wait for it: 30 s. Then its connection is given up.
+    pub fn write_timeout(mut self, time: Duration) -> Self {
+        self.websocket.write_timeout = time;
+        self
+    }
+
     /// Sends a ping after so much time without a received byte, 20 s by default, `None` for never.
     pub fn ping_after(mut self, silence: Option<Duration>) -> Self {
         self.websocket.ping_after = silence;
+        self
+    }
+
+    /// So long after a ping without a received byte a registree counts as gone: 10 s.
+    pub fn pong_timeout(mut self, time: Duration) -> Self {
+        self.websocket.pong_timeout = time;
+        self
+    }
+
+    /// How long a registree has to answer a close frame, and then to end the TCP connection: 5 s each.
+    pub fn close_timeout(mut self, time: Duration) -> Self {
+        self.websocket.close_timeout = time;
         self
     }
 
@@ -183,9 +259,7 @@ impl ServerBuilder {
     }
 
     pub(super) fn bind(&self) -> Result<Bound> {
-        if let Some(compression) = &self.listening.compression {
-            compression.check().map_err(|text| Error::new(ErrorKind::InvalidArgument, text))?;
-        }
+        self.check()?;
         let default = ["ws://127.0.0.1:9000".to_owned()];
         let uris = if self.listen.is_empty() { &default[..] } else { &self.listen };
         let mut bound = Bound { listeners: Vec::new(), points_of_access: Vec::new() };
@@ -193,7 +267,7 @@ impl ServerBuilder {
             let listener = self.bind_one(uri)?;
             let local = listener.local_addr().map_err(|e| cannot_listen(uri, &e.to_string()))?;
             if !local.ip().is_unspecified() {
-                bound.points_of_access.push(PointOfAccess::from_address(local, false));
+                bound.points_of_access.push(self.point_of_access_at(local)?);
             }
             bound.listeners.push(listener);
         }
@@ -201,6 +275,30 @@ impl ServerBuilder {
             bound.points_of_access = self.points_of_access.iter().map(|uri| uri.parse()).collect::<Result<_>>()?;
         }
         Ok(bound)
+    }
+
+    /// Refuses settings that are out of range, or could never match.
+    fn check(&self) -> Result<()> {
+        let invalid = |text: String| Err(Error::new(ErrorKind::InvalidArgument, text));
+        let Listen { paths, allow_origins, compression, .. } = &self.listening;
+        if let Some(Err(text)) = compression.as_ref().map(Compression::check) {
+            return invalid(text);
+        }
+        if let Some(path) = paths.iter().find(|path| !is_path(path)) {
+            return invalid(format!("served path {path:?}: it begins with / and has no query, as /~/mn-cse"));
+        }
+        if let Some(origin) = allow_origins.iter().find(|origin| !is_origin(origin)) {
+            return invalid(format!("allowed origin {origin:?}: it has scheme and host only, as https://app.example"));
+        }
+        Ok(())
+    }
+
+    fn point_of_access_at(&self, address: SocketAddr) -> Result<PointOfAccess> {
+        let served = &self.listening.paths;
+        match served.first() {
+            Some(path) if !served.iter().any(|path| path == "/") => format!("ws://{address}{path}").parse(),
+            _ => Ok(PointOfAccess::from_address(address, false)),
+        }
     }
 
     fn bind_one(&self, uri: &str) -> Result<TcpListener> {
@@ -215,7 +313,7 @@ impl ServerBuilder {
             return Err(invalid("TLS is not part of this version; use ws://"));
         }
         if poa.target() != "/" {
-            return Err(invalid("a path has no meaning here; every path is served"));
+            return Err(invalid("a path has no meaning here; say in paths which ones are served"));
         }
         let port = if any_port { 0 } else { poa.port() };
         let addresses: Vec<SocketAddr> =
@@ -227,9 +325,21 @@ impl ServerBuilder {
             ));
         }
         let listener = TcpListener::bind(&addresses[..]).map_err(|error| cannot_listen(uri, &error.to_string()))?;
+        // Many may come at once; the standard library lets 128 wait.
+        SockRef::from(&listener).listen(BACKLOG).map_err(|error| cannot_listen(uri, &error.to_string()))?;
         listener.set_nonblocking(true).map_err(|error| cannot_listen(uri, &error.to_string()))?;
         Ok(listener)
     }
+}
+
+fn is_path(text: &str) -> bool {
+    text.starts_with('/') && text.bytes().all(|b| b.is_ascii_graphic() && !b"?#".contains(&b))
+}
+
+/// An origin as browsers send it (RFC 6454 6.2). "null", which stands for any page without one, is none.
+fn is_origin(text: &str) -> bool {
+    let host = text.split_once("://").map_or("", |(_, host)| host);
+    !host.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && !b.is_ascii_uppercase()) && !host.contains('/')
 }
 
 fn is_loopback(ip: IpAddr) -> bool {

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 use super::accept::{Place, welcome};
 use super::{Server, Shared};
@@ -19,13 +20,13 @@ use crate::websocket::{CloseCode, Connection, Role};
 use crate::{Result, binding};
 
 /// Serves a connection that was accepted, until it has ended.
-pub(super) async fn serve(server: Server, mut stream: TcpStream, peer: SocketAddr) {
-    let shared = &*server.0;
-    let place = Place::take(shared);
+pub(super) async fn serve(mut place: Place, mut stream: TcpStream, peer: SocketAddr, accepted: Instant) {
     // Boxed: what only the opening needs is not to be held for as long as the connection lives.
-    let Some(reply) = Box::pin(welcome(&server, &mut stream, peer, place.is_some())).await else { return };
+    let Some(reply) = Box::pin(welcome(&mut place, &mut stream, peer, accepted)).await else { return };
+    let server = place.server();
+    let shared = &*server.0;
     let mut admitted = None;
-    let mut on_event = |event| shared.handle(&server, &reply, &mut admitted, peer, event);
+    let mut on_event = |event| shared.handle(server, &reply, &mut admitted, peer, event);
     pump::run(&mut stream, &reply.link, &mut on_event).await;
 
     shared.links().remove(&reply.id);
@@ -36,7 +37,7 @@ pub(super) async fn serve(server: Server, mut stream: TcpStream, peer: SocketAdd
     shared.past.lock().unwrap_or_else(PoisonError::into_inner).add(reply.link.peek(Session::counters));
     let handed_over = shared.registry().disconnected(reply.id);
     for (entity, _) in handed_over {
-        shared.forward(&server, &entity);
+        shared.forward(server, &entity);
     }
 }
 

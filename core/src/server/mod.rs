@@ -7,6 +7,7 @@ mod accept;
 mod config;
 mod connection;
 mod delivery;
+mod half_open;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -16,8 +17,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
+pub use accept::Refusals;
 pub use config::ServerBuilder;
 
 use crate::binding::{ConnectionId, Counters, PointOfAccess, Registration, Registry, Session};
@@ -26,7 +28,9 @@ use crate::net::listen::Listen;
 use crate::primitive::{Request, Response};
 use crate::{Error, ErrorKind, Result, binding, websocket};
 
+use accept::RefusalCounts;
 use delivery::Deliveries;
+use half_open::HalfOpen;
 
 /// Answers the requests of registrees: a CSE.
 pub trait Handler: Send + Sync + 'static {
@@ -78,6 +82,11 @@ pub(crate) struct Shared {
     max_connections: usize,
     /// Connections that hold a place, also those that are being opened.
     open: watch::Sender<usize>,
+    /// Of these, the ones whose handshake is not done.
+    half_open: Mutex<HalfOpen>,
+    /// Who finds no place, and is told so.
+    turning_away: Arc<Semaphore>,
+    refusals: RefusalCounts,
     next_connection: AtomicU64,
     stopping: watch::Sender<bool>,
     /// What connections counted that are gone.
@@ -114,6 +123,9 @@ impl Server {
             listening: config.listening,
             max_connections: config.max_connections,
             open: watch::Sender::new(0),
+            half_open: Mutex::new(HalfOpen::new(config.half_open)),
+            turning_away: accept::turning_away(),
+            refusals: RefusalCounts::default(),
             next_connection: AtomicU64::new(1),
             stopping: watch::Sender::new(false),
             past: Mutex::default(),
@@ -210,6 +222,12 @@ impl Server {
             sum.add(link.peek(Session::counters));
         }
         sum
+    }
+
+    /// How many peers got no connection, by cause.
+    #[must_use]
+    pub fn refusals(&self) -> Refusals {
+        self.0.refusals.get()
     }
 
     /// Stops: accepts no connection, closes every one as soon as nothing under way waits on it (WS-6.5-2), at the latest

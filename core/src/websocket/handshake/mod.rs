@@ -12,6 +12,7 @@ pub mod client;
 mod extension;
 mod head;
 pub mod server;
+mod target;
 
 use std::fmt;
 
