@@ -29,6 +29,7 @@ enum Phase {
     /// not hold it back.
     Draining {
         until: Instant,
+        code: CloseCode,
     },
     Closed,
 }
@@ -249,9 +250,18 @@ impl<W> Session<W> {
     /// Closes: no further request is taken; the connection is closed as soon as nothing waits for a response on it
     /// (WS-6.5-2), at the latest when the time of all that waits now is over. [`Event::Closed`] follows.
     pub fn close(&mut self, now: Now) {
+        self.drain(now, CloseCode::Normal);
+    }
+
+    /// Like [`close`](Self::close), because this end stops: the peer is told so with 1001 (RFC 6455 7.4.1).
+    pub fn go_away(&mut self, now: Now) {
+        self.drain(now, CloseCode::Away);
+    }
+
+    fn drain(&mut self, now: Now, code: CloseCode) {
         if self.phase == Phase::Open {
             let longest = self.config.request_timeout.max(self.config.answer_timeout);
-            self.phase = Phase::Draining { until: after(now.monotonic, longest) };
+            self.phase = Phase::Draining { until: after(now.monotonic, longest), code };
         }
         self.go_on_closing(now);
     }
@@ -261,7 +271,7 @@ impl<W> Session<W> {
         if self.phase == Phase::Closed {
             return;
         }
-        self.phase = Phase::Draining { until: now.monotonic };
+        self.phase = Phase::Draining { until: now.monotonic, code: CloseCode::Normal };
         for number in self.outgoing.all_numbers() {
             self.fail(number, ErrorKind::Closed, "the session was closed before the response came");
         }
@@ -335,7 +345,7 @@ impl<W> Session<W> {
         let own = self.timers.next(|timer| is_live(outgoing, incoming, timer));
         let connection = self.connection.as_ref().and_then(Connection::poll_timeout);
         let close = match self.phase {
-            Phase::Draining { until } if self.is_connected() => Some(until),
+            Phase::Draining { until, .. } if self.is_connected() => Some(until),
             _ => None,
         };
         [own, connection, close, self.idle_deadline()].into_iter().flatten().min()
@@ -555,11 +565,11 @@ impl<W> Session<W> {
 
     /// Takes the next step of a close that was asked for.
     fn go_on_closing(&mut self, now: Now) {
-        let Phase::Draining { until } = self.phase else { return };
+        let Phase::Draining { until, code } = self.phase else { return };
         match &self.connection {
             Some(connection) if connection.is_open() => {
                 if (self.outgoing.is_empty() && self.incoming.len() == 0) || until <= now.monotonic {
-                    self.close_connection(now, CloseCode::Normal.into(), "");
+                    self.close_connection(now, code.into(), "");
                 }
             }
             Some(_) => {} // the closing handshake is under way, or the transport is being wound up

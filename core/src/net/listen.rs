@@ -47,7 +47,7 @@ pub(crate) struct Upgraded {
 
 /// Why there is no connection. [`Display`](fmt::Display) makes one line of it that is safe to log.
 pub(crate) enum NotUpgraded {
-    /// It was refused, and told so.
+    /// It is refused, and is to be told so.
     Refused(Rejection),
     /// The peer went away, or said nothing until the deadline.
     Gone(String),
@@ -63,22 +63,13 @@ impl fmt::Display for NotUpgraded {
 }
 
 impl Listen {
-    /// Reads a handshake from a stream that was accepted at `accepted`, and answers it.
+    /// Reads a handshake from a stream that was accepted at `accepted`, and answers it if it is good; a refusal is the
+    /// caller's to send, with [`farewell`].
     pub(crate) async fn upgrade<S>(&self, stream: &mut S, accepted: Instant) -> Result<Upgraded, NotUpgraded>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let result = self.steps(stream, accepted + self.deadline).await;
-        if let Err(NotUpgraded::Refused(rejection)) = &result {
-            farewell(stream, rejection).await;
-        }
-        result
-    }
-
-    async fn steps<S>(&self, stream: &mut S, deadline: Instant) -> Result<Upgraded, NotUpgraded>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
+        let deadline = self.deadline(accepted);
         let mut has_begun = false;
         let request = match timeout_at(deadline, self.read(stream, &mut has_begun)).await {
             Ok(request) => request?,
@@ -90,6 +81,12 @@ impl Listen {
             Ok(Err(error)) => Err(NotUpgraded::Gone(error.to_string())),
             Err(_) => Err(NotUpgraded::Gone("the peer does not take its answer".to_owned())),
         }
+    }
+
+    /// A time that nobody will see stands for one that cannot be counted.
+    fn deadline(&self, accepted: Instant) -> Instant {
+        const YEARS: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+        accepted.checked_add(self.deadline).unwrap_or(accepted + YEARS)
     }
 
     async fn read(

@@ -167,22 +167,27 @@ pub(super) async fn welcome(
     if let Err(error) = socket::tune(stream, shared.websocket.write_timeout) {
         tracing::warn!(%peer, %error, "a socket option could not be set");
     }
+    let opening = async {
+        let why = match shared.listening.upgrade(stream, accepted).await {
+            Ok(upgraded) => return Some(upgraded),
+            Err(why) => why,
+        };
+        shared.refusals.handshake.fetch_add(1, Ordering::Relaxed);
+        match why {
+            NotUpgraded::Gone(why) => tracing::debug!(%peer, "no connection: {why}"),
+            NotUpgraded::Refused(rejection) => {
+                tracing::info!(%peer, "no connection: {rejection}");
+                farewell(stream, &rejection).await;
+            }
+        }
+        None
+    };
     let upgraded = tokio::select! {
-        upgraded = shared.listening.upgrade(stream, accepted) => upgraded,
+        upgraded = opening => upgraded?,
         () = shared.stopped() => return None,
     };
     place.opened();
-    match upgraded {
-        Ok(upgraded) => Some(shared.open(&server, peer, upgraded)),
-        Err(why) => {
-            shared.refusals.handshake.fetch_add(1, Ordering::Relaxed);
-            match &why {
-                NotUpgraded::Refused(_) => tracing::info!(%peer, "no connection: {why}"),
-                NotUpgraded::Gone(_) => tracing::debug!(%peer, "no connection: {why}"),
-            }
-            None
-        }
-    }
+    Some(shared.open(&server, peer, upgraded))
 }
 
 impl Shared {

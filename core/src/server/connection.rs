@@ -95,7 +95,7 @@ impl Shared {
         let admission = self.registry().connected(id, hint);
         self.follow(server, &admission);
         if *self.stopping.borrow() {
-            link.with(|session, now| session.close(now));
+            link.with(|session, now| session.go_away(now));
         }
         let leftover = &mut upgraded.request.leftover;
         if !leftover.is_empty() {

@@ -230,12 +230,12 @@ impl Server {
         self.0.refusals.get()
     }
 
-    /// Stops: accepts no connection, closes every one as soon as nothing under way waits on it (WS-6.5-2), at the latest
-    /// after `grace`. Registrations stay in force in a store that is durable. Returns when all is closed.
+    /// Stops: accepts no connection, closes every one with 1001 as soon as nothing under way waits on it (WS-6.5-2), at the
+    /// latest after `grace`. Registrations stay in force in a store that is durable. Returns when all is closed.
     pub async fn shutdown_within(&self, grace: Duration) {
         self.0.stopping.send_replace(true);
         for link in self.all_links() {
-            link.with(|session, now| session.close(now));
+            link.with(|session, now| session.go_away(now));
         }
         let mut open = self.0.open.subscribe();
         if tokio::time::timeout(grace, open.wait_for(|open| *open == 0)).await.is_err() {
