@@ -3,6 +3,7 @@
 //! Covers: rows WS-5.2-3, WS-6.4-2, -3, -4. What it does not do: accept and open it ([`super::accept`] does).
 
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
@@ -26,7 +27,14 @@ pub(super) async fn serve(mut place: Place, mut stream: TcpStream, peer: SocketA
     let server = place.server();
     let shared = &*server.0;
     let mut admitted = None;
-    let mut on_event = |event| shared.handle(server, &reply, &mut admitted, peer, event);
+    let mut on_event = |event| {
+        let handle = AssertUnwindSafe(|| shared.handle(server, &reply, &mut admitted, peer, event));
+        if catch_unwind(handle).is_err() {
+            // A defect of ours, or of a spool. Nobody knows what it left undone here (RFC 6455 7.4.1: 1011).
+            tracing::error!(%peer, "a defect ended the connection");
+            reply.link.with(|session, now| session.abort(now, CloseCode::Error.into(), "internal error"));
+        }
+    };
     pump::run(&mut stream, &reply.link, &mut on_event).await;
 
     shared.links().remove(&reply.id);

@@ -1,5 +1,13 @@
 //! Bad and odd frames, byte by byte, with the close code that each gets (RFC 6455 5, 7.4, 8.1).
 
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use onem2m_ws::Result;
+use onem2m_ws::binding::Registration;
+use onem2m_ws::primitive::Request;
+use onem2m_ws::spool::{Appended, Expired, Sequence, Spool};
+
 use super::harness::{Peer, close_payload, frame, masked, request, start};
 use tokio::io::AsyncWriteExt;
 
@@ -310,4 +318,52 @@ async fn a_server_that_stops_closes_with_1001() {
     peer.say(&frame(CLOSE, &1001_u16.to_be_bytes())).await;
     assert_eq!(peer.rest().await, b"");
     stopping.await.unwrap();
+}
+
+/// A store with a defect.
+struct Broken;
+
+impl Spool for Broken {
+    fn append(&self, _: &str, _: Request, _: Option<SystemTime>) -> Appended {
+        unimplemented!("broken store")
+    }
+
+    fn next(&self, _: &str, _: SystemTime) -> Result<Option<(Sequence, Request)>> {
+        unimplemented!("broken store")
+    }
+
+    fn acknowledge(&self, _: &str, _: Sequence) -> Result<()> {
+        Ok(())
+    }
+
+    fn expire(&self, _: SystemTime) -> Result<Vec<Expired>> {
+        Ok(Vec::new())
+    }
+
+    fn drop_entity(&self, _: &str) -> Result<usize> {
+        Ok(0)
+    }
+
+    fn waiting(&self, _: &str) -> usize {
+        0
+    }
+}
+
+#[tokio::test]
+async fn a_defect_closes_its_connection_with_1011_and_no_other() {
+    let (server, address) = start(|server| server.spool(Arc::new(Broken)));
+    server.restore(Registration::known("Cother"));
+    let mut bystander = Peer::open(&address).await;
+    let mut peer = Peer::open(&address).await;
+    // The registrar looks into the store for whoever is back.
+    peer.say(&frame(TEXT, br#"{"op":2,"to":"x","fr":"Cother","rqi":"1","rvi":"3"}"#)).await;
+    assert_eq!(peer.status().await, 2000);
+    assert_eq!(peer.close_frame().await, (1011, "internal error".to_owned()));
+    peer.say(&frame(CLOSE, &1011_u16.to_be_bytes())).await;
+    assert_eq!(peer.rest().await, b"");
+    bystander.say(&frame(TEXT, &request("1"))).await;
+    assert_eq!(bystander.status().await, 2000);
+    drop(bystander);
+    server.shutdown().await;
+    assert_eq!(server.connections(), 0);
 }
