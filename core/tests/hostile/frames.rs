@@ -274,6 +274,25 @@ async fn message_size_and_fragments_have_settings() {
 }
 
 #[tokio::test]
+async fn control_frames_have_a_setting() {
+    let (_server, address) = start(|server| server.max_control_frames(5));
+    let mut peer = Peer::open(&address).await;
+    // Sent at once, they come within one second.
+    peer.say(&[frame(PING, b"?").repeat(3), frame(PONG, b"!").repeat(2), frame(TEXT, &request("1"))].concat()).await;
+    for _ in 0..3 {
+        assert_eq!(peer.frame().await, (PONG, b"?".to_vec()));
+    }
+    assert_eq!(peer.status().await, 2000);
+    for six in [frame(PING, b"?").repeat(6), frame(PONG, b"!").repeat(6)] {
+        let mut peer = Peer::open(&address).await;
+        peer.say(&six).await;
+        let seen = peer.rest().await;
+        let close = seen.iter().position(|byte| *byte == CLOSE).expect("a close frame");
+        assert_eq!(close_payload(&seen[close + 2..]).0, 1008);
+    }
+}
+
+#[tokio::test]
 async fn sent_messages_are_cut_as_set() {
     for (size, expected) in [(Some(40), 40), (None, usize::MAX), (Some(32 << 10), 32 << 10)] {
         let (_server, address) = start(|server| server.fragment_size(size));

@@ -54,6 +54,11 @@ fn corpus() -> Vec<(&'static str, Vec<u8>, u16)> {
         ("target with a fragment", target("/#x"), 400),
         ("target in Latin-1", with("GET / ", "GET /?\u{e4} "), 400),
         ("target with a control character", target("/\x01"), 400),
+        (
+            "target that is not UTF-8",
+            with("GET / ", "GET /\u{1} ").iter().map(|b| if *b == 1 { 0xff } else { *b }).collect(),
+            400,
+        ),
         ("target of another scheme", target("ftp://example.net/"), 400),
         // Lines.
         ("folded with a blank", with("Upgrade: websocket", "Upgrade:\r\n websocket"), 400),
@@ -167,13 +172,16 @@ async fn ws_6_2_3_1_1_each_bad_handshake_gets_its_status_and_can_read_it() {
             continue;
         }
         let answer = Answer::parse(&(head + std::str::from_utf8(&peer.rest().await).unwrap()));
-        answer.assert_is_whole();
+        match *name {
+            "HEAD" => assert_eq!(answer.body, "", "RFC 7231 4.3.2"),
+            _ => answer.assert_is_whole(),
+        }
         assert!(answer.body.len() < 1000, "{name}: no more is told than helps");
         match expected {
             405 => assert!(answer.has("Allow: GET"), "{name}: {answer:?}"),
             426 => {
                 assert!(answer.has("Sec-WebSocket-Version: 13"), "{name}: {answer:?}");
-                assert!(answer.has("Upgrade: websocket"), "{name}: RFC 7231 6.5.15: {answer:?}");
+                assert!(answer.has("Upgrade: WebSocket"), "{name}: RFC 7231 6.5.15: {answer:?}");
             }
             _ => {}
         }

@@ -5,4 +5,5 @@ mod frames;
 mod handshakes;
 mod harness;
 mod limits;
+mod logs;
 mod subprotocols;

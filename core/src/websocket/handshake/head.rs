@@ -16,6 +16,8 @@ pub(super) struct TooLarge;
 pub(super) struct Gatherer {
     bytes: BytesMut,
     searched: usize,
+    /// Bytes of blank lines before the head; they count, or there would be no end to them.
+    skipped: usize,
 }
 
 impl Gatherer {
@@ -28,9 +30,9 @@ impl Gatherer {
     pub(super) fn push(&mut self, data: &[u8], max_bytes: usize) -> Result<Option<(BytesMut, BytesMut)>, TooLarge> {
         self.bytes.extend_from_slice(data);
         let Some(end) = self.find_end() else {
-            return if self.bytes.len() < max_bytes { Ok(None) } else { Err(TooLarge) };
+            return if self.skipped + self.bytes.len() < max_bytes { Ok(None) } else { Err(TooLarge) };
         };
-        if end > max_bytes {
+        if self.skipped + end > max_bytes {
             return Err(TooLarge);
         }
         let mut head = std::mem::take(self).bytes;
@@ -40,11 +42,12 @@ impl Gatherer {
     }
 
     /// The position after the blank line. A line may end with LF alone (RFC 7230 3.5). Blank lines before the first other
-    /// one do not count (likewise).
+    /// one end nothing (likewise).
     fn find_end(&mut self) -> Option<usize> {
         if self.searched == 0 {
             let blank = self.bytes.iter().take_while(|b| b"\r\n".contains(b)).count();
             let _ = self.bytes.split_to(blank);
+            self.skipped += blank;
         }
         let mut end = None;
         for at in memchr::memchr_iter(b'\n', &self.bytes[self.searched..]).map(|at| at + self.searched) {
@@ -142,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn blank_lines_before_the_head_do_not_count() {
+    fn blank_lines_before_the_head_end_nothing() {
         for step in 1..8 {
             let (head, rest) = gather(b"\r\n\r\nA\r\n\r\nB", step, 100).unwrap().unwrap();
             assert_eq!((head.as_slice(), rest.as_slice()), (b"A\r\n\r\n".as_slice(), b"B".as_slice()));
@@ -155,6 +158,9 @@ mod tests {
             assert!(gather(b"12345\r\n\r\nmore", step, 9).unwrap().is_some(), "by {step}");
             assert_eq!(gather(b"123456\r\n\r\nmore", step, 9), Err(TooLarge), "by {step}");
             assert_eq!(gather(b"no blank line at all", step, 9), Err(TooLarge), "by {step}");
+            assert!(gather(b"\r\n12345\n\n", step, 9).unwrap().is_some(), "by {step}");
+            assert_eq!(gather(b"\r\n\n12345\n\n", step, 9), Err(TooLarge), "by {step}");
+            assert_eq!(gather(&[b'\n'; 99], step, 9), Err(TooLarge), "by {step}");
         }
     }
 

@@ -12,7 +12,7 @@ use tungstenite::handshake::derive_accept_key;
 use super::{
     InvalidField, Limits, check_field, check_subprotocol, extension,
     head::{Fields, Gatherer, room},
-    is_token, printable,
+    is_token, printable, target,
 };
 use crate::websocket::{Agreement, Compression, escape};
 
@@ -29,7 +29,7 @@ pub struct ServerHandshake {
 /// A request to open a WebSocket connection that is valid by RFC 6455 4.2.1.
 #[derive(Clone, Debug)]
 pub struct UpgradeRequest {
-    /// The request target as sent, `/` from oneM2M peers (TS-0020 6.2.2.1).
+    /// The request target as sent, `/` from oneM2M peers (TS-0020 6.2.2.1); see [`path`](Self::path).
     pub target: String,
     /// The authority that the client believes it speaks to.
     pub host: String,
@@ -57,6 +57,8 @@ pub struct Rejection {
     status: u16,
     reason: String,
     headers: Vec<(String, String)>,
+    /// False in answer to HEAD, which takes none (RFC 7231 4.3.2).
+    has_body: bool,
 }
 
 impl ServerHandshake {
@@ -95,17 +97,24 @@ impl ServerHandshake {
         }
         let method = request.method.unwrap_or_default();
         if method != "GET" {
-            let rejection = Rejection::new(405, format!("the method is {method}; a WebSocket opens with GET"));
+            let reason = format!("the method is {}; a WebSocket opens with GET", printable(method.as_bytes()));
+            let rejection = Rejection { has_body: method != "HEAD", ..Rejection::new(405, reason) };
             return Err(rejection.with("Allow", "GET"));
         }
         if request.version != Some(1) {
             return Err(malformed("the HTTP version is not 1.1"));
         }
         let target = request.path.unwrap_or_default().to_owned();
+        if target::path(&target).is_none() {
+            return Err(malformed("the request target is neither a path nor a whole URI"));
+        }
         let fields = Fields::from_parsed(request.headers);
 
         let host =
             once(&fields, "Host")?.filter(|host| !host.is_empty()).ok_or_else(|| malformed("no Host"))?.to_owned();
+        if !is_authority(&host) {
+            return Err(malformed(format!("\"{}\" is no Host", printable(host.as_bytes()))));
+        }
         if fields.first("Transfer-Encoding").is_some() || fields.all("Content-Length").any(|length| length != "0") {
             return Err(malformed("the request has a body"));
         }
@@ -115,14 +124,7 @@ impl ServerHandshake {
         if !fields.list_has("Connection", "upgrade") {
             return Err(malformed("the request has no \"Connection: Upgrade\""));
         }
-        match once(&fields, "Sec-WebSocket-Version")? {
-            Some("13") => {}
-            None => return Err(malformed("no Sec-WebSocket-Version")),
-            Some(other) => {
-                let reason = format!("WebSocket version {} is not taken; 13 is", printable(other.as_bytes()));
-                return Err(Rejection::new(426, reason).with("Sec-WebSocket-Version", "13"));
-            }
-        }
+        check_version(&fields)?;
         let key = once(&fields, "Sec-WebSocket-Key")?.ok_or_else(|| malformed("no Sec-WebSocket-Key"))?;
         if !BASE64.decode(key.as_bytes()).is_ok_and(|key| key.len() == 16) {
             return Err(malformed("Sec-WebSocket-Key is not the base64 form of 16 bytes"));
@@ -135,12 +137,17 @@ impl ServerHandshake {
         if extension::parse(fields.all(extension::HEADER)).is_err() {
             return Err(malformed(format!("{} cannot be read", extension::HEADER)));
         }
-        let origin = fields.first("Origin").map(str::to_owned);
+        let origin = once(&fields, "Origin")?.map(str::to_owned);
         Ok(UpgradeRequest { target, host, subprotocols, origin, leftover, fields, accept })
     }
 }
 
 impl UpgradeRequest {
+    /// The path that is asked for, without a query.
+    pub fn path(&self) -> &str {
+        target::path(&self.target).unwrap_or_default()
+    }
+
     /// All header fields as they came.
     pub fn headers(&self) -> &[(String, String)] {
         &self.fields.0
@@ -194,7 +201,7 @@ impl UpgradeRequest {
 impl Rejection {
     /// A refusal with an HTTP status, and a reason for people, which goes into the body.
     pub fn new(status: u16, reason: impl Into<String>) -> Self {
-        Self { status, reason: reason.into(), headers: Vec::new() }
+        Self { status, reason: reason.into(), headers: Vec::new(), has_body: true }
     }
 
     /// Adds a header field, for instance `WWW-Authenticate` with 401 or `Retry-After` with 503.
@@ -224,7 +231,10 @@ impl Rejection {
             answer += &format!("{name}: {value}\r\n");
         }
         answer += &format!("Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n", body.len());
-        Bytes::from(answer + "Connection: close\r\n\r\n" + &body)
+        // Whoever sends Upgrade says so in Connection (RFC 7230 6.7).
+        let names_upgrade = self.headers.iter().any(|(name, _)| name == "Upgrade");
+        answer += if names_upgrade { "Connection: close, Upgrade\r\n\r\n" } else { "Connection: close\r\n\r\n" };
+        Bytes::from(if self.has_body { answer + &body } else { answer })
     }
 
     fn with(mut self, name: &str, value: &str) -> Self {
@@ -247,6 +257,27 @@ fn malformed(reason: impl Into<String>) -> Rejection {
 
 fn once<'a>(fields: &'a Fields, name: &str) -> Result<Option<&'a str>, Rejection> {
     fields.only(name).map_err(|_| malformed(format!("more than one {name}")))
+}
+
+/// One version is asked for, and it is 13. Several are several, on whichever lines they stand.
+fn check_version(fields: &Fields) -> Result<(), Rejection> {
+    let mut versions = fields.list("Sec-WebSocket-Version");
+    match (versions.next(), versions.next()) {
+        (Some("13"), None) => Ok(()),
+        (None, _) => Err(malformed("no Sec-WebSocket-Version")),
+        (_, Some(_)) => Err(malformed("more than one Sec-WebSocket-Version")),
+        (Some(other), None) => {
+            let reason = format!("WebSocket version {} is not taken; 13 is", printable(other.as_bytes()));
+            // RFC 6455 4.4, RFC 7231 6.5.15.
+            let rejection = Rejection::new(426, reason).with("Upgrade", "WebSocket");
+            Err(rejection.with("Sec-WebSocket-Version", "13"))
+        }
+    }
+}
+
+/// Whether this can be host and port: what else may stand in a URI is no part of them, and a list is none (RFC 7230 5.4).
+fn is_authority(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_graphic() && !b"/?#@\\,".contains(&b))
 }
 
 /// Refuses what can never become a request, so that such a peer hears of it at once and not after the deadline.

@@ -3,15 +3,6 @@
 //! Covers: RFC 7230 5.3, RFC 6455 3 and 4.2.1 (1); row WS-6.2.2.1-1. What it does not do: decode, normalise, or know what is
 //! served.
 
-use super::server::UpgradeRequest;
-
-impl UpgradeRequest {
-    /// The path that is asked for, without a query: `/` from oneM2M peers (TS-0020 6.2.2.1).
-    pub fn path(&self) -> &str {
-        path(&self.target).unwrap_or_default()
-    }
-}
-
 /// The path that a request target names, without its query; `None` if it names none.
 ///
 /// It is a path and query (origin-form), or the whole URI (absolute-form), which a server takes too (RFC 7230 5.3.2).

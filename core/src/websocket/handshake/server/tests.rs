@@ -123,9 +123,13 @@ fn each_limit_holds_at_its_edge() {
 fn ws_6_2_2_6_1_another_version_is_told_the_one_that_is_taken() {
     let answer = rejected(&with("Version: 13", "Version: 8")).to_bytes();
     let answer = std::str::from_utf8(&answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 426 Upgrade Required\r\nSec-WebSocket-Version: 13\r\n"), "{answer}");
+    let head = "HTTP/1.1 426 Upgrade Required\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\n";
+    assert!(answer.starts_with(head) && answer.contains("\r\nConnection: close, Upgrade\r\n"), "{answer}");
     let answer = rejected(&with("GET", "POST")).to_bytes();
     assert!(answer.starts_with(b"HTTP/1.1 405 Method Not Allowed\r\nAllow: GET\r\n"));
+    assert!(answer.ends_with(b"GET\n"));
+    // RFC 7231 4.3.2.
+    assert!(rejected(&with("GET", "HEAD")).to_bytes().ends_with(b"\r\n\r\n"));
 }
 
 #[test]
