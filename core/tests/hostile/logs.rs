@@ -1,65 +1,17 @@
 //! What a log says of peers that are refused: one line each, in which nothing of theirs acts.
 
-use std::fmt::Write;
-use std::sync::{Mutex, PoisonError};
-
+use super::collector::{collect, logged};
 use super::harness::{Peer, REQUEST, and, start, with};
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
-
-/// Keeps every event of this process, as text.
-struct Log(Mutex<Vec<(Level, String)>>);
-
-static LOG: Log = Log(Mutex::new(Vec::new()));
-
-struct Line(String);
-
-impl Visit for Line {
-    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        let _ = write!(self.0, "{}={value:?} ", field.name());
-    }
-}
-
-struct Collector;
-
-impl Subscriber for Collector {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        let mut line = Line(String::new());
-        event.record(&mut line);
-        LOG.0.lock().unwrap_or_else(PoisonError::into_inner).push((*event.metadata().level(), line.0));
-    }
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
-}
+use tracing::Level;
 
 /// What is said at `info` and above of a peer; other tests have other peers.
 fn said_of(peer: &Peer) -> Vec<String> {
-    let address = peer.0.local_addr().unwrap().to_string();
-    let log = LOG.0.lock().unwrap();
-    log.iter()
-        .filter(|(level, line)| *level <= Level::INFO && line.contains(&address))
-        .map(|(_, l)| l.clone())
-        .collect()
+    logged(Level::INFO, &peer.0.local_addr().unwrap().to_string())
 }
 
 #[tokio::test]
 async fn each_refusal_is_one_line_that_is_safe_to_read() {
-    tracing::subscriber::set_global_default(Collector).unwrap();
+    collect();
     let (_server, address) = start(|server| server);
     for (request, status) in [
         (with("HTTP/1.1", "HTTP/1.0"), "400"),
