@@ -73,7 +73,8 @@ pub struct Tunnel {
 pub enum ProxyError {
     /// The CONNECT cannot be sent as it is asked for. Nothing was sent.
     Request(InvalidField),
-    /// The proxy wants to know who we are, or does not accept who we say we are (407).
+    /// The proxy wants to know who we are, or does not accept who we say we are: 407, or 401, which some answer to wrong
+    /// credentials (tinyproxy does).
     AuthenticationRequired {
         /// Its answer.
         refusal: Refusal,
@@ -178,7 +179,7 @@ impl ProxyHandshake {
         match error {
             AnswerError::Refused(refusal) => {
                 let refusal = self.without_credentials(refusal);
-                if refusal.status == 407 {
+                if matches!(refusal.status, 401 | 407) {
                     let schemes = schemes(&refusal);
                     ProxyError::AuthenticationRequired { refusal, schemes, sent: self.credentials.is_some() }
                 } else {
@@ -276,14 +277,17 @@ impl fmt::Display for ProxyError {
         match self {
             Self::Request(invalid) => write!(f, "the CONNECT cannot be sent: {invalid}"),
             Self::AuthenticationRequired { refusal, schemes, sent } => {
-                let help = match (sent, schemes.iter().any(|scheme| scheme.eq_ignore_ascii_case("Basic"))) {
+                f.write_str("the proxy asks for authentication")?;
+                if !schemes.is_empty() {
+                    write!(f, " ({})", printable(schemes.join(", ").as_bytes()))?;
+                }
+                let speaks_basic = schemes.is_empty() || schemes.iter().any(|s| s.eq_ignore_ascii_case("Basic"));
+                let help = match (sent, speaks_basic) {
                     (_, false) => "only Basic is spoken here",
                     (true, true) => "it does not accept the user name and password; check both",
                     (false, true) => "set the user name and password for the proxy",
                 };
-                let schemes = if schemes.is_empty() { "none".to_owned() } else { schemes.join(", ") };
-                let schemes = printable(schemes.as_bytes());
-                write!(f, "the proxy asks for authentication ({schemes}) with {refusal}; {help}")
+                write!(f, " with {refusal}; {help}")
             }
             Self::Refused(refusal) => {
                 write!(f, "the proxy refused to open a tunnel with {refusal}")?;

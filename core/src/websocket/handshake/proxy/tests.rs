@@ -163,15 +163,17 @@ fn ws_6_6_1_407_is_an_error_of_its_own_and_names_the_schemes() {
     let basic = answer("Proxy-Authenticate: Basic realm=x\r\n");
     assert!(error(&request(), &basic, 9).to_string().ends_with("set the user name and password for the proxy"));
     assert!(error(&with_credentials(), &basic, 9).to_string().contains("does not accept the user name and password"));
+    // tinyproxy's answer to wrong credentials.
+    let error_of_401 = error(&with_credentials(), "HTTP/1.0 401 Unauthorized\r\n\r\n", 9);
+    assert!(matches!(error_of_401, ProxyError::AuthenticationRequired { sent: true, .. }), "{error_of_401:?}");
+    assert!(error_of_401.to_string().contains("does not accept the user name and password"), "{error_of_401}");
     let digest = answer("Proxy-Authenticate: Digest realm=x\r\n");
     assert!(error(&with_credentials(), &digest, 9).to_string().contains("only Basic is spoken here"));
 }
 
 #[test]
 fn ws_6_6_1_any_other_status_is_a_refusal_with_its_body() {
-    for (status, help) in
-        [(101, ""), (302, "not followed"), (400, ""), (401, ""), (403, "rules"), (502, "could not reach")]
-    {
+    for (status, help) in [(101, ""), (302, "not followed"), (400, ""), (403, "rules"), (502, "could not reach")] {
         let answer =
             format!("HTTP/1.1 {status} No\r\nLocation: http://b/\r\nContent-Length: 9\r\n\r\nnot today and more");
         for step in [1, 7, 1000] {
