@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::primitive::Response;
-use crate::websocket::handshake::client::Refusal;
+use crate::websocket::handshake::Refusal;
 
 /// Declares [`ErrorKind`] with its C code and Python class, so that the three languages cannot drift apart.
 macro_rules! error_kinds {

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::ffi::{CString, c_char};
 
-use onem2m::websocket::handshake::client::Refusal;
+use onem2m::websocket::handshake::Refusal;
 use onem2m::{Error, ErrorKind};
 
 use crate::guard::guard_value;

@@ -13,11 +13,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast;
 
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What to do with a CONNECT.
 #[derive(Clone, Debug)]
-pub enum Answer {
+pub(crate) enum Answer {
     /// A tunnel to where it should lead.
     Tunnel,
     /// A tunnel to another place, whatever was asked for.
@@ -27,7 +27,7 @@ pub enum Answer {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub enum Then {
+pub(crate) enum Then {
     Close,
     Reset,
     /// Takes what comes and says nothing.
@@ -47,15 +47,15 @@ struct State {
     tunnelled: Vec<String>,
 }
 
-pub struct TestProxy {
-    pub address: SocketAddr,
+pub(crate) struct TestProxy {
+    pub(crate) address: SocketAddr,
     state: Arc<Mutex<State>>,
     cut: broadcast::Sender<()>,
 }
 
 impl TestProxy {
     /// One that does as `script` says, connection by connection, and then again and again what is last in it.
-    pub async fn new(script: impl IntoIterator<Item = Answer>) -> Self {
+    pub(crate) async fn new(script: impl IntoIterator<Item = Answer>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let state = State { script: script.into_iter().collect(), ..State::default() };
@@ -76,25 +76,25 @@ impl TestProxy {
         Self { address, state, cut }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    pub fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         self.state.lock().unwrap().asked.clone()
     }
 
-    pub fn tunnelled(&self) -> Vec<String> {
+    pub(crate) fn tunnelled(&self) -> Vec<String> {
         self.state.lock().unwrap().tunnelled.clone()
     }
 
     /// What it does from now on.
-    pub fn does(&self, script: impl IntoIterator<Item = Answer>) {
+    pub(crate) fn does(&self, script: impl IntoIterator<Item = Answer>) {
         self.state.lock().unwrap().script = script.into_iter().collect();
     }
 
     /// Ends every tunnel.
-    pub fn cut(&self) {
+    pub(crate) fn cut(&self) {
         let _ = self.cut.send(());
     }
 }
@@ -161,18 +161,18 @@ async fn say(mut stream: TcpStream, bytes: &[u8], step: usize, then: Then) {
     while matches!(stream.read(&mut sink).await, Ok(count) if count > 0) {}
 }
 
-pub fn registrar() -> (Registrar, String) {
+pub(crate) fn registrar() -> (Registrar, String) {
     let registrar = Registrar::builder().listen("ws://127.0.0.1:0").start().unwrap();
     let url = registrar.points_of_access()[0].to_string();
     (registrar, url)
 }
 
-pub fn client(url: &str, originator: &str) -> ClientBuilder {
+pub(crate) fn client(url: &str, originator: &str) -> ClientBuilder {
     Client::builder(url).originator(originator).open_timeout(PATIENCE)
 }
 
 /// Registers and exchanges a request; `name` is the AE's.
-pub async fn register_and_exchange(client: &Client, name: &str) {
+pub(crate) async fn register_and_exchange(client: &Client, name: &str) {
     client.register_ae(AeRegistration::new("Ntest").name(name)).await.unwrap();
     let container = json!({"m2m:cnt": {"rn": "data"}});
     let created = client.send(Request::create(format!("cse-in/{name}"), ResourceType::CONTAINER, container)).await;
@@ -180,18 +180,18 @@ pub async fn register_and_exchange(client: &Client, name: &str) {
     still_works(client, name).await;
 }
 
-pub async fn still_works(client: &Client, name: &str) {
+pub(crate) async fn still_works(client: &Client, name: &str) {
     let answer = client.send(Request::retrieve(format!("cse-in/{name}/data"))).await.unwrap();
     assert_eq!(answer.status, StatusCode::OK, "{:?}", answer.debug_text());
 }
 
 /// The next change that is as `wanted`, or the state that is already.
-pub async fn until(client: &Client, wanted: impl Fn(&StateChange) -> bool) -> StateChange {
+pub(crate) async fn until(client: &Client, wanted: impl Fn(&StateChange) -> bool) -> StateChange {
     let mut states = client.states();
     let change = tokio::time::timeout(PATIENCE, states.wait_for(|change| wanted(change))).await;
     change.unwrap_or_else(|_| panic!("still {:?}", client.state())).unwrap().clone()
 }
 
-pub async fn until_gone(client: &Client) -> StateChange {
+pub(crate) async fn until_gone(client: &Client) -> StateChange {
     until(client, |change| change.state == ConnectionState::Disconnected && change.next_attempt.is_none()).await
 }

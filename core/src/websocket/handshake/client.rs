@@ -10,9 +10,8 @@ use bytes::{Bytes, BytesMut};
 use data_encoding::BASE64;
 use tungstenite::handshake::derive_accept_key;
 
-pub use super::answer::Refusal;
 use super::{
-    InvalidField, Limits,
+    InvalidField, Limits, Refusal,
     answer::{Answer, AnswerError, AnswerReader},
     check_field, check_subprotocol, extension,
     head::Fields,

@@ -19,6 +19,8 @@ pub mod server;
 
 use std::fmt;
 
+pub use answer::Refusal;
+
 use super::escape;
 
 /// How much of a handshake is taken from a peer.

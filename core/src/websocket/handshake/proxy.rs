@@ -14,8 +14,8 @@ use data_encoding::BASE64;
 use zeroize::Zeroizing;
 
 use super::{
-    InvalidField, Limits,
-    answer::{Answer, AnswerError, AnswerReader, Refusal},
+    InvalidField, Limits, Refusal,
+    answer::{Answer, AnswerError, AnswerReader},
     printable,
 };
 use crate::websocket::escape;
