@@ -143,8 +143,8 @@ enum onem2m_ws_result
     ONEM2M_WS_CONNECTION_LOST = -44,
     // Another error of the network.
     ONEM2M_WS_NETWORK = -45,
-    // The server answered the opening handshake with another status than 101: onem2m_ws_last_error_http_status() and
-    // onem2m_ws_last_error_http_body() have its answer.
+    // The server answered the opening handshake with another status than 101: onem2m_ws_last_error_http_status(),
+    // onem2m_ws_last_error_http_header() and onem2m_ws_last_error_http_body() have its answer.
     ONEM2M_WS_HANDSHAKE_REFUSED = -60,
     // The peer does not speak WebSocket.
     ONEM2M_WS_NOT_WEBSOCKET = -61,
@@ -158,6 +158,12 @@ enum onem2m_ws_result
     ONEM2M_WS_DECODE = -65,
     // A primitive cannot be written.
     ONEM2M_WS_ENCODE = -66,
+    // The proxy wants credentials, or does not accept those that it got; its answer is where a server's is.
+    ONEM2M_WS_PROXY_AUTHENTICATION_REQUIRED = -67,
+    // The proxy opened no tunnel to the server; its answer is where a server's is.
+    ONEM2M_WS_PROXY_REFUSED = -68,
+    // What listens at the proxy's address does not answer as an HTTP proxy does.
+    ONEM2M_WS_NOT_PROXY = -69,
     // The registrar answered the registration with an error: onem2m_ws_last_error_response() is its answer.
     ONEM2M_WS_REGISTRATION_REFUSED = -80,
     // A defect of the library, or a resource of the process that could not be had.
@@ -375,11 +381,17 @@ const char *onem2m_ws_version(void);
 // that succeed leave it as it is. Valid until the next error on this thread.
 const char *onem2m_ws_last_error(void);
 
-// The HTTP status that the server refused the last opening handshake with, if ONEM2M_WS_HANDSHAKE_REFUSED was the last
-// error on this thread; else 0.
+// The HTTP status of the answer that came instead of a connection, if the last error on this thread was
+// ONEM2M_WS_HANDSHAKE_REFUSED (the server's), ONEM2M_WS_PROXY_REFUSED or ONEM2M_WS_PROXY_AUTHENTICATION_REQUIRED (the
+// proxy's); else 0.
 int32_t onem2m_ws_last_error_http_status(void);
 
-// The body of that answer, as it came: any bytes. Valid until the next error on this thread.
+// The first header field of that answer with this name, in any case; its data is NULL if there is none. Valid until the
+// next error on this thread.
+struct onem2m_ws_text onem2m_ws_last_error_http_header(const char *name);
+
+// The body of that answer, as it came: any bytes, at most as many as a handshake may have. Valid until the next error on
+// this thread.
 struct onem2m_ws_text onem2m_ws_last_error_http_body(void);
 
 // The registrar's answer, if ONEM2M_WS_REGISTRATION_REFUSED was the last error on this thread; else NULL. Not to be freed;
@@ -517,7 +529,14 @@ void onem2m_ws_client_config_free(struct onem2m_ws_client_config *config);
 // An unknown name or a wrong value is an error and changes nothing. The names are those of the setters, and:
 // `headers` (an object), `subprotocols` (a list of names to offer), `allow_missing_subprotocol`, `origin_header` (send
 // X-M2M-Origin, on by default), `queued_requests`, `queued_bytes`, `reopening_first_delay_ms`, `reopening_largest_delay_ms`,
-// `reopening_stable_after_ms`; `accepts` is "all", "notifications" or "nothing".
+// `reopening_stable_after_ms`; `accepts` is "all", "notifications" or "nothing"; `proxy_user`, `proxy_password`;
+// `write_timeout_ms` (a peer that takes no byte for so long is given up: 30 000), `close_timeout_ms` (the longest wait for
+// each step of the closing handshake: 5000), `max_fragments` (of one message: 4096), `max_control_frames` (in a second: 256),
+// `max_handshake_bytes` (of the head of an answer to the opening handshake, or of a proxy's: 16 384; 256 to 1 048 576),
+// `max_handshake_fields` (64; 8 to 1024). `compression` is true, false, or an object with any of `send_takeover`,
+// `receive_takeover` (whether messages refer to those before, which costs memory: false), `send_window_bits`,
+// `receive_window_bits` (8 to 15: 15), `level` (1 to 9: 6), `min_size` (smaller messages are sent as they are: 128).
+// A limit is at least 1; a time is more than 0 and at most a year.
 int32_t onem2m_ws_client_config_load_json(struct onem2m_ws_client_config *config,
                                           const char *json);
 
@@ -541,7 +560,7 @@ int32_t onem2m_ws_client_config_set_stay_connected(struct onem2m_ws_client_confi
 // No dispatcher thread: callbacks are called only by onem2m_ws_client_dispatch(). Off by default.
 int32_t onem2m_ws_client_config_set_poll_mode(struct onem2m_ws_client_config *config, bool yes);
 
-// Longest time for opening a connection (name, TCP, handshake): 10 000 ms.
+// Longest time for opening a connection (name, TCP, proxy, handshake): 10 000 ms.
 int32_t onem2m_ws_client_config_set_open_timeout_ms(struct onem2m_ws_client_config *config, uint32_t milliseconds);
 
 // Longest wait for a response: 30 000 ms. A request's own expiration counts where it is sooner.
@@ -552,6 +571,37 @@ int32_t onem2m_ws_client_config_set_answer_timeout_ms(struct onem2m_ws_client_co
 
 // Sends a ping after so much time without a received byte: 20 000 ms; 0 for never.
 int32_t onem2m_ws_client_config_set_ping_after_ms(struct onem2m_ws_client_config *config, uint32_t milliseconds);
+
+// Gives a connection up that brought no byte for so long after a ping: 10 000 ms.
+int32_t onem2m_ws_client_config_set_pong_timeout_ms(struct onem2m_ws_client_config *config, uint32_t milliseconds);
+
+// Closes a connection over which no request or response has travelled for so long, to save power: 0, the default, for
+// never. The registration stays in force and the next request opens it again; meanwhile no notification arrives.
+int32_t onem2m_ws_client_config_set_idle_close_ms(struct onem2m_ws_client_config *config, uint32_t milliseconds);
+
+// Connects through this HTTP proxy, by CONNECT: "http://[user:password@]host[:port]", user name and password
+// percent-encoded, port 80 if there is none. NULL, the default, for no proxy. It holds over one of the environment. The proxy
+// resolves the registrar's name. Credentials go to the proxy only, and no error or log shows them.
+int32_t onem2m_ws_client_config_set_proxy(struct onem2m_ws_client_config *config,
+                                          const char *url);
+
+// Connects through the proxy that the environment names when the client is made: http_proxy or HTTP_PROXY (which does not
+// count where REQUEST_METHOD is set) for ws, https_proxy or HTTPS_PROXY for wss, else all_proxy or ALL_PROXY; not to what
+// no_proxy or NO_PROXY lists (names with all below them, addresses, blocks as 10.0.0.0/8, each with a port or without, or *),
+// and never to loopback. Off by default.
+int32_t onem2m_ws_client_config_set_proxy_from_environment(struct onem2m_ws_client_config *config,
+                                                           bool yes);
+
+// Who we are towards the proxy, by Basic authentication; they hold over those of its URL. NULL for both, the default, for
+// nobody.
+int32_t onem2m_ws_client_config_set_proxy_credentials(struct onem2m_ws_client_config *config,
+                                                      const char *user,
+                                                      const char *password);
+
+// Offers permessage-deflate (RFC 7692) with the library's defaults, which onem2m_ws_client_config_load_json() can change.
+// Off by default. Where the registrar declines, messages go uncompressed.
+int32_t onem2m_ws_client_config_set_compression(struct onem2m_ws_client_config *config,
+                                                bool yes);
 
 // Requests on the wire without a response: 1 to 65 535, 64 by default.
 int32_t onem2m_ws_client_config_set_window(struct onem2m_ws_client_config *config, uint32_t requests);
@@ -564,6 +614,11 @@ int32_t onem2m_ws_client_config_set_queue(struct onem2m_ws_client_config *config
 
 // Largest message taken: 1 MiB. A larger one closes the connection.
 int32_t onem2m_ws_client_config_set_max_message_size(struct onem2m_ws_client_config *config, size_t bytes);
+
+// Largest payload of one frame that is sent: 32 KiB, since some peers refuse larger ones; 0 for messages that are always one
+// frame, for peers that cannot put fragments together.
+int32_t onem2m_ws_client_config_set_fragment_size(struct onem2m_ws_client_config *config,
+                                                  size_t bytes);
 
 // Requests of the peer's that may wait for on_request to be called: 256. One more is answered 5207 at once.
 int32_t onem2m_ws_client_config_set_waiting_requests(struct onem2m_ws_client_config *config, uint32_t requests);

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::primitive::Response;
-use crate::websocket::handshake::client::Refusal;
+use crate::websocket::handshake::Refusal;
 
 /// Declares [`ErrorKind`] with its C code and Python class, so that the three languages cannot drift apart.
 macro_rules! error_kinds {
@@ -92,6 +92,12 @@ error_kinds! {
     Decode = -65, "DecodeError";
     /// A primitive cannot be written in the connection's format.
     Encode = -66, "EncodeError";
+    /// The proxy wants credentials, or does not accept those that it got (407, or 401); [`Error::refusal`] has its answer.
+    ProxyAuthenticationRequired = -67, "ProxyAuthenticationError";
+    /// The proxy opened no tunnel to the server; [`Error::refusal`] has its answer.
+    ProxyRefused = -68, "ProxyRefusedError";
+    /// What listens at the proxy's address does not answer as an HTTP proxy does.
+    NotProxy = -69, "NotProxyError";
     // -80 to -99: oneM2M
     /// The registrar answered the registration with an error; [`Error::response`] has its answer.
     RegistrationRefused = -80, "RegistrationRefusedError";
@@ -134,7 +140,8 @@ impl Error {
         &self.0.message
     }
 
-    /// The server's answer, for [`ErrorKind::HandshakeRefused`].
+    /// The server's answer for [`ErrorKind::HandshakeRefused`], the proxy's for [`ErrorKind::ProxyAuthenticationRequired`] and
+    /// [`ErrorKind::ProxyRefused`].
     #[must_use]
     pub fn refusal(&self) -> Option<&Refusal> {
         self.0.refusal.as_ref()
@@ -146,7 +153,7 @@ impl Error {
         self.0.response.as_ref()
     }
 
-    /// Adds the server's answer.
+    /// Adds the answer of the server or proxy.
     #[cfg(feature = "net")]
     #[must_use]
     pub(crate) fn with_refusal(mut self, refusal: Refusal) -> Self {

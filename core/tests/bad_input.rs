@@ -130,6 +130,61 @@ async fn ws_6_2_3_1_1_a_4xx_answer_is_shown_with_status_and_body() {
 }
 
 #[tokio::test]
+async fn ws_6_2_3_1_1_a_redirect_is_shown_and_not_followed() {
+    let elsewhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    elsewhere.set_nonblocking(true).unwrap();
+    let location = format!("ws://{}/", elsewhere.local_addr().unwrap());
+    for status in [301, 302, 303, 307, 308] {
+        let answer = format!("HTTP/1.1 {status} Moved\r\nLocation: {location}\r\nContent-Length: 4\r\n\r\ngone");
+        let error = refused(&scripted(answer.leak().as_bytes()).await).await;
+        assert_eq!(error.kind(), ErrorKind::HandshakeRefused);
+        let refusal = error.refusal().unwrap();
+        assert_eq!((refusal.status, refusal.header("LOCATION")), (status, Some(location.as_str())));
+        assert!(error.message().contains(&location), "{error}");
+        assert_eq!(refusal.body, b"gone");
+    }
+    assert_eq!(elsewhere.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "it was followed");
+}
+
+#[tokio::test]
+async fn each_limit_of_an_answer_holds_at_its_edge() {
+    let kind = async |answer: String, builder: fn(ClientBuilder) -> ClientBuilder| {
+        let url = scripted(answer.leak().as_bytes()).await;
+        builder(impatient(&url)).connect().await.unwrap_err().kind()
+    };
+    let of_size = |size: usize| {
+        let start = "HTTP/1.1 403 No\r\nContent-Length: 0\r\nX: ";
+        format!("{start}{}\r\n\r\n", "y".repeat(size - start.len() - 4))
+    };
+    let with_fields = |count| format!("HTTP/1.1 403 No\r\n{}\r\n", "X: y\r\n".repeat(count));
+    for (answer, expected) in [(of_size(300), ErrorKind::HandshakeRefused), (of_size(301), ErrorKind::NotWebSocket)] {
+        assert_eq!(kind(answer, |builder| builder.max_handshake_bytes(300)).await, expected);
+    }
+    for (answer, expected) in
+        [(with_fields(9), ErrorKind::HandshakeRefused), (with_fields(10), ErrorKind::NotWebSocket)]
+    {
+        assert_eq!(kind(answer, |builder| builder.max_handshake_fields(9)).await, expected);
+    }
+}
+
+/// A refusal is one even if its body has no end: the deadline does not hide it.
+#[tokio::test]
+async fn a_refusal_whose_body_never_ends_is_shown_at_the_deadline() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(b"HTTP/1.1 503 Busy\r\nContent-Length: 99\r\n\r\nlater").await.unwrap();
+        let mut sink = [0; 1024];
+        while matches!(stream.read(&mut sink).await, Ok(count) if count > 0) {}
+    });
+    let error = refused(&url).await;
+    assert_eq!(error.kind(), ErrorKind::HandshakeRefused, "{error}");
+    assert_eq!(error.refusal().map(|refusal| refusal.body.as_slice()), Some(b"later".as_slice()));
+    server.await.unwrap();
+}
+
+#[tokio::test]
 async fn ws_6_2_3_5_1_no_common_subprotocol() {
     let (_registrar, url) = registrar();
     let request = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::ffi::c_char;
 use std::time::Duration;
 
-use onem2m::binding::Accepts;
+use onem2m::binding::{Accepts, Proxy};
 use onem2m::client::{Client, ClientBuilder, Preset, Reopening};
+use onem2m::websocket::handshake::proxy::Credentials;
 use onem2m::{Error, ErrorKind, Result};
 use serde::Deserialize;
 use serde_json::Map;
 
 use crate::guard::{guard, guard_value};
 use crate::handle::{Handle, borrow_mut, make, take};
-use crate::settings::Settings;
+use crate::settings::{CompressionSetting, Secret, Settings};
 use crate::text::{optional_text, text};
 
 /// Which requests of the peer's go to on_request.
@@ -55,7 +56,21 @@ pub(crate) struct ClientSettings {
     queued_requests: Option<usize>,
     queued_bytes: Option<usize>,
     max_message_size: Option<usize>,
+    max_fragments: Option<usize>,
+    fragment_size: Option<usize>,
+    max_control_frames: Option<u32>,
+    max_handshake_bytes: Option<usize>,
+    max_handshake_fields: Option<usize>,
     ping_after_ms: Option<u64>,
+    pong_timeout_ms: Option<u64>,
+    write_timeout_ms: Option<u64>,
+    close_timeout_ms: Option<u64>,
+    idle_close_ms: Option<u64>,
+    compression: Option<CompressionSetting>,
+    proxy: Option<Secret>,
+    proxy_from_environment: Option<bool>,
+    proxy_user: Option<Secret>,
+    proxy_password: Option<Secret>,
     accepts: Option<AcceptsSetting>,
     release_version: Option<String>,
     origin_header: Option<bool>,
@@ -102,7 +117,19 @@ impl ClientSettings {
             answer_timeout_ms => |b: ClientBuilder, ms| b.answer_timeout(time(ms));
             window => ClientBuilder::window;
             max_message_size => ClientBuilder::max_message_size;
+            max_fragments => ClientBuilder::max_fragments;
+            fragment_size => |b: ClientBuilder, bytes| b.fragment_size(Some(bytes).filter(|bytes| *bytes > 0));
+            max_control_frames => ClientBuilder::max_control_frames;
+            max_handshake_bytes => ClientBuilder::max_handshake_bytes;
+            max_handshake_fields => ClientBuilder::max_handshake_fields;
             ping_after_ms => |b: ClientBuilder, ms| b.ping_after((ms > 0).then(|| time(ms)));
+            pong_timeout_ms => |b: ClientBuilder, ms| b.pong_timeout(time(ms));
+            write_timeout_ms => |b: ClientBuilder, ms| b.write_timeout(time(ms));
+            close_timeout_ms => |b: ClientBuilder, ms| b.close_timeout(time(ms));
+            idle_close_ms => |b: ClientBuilder, ms| b.idle_close((ms > 0).then(|| time(ms)));
+            compression => |b: ClientBuilder, CompressionSetting(compression)| b.compression(compression);
+            proxy => ClientBuilder::proxy;
+            proxy_from_environment => ClientBuilder::proxy_from_environment;
             release_version => |b: ClientBuilder, rvi| b.release_version(Some(rvi).filter(|rvi: &String| !rvi.is_empty()));
             origin_header => ClientBuilder::origin_header;
             headers => |b, headers: BTreeMap<_, _>| headers.into_iter().fold(b, |b: ClientBuilder, (k, v)| b.header(k, v));
@@ -113,6 +140,11 @@ impl ClientSettings {
         if self.queued_requests.is_some() || self.queued_bytes.is_some() {
             let (requests, bytes) = DEFAULT_QUEUE;
             b = b.queue(self.queued_requests.unwrap_or(requests), self.queued_bytes.unwrap_or(bytes));
+        }
+        if self.proxy_user.is_some() || self.proxy_password.is_some() {
+            let [user, password] =
+                [&self.proxy_user, &self.proxy_password].map(|s| s.as_ref().map_or("", Secret::as_ref));
+            b = b.proxy_credentials(user, password);
         }
         let default = Reopening::default();
         b = b.reopening(Reopening {
@@ -180,7 +212,14 @@ fn change(
 /// An unknown name or a wrong value is an error and changes nothing. The names are those of the setters, and:
 /// `headers` (an object), `subprotocols` (a list of names to offer), `allow_missing_subprotocol`, `origin_header` (send
 /// X-M2M-Origin, on by default), `queued_requests`, `queued_bytes`, `reopening_first_delay_ms`, `reopening_largest_delay_ms`,
-/// `reopening_stable_after_ms`; `accepts` is "all", "notifications" or "nothing".
+/// `reopening_stable_after_ms`; `accepts` is "all", "notifications" or "nothing"; `proxy_user`, `proxy_password`;
+/// `write_timeout_ms` (a peer that takes no byte for so long is given up: 30 000), `close_timeout_ms` (the longest wait for
+/// each step of the closing handshake: 5000), `max_fragments` (of one message: 4096), `max_control_frames` (in a second: 256),
+/// `max_handshake_bytes` (of the head of an answer to the opening handshake, or of a proxy's: 16 384; 256 to 1 048 576),
+/// `max_handshake_fields` (64; 8 to 1024). `compression` is true, false, or an object with any of `send_takeover`,
+/// `receive_takeover` (whether messages refer to those before, which costs memory: false), `send_window_bits`,
+/// `receive_window_bits` (8 to 15: 15), `level` (1 to 9: 6), `min_size` (smaller messages are sent as they are: 128).
+/// A limit is at least 1; a time is more than 0 and at most a year.
 #[unsafe(no_mangle)]
 pub extern "C" fn onem2m_ws_client_config_load_json(config: *mut onem2m_ws_client_config, json: *const c_char) -> i32 {
     change(config, |settings| settings.load(text(json, "json")?))
@@ -226,7 +265,7 @@ pub extern "C" fn onem2m_ws_client_config_set_poll_mode(config: *mut onem2m_ws_c
     change(config, |settings| settings.set("poll_mode", yes))
 }
 
-/// Longest time for opening a connection (name, TCP, handshake): 10 000 ms.
+/// Longest time for opening a connection (name, TCP, proxy, handshake): 10 000 ms.
 #[unsafe(no_mangle)]
 pub extern "C" fn onem2m_ws_client_config_set_open_timeout_ms(
     config: *mut onem2m_ws_client_config,
@@ -262,6 +301,73 @@ pub extern "C" fn onem2m_ws_client_config_set_ping_after_ms(
     change(config, |settings| settings.set("ping_after_ms", milliseconds))
 }
 
+/// Gives a connection up that brought no byte for so long after a ping: 10 000 ms.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_client_config_set_pong_timeout_ms(
+    config: *mut onem2m_ws_client_config,
+    milliseconds: u32,
+) -> i32 {
+    change(config, |settings| settings.set("pong_timeout_ms", milliseconds))
+}
+
+/// Closes a connection over which no request or response has travelled for so long, to save power: 0, the default, for
+/// never. The registration stays in force and the next request opens it again; meanwhile no notification arrives.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_client_config_set_idle_close_ms(
+    config: *mut onem2m_ws_client_config,
+    milliseconds: u32,
+) -> i32 {
+    change(config, |settings| settings.set("idle_close_ms", milliseconds))
+}
+
+/// Connects through this HTTP proxy, by CONNECT: "http://[user:password@]host[:port]", user name and password
+/// percent-encoded, port 80 if there is none. NULL, the default, for no proxy. It holds over one of the environment. The proxy
+/// resolves the registrar's name. Credentials go to the proxy only, and no error or log shows them.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_client_config_set_proxy(config: *mut onem2m_ws_client_config, url: *const c_char) -> i32 {
+    change(config, |settings| {
+        let url = optional_text(url, "url")?;
+        url.map(str::parse::<Proxy>).transpose()?;
+        settings.set("proxy", url)
+    })
+}
+
+/// Connects through the proxy that the environment names when the client is made: http_proxy or HTTP_PROXY (which does not
+/// count where REQUEST_METHOD is set) for ws, https_proxy or HTTPS_PROXY for wss, else all_proxy or ALL_PROXY; not to what
+/// no_proxy or NO_PROXY lists (names with all below them, addresses, blocks as 10.0.0.0/8, each with a port or without, or *),
+/// and never to loopback. Off by default.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_client_config_set_proxy_from_environment(
+    config: *mut onem2m_ws_client_config,
+    yes: bool,
+) -> i32 {
+    change(config, |settings| settings.set("proxy_from_environment", yes))
+}
+
+/// Who we are towards the proxy, by Basic authentication; they hold over those of its URL. NULL for both, the default, for
+/// nobody.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_client_config_set_proxy_credentials(
+    config: *mut onem2m_ws_client_config,
+    user: *const c_char,
+    password: *const c_char,
+) -> i32 {
+    change(config, |settings| {
+        let (user, password) = (optional_text(user, "user")?, optional_text(password, "password")?);
+        Credentials::new(user.unwrap_or_default(), password.unwrap_or_default())
+            .map_err(|invalid| Error::new(ErrorKind::InvalidArgument, invalid.to_string()))?;
+        settings.set("proxy_user", user)?;
+        settings.set("proxy_password", password)
+    })
+}
+
+/// Offers permessage-deflate (RFC 7692) with the library's defaults, which onem2m_ws_client_config_load_json() can change.
+/// Off by default. Where the registrar declines, messages go uncompressed.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_client_config_set_compression(config: *mut onem2m_ws_client_config, yes: bool) -> i32 {
+    change(config, |settings| settings.set("compression", yes))
+}
+
 /// Requests on the wire without a response: 1 to 65 535, 64 by default.
 #[unsafe(no_mangle)]
 pub extern "C" fn onem2m_ws_client_config_set_window(config: *mut onem2m_ws_client_config, requests: u32) -> i32 {
@@ -289,6 +395,13 @@ pub extern "C" fn onem2m_ws_client_config_set_max_message_size(
     bytes: usize,
 ) -> i32 {
     change(config, |settings| settings.set("max_message_size", bytes))
+}
+
+/// Largest payload of one frame that is sent: 32 KiB, since some peers refuse larger ones; 0 for messages that are always one
+/// frame, for peers that cannot put fragments together.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_client_config_set_fragment_size(config: *mut onem2m_ws_client_config, bytes: usize) -> i32 {
+    change(config, |settings| settings.set("fragment_size", bytes))
 }
 
 /// Requests of the peer's that may wait for on_request to be called: 256. One more is answered 5207 at once.

@@ -3,11 +3,12 @@
 use std::cell::RefCell;
 use std::ffi::{CString, c_char};
 
+use onem2m::websocket::handshake::Refusal;
 use onem2m::{Error, ErrorKind};
 
 use crate::guard::guard_value;
 use crate::response::onem2m_ws_response;
-use crate::text::onem2m_ws_text;
+use crate::text::{onem2m_ws_text, text};
 
 /// Result codes: 0 is success, everything negative an error. The blocks are fixed: -1 to -19 the caller, -20 to -39 time
 /// and flow, -40 to -59 network, -60 to -79 protocol, -80 to -99 oneM2M, -100 and below the library. Codes may be added;
@@ -50,8 +51,8 @@ pub enum onem2m_ws_result {
     ONEM2M_WS_CONNECTION_LOST = -44,
     /// Another error of the network.
     ONEM2M_WS_NETWORK = -45,
-    /// The server answered the opening handshake with another status than 101: onem2m_ws_last_error_http_status() and
-    /// onem2m_ws_last_error_http_body() have its answer.
+    /// The server answered the opening handshake with another status than 101: onem2m_ws_last_error_http_status(),
+    /// onem2m_ws_last_error_http_header() and onem2m_ws_last_error_http_body() have its answer.
     ONEM2M_WS_HANDSHAKE_REFUSED = -60,
     /// The peer does not speak WebSocket.
     ONEM2M_WS_NOT_WEBSOCKET = -61,
@@ -65,6 +66,12 @@ pub enum onem2m_ws_result {
     ONEM2M_WS_DECODE = -65,
     /// A primitive cannot be written.
     ONEM2M_WS_ENCODE = -66,
+    /// The proxy wants credentials, or does not accept those that it got; its answer is where a server's is.
+    ONEM2M_WS_PROXY_AUTHENTICATION_REQUIRED = -67,
+    /// The proxy opened no tunnel to the server; its answer is where a server's is.
+    ONEM2M_WS_PROXY_REFUSED = -68,
+    /// What listens at the proxy's address does not answer as an HTTP proxy does.
+    ONEM2M_WS_NOT_PROXY = -69,
     /// The registrar answered the registration with an error: onem2m_ws_last_error_response() is its answer.
     ONEM2M_WS_REGISTRATION_REFUSED = -80,
     /// A defect of the library, or a resource of the process that could not be had.
@@ -75,8 +82,7 @@ pub(crate) const OK: i32 = onem2m_ws_result::ONEM2M_WS_OK as i32;
 
 struct Last {
     text: CString,
-    http_status: u16,
-    http_body: Option<Vec<u8>>,
+    refusal: Option<Refusal>,
     response: Option<Box<onem2m_ws_response>>,
 }
 
@@ -91,8 +97,7 @@ pub(crate) fn remember(error: Error) -> i32 {
     let text = CString::new(error.message().replace('\0', "\\0")).unwrap_or_default();
     let last = Last {
         text,
-        http_status: error.refusal().map_or(0, |refusal| refusal.status),
-        http_body: error.refusal().map(|refusal| refusal.body.clone()),
+        refusal: error.refusal().cloned(),
         response: error.response().map(|response| Box::new(onem2m_ws_response::new(response.clone()))),
     };
     // In `atexit` functions the thread's storage may be gone; then there is only the code.
@@ -112,17 +117,31 @@ pub extern "C" fn onem2m_ws_last_error() -> *const c_char {
     look(c"".as_ptr(), |last| last.text.as_ptr())
 }
 
-/// The HTTP status that the server refused the last opening handshake with, if ONEM2M_WS_HANDSHAKE_REFUSED was the last
-/// error on this thread; else 0.
+/// The HTTP status of the answer that came instead of a connection, if the last error on this thread was
+/// ONEM2M_WS_HANDSHAKE_REFUSED (the server's), ONEM2M_WS_PROXY_REFUSED or ONEM2M_WS_PROXY_AUTHENTICATION_REQUIRED (the
+/// proxy's); else 0.
 #[unsafe(no_mangle)]
 pub extern "C" fn onem2m_ws_last_error_http_status() -> i32 {
-    look(0, |last| last.http_status.into())
+    look(0, |last| last.refusal.as_ref().map_or(0, |refusal| refusal.status.into()))
 }
 
-/// The body of that answer, as it came: any bytes. Valid until the next error on this thread.
+/// The first header field of that answer with this name, in any case; its data is NULL if there is none. Valid until the
+/// next error on this thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_last_error_http_header(name: *const c_char) -> onem2m_ws_text {
+    let Ok(name) = text(name, "name") else { return onem2m_ws_text::NONE };
+    look(onem2m_ws_text::NONE, |last| {
+        onem2m_ws_text::of_option(last.refusal.as_ref().and_then(|refusal| refusal.header(name)))
+    })
+}
+
+/// The body of that answer, as it came: any bytes, at most as many as a handshake may have. Valid until the next error on
+/// this thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn onem2m_ws_last_error_http_body() -> onem2m_ws_text {
-    look(onem2m_ws_text::NONE, |last| last.http_body.as_deref().map_or(onem2m_ws_text::NONE, onem2m_ws_text::of_bytes))
+    look(onem2m_ws_text::NONE, |last| {
+        last.refusal.as_ref().map_or(onem2m_ws_text::NONE, |refusal| onem2m_ws_text::of_bytes(&refusal.body))
+    })
 }
 
 /// The registrar's answer, if ONEM2M_WS_REGISTRATION_REFUSED was the last error on this thread; else NULL. Not to be freed;
@@ -189,6 +208,9 @@ names! {
     MessageTooBig = ONEM2M_WS_MESSAGE_TOO_BIG;
     Decode = ONEM2M_WS_DECODE;
     Encode = ONEM2M_WS_ENCODE;
+    ProxyAuthenticationRequired = ONEM2M_WS_PROXY_AUTHENTICATION_REQUIRED;
+    ProxyRefused = ONEM2M_WS_PROXY_REFUSED;
+    NotProxy = ONEM2M_WS_NOT_PROXY;
     RegistrationRefused = ONEM2M_WS_REGISTRATION_REFUSED;
     Internal = ONEM2M_WS_INTERNAL;
 }

@@ -1,20 +1,95 @@
-//! Settings under construction: by setters and by JSON text, checked as they come.
+//! Settings under construction: by setters and by JSON text, checked as they come. Texts do not stay in memory, since there
+//! are passwords among them.
 
 use std::marker::PhantomData;
 
+use onem2m::websocket::Compression;
 use onem2m::{Error, ErrorKind, Result};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
+use zeroize::{Zeroize, Zeroizing};
 
 /// Values by name, which always make up an `S`.
 pub(crate) struct Settings<S> {
-    values: Map<String, Value>,
+    values: Values,
     of: PhantomData<fn() -> S>,
+}
+
+#[derive(Clone)]
+struct Values(Map<String, Value>);
+
+impl Drop for Values {
+    fn drop(&mut self) {
+        self.0.values_mut().for_each(wipe);
+    }
+}
+
+fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(values) => values.iter_mut().for_each(wipe),
+        Value::Object(values) => values.values_mut().for_each(wipe),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// A text that no error shows.
+pub(crate) struct Secret(Zeroizing<String>);
+
+impl AsRef<str> for Secret {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::String(text) => Ok(Self(Zeroizing::new(text))),
+            _ => Err(D::Error::custom("what is not shown here is no text")),
+        }
+    }
+}
+
+/// Compression: whether, with the library's defaults, or how.
+pub(crate) struct CompressionSetting(pub(crate) Option<Compression>);
+
+impl<'de> Deserialize<'de> for CompressionSetting {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Details {
+            send_takeover: Option<bool>,
+            receive_takeover: Option<bool>,
+            send_window_bits: Option<u8>,
+            receive_window_bits: Option<u8>,
+            level: Option<u32>,
+            min_size: Option<usize>,
+        }
+        let value = Value::deserialize(deserializer)?;
+        if let Value::Bool(yes) = value {
+            return Ok(Self(yes.then(Compression::default)));
+        }
+        let details = Details::deserialize(value)
+            .map_err(|error| D::Error::custom(format!("compression is true, false or an object: {error}")))?;
+        let default = Compression::default();
+        let compression = Compression {
+            send_takeover: details.send_takeover.unwrap_or(default.send_takeover),
+            receive_takeover: details.receive_takeover.unwrap_or(default.receive_takeover),
+            send_window_bits: details.send_window_bits.unwrap_or(default.send_window_bits),
+            receive_window_bits: details.receive_window_bits.unwrap_or(default.receive_window_bits),
+            level: details.level.unwrap_or(default.level),
+            min_size: details.min_size.unwrap_or(default.min_size),
+        };
+        compression.check().map_err(D::Error::custom)?;
+        Ok(Self(Some(compression)))
+    }
 }
 
 impl<S: DeserializeOwned> Settings<S> {
     pub(crate) fn new(values: Map<String, Value>) -> Self {
-        Self { values, of: PhantomData }
+        Self { values: Values(values), of: PhantomData }
     }
 
     /// Sets one value; what is not a value of `S` is refused and changes nothing.
@@ -24,7 +99,7 @@ impl<S: DeserializeOwned> Settings<S> {
 
     /// Sets one entry of a value that is itself an object.
     pub(crate) fn set_entry(&mut self, name: &str, key: &str, value: &str) -> Result<()> {
-        let mut entries = self.values.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
+        let mut entries = self.values.0.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
         entries.insert(key.to_owned(), value.into());
         self.set(name, entries)
     }
@@ -40,18 +115,15 @@ impl<S: DeserializeOwned> Settings<S> {
         let mut values = self.values.clone();
         for (name, value) in new {
             // `null` is the default.
-            if value.is_null() {
-                values.remove(&name);
-            } else {
-                values.insert(name, value);
-            }
+            let before = if value.is_null() { values.0.remove(&name) } else { values.0.insert(name, value) };
+            before.into_iter().for_each(|mut before| wipe(&mut before));
         }
         let before = std::mem::replace(&mut self.values, values);
         self.get().map(|_| ()).inspect_err(|_| self.values = before)
     }
 
     pub(crate) fn get(&self) -> Result<S> {
-        serde_json::from_value(Value::Object(self.values.clone()))
+        S::deserialize(&self.values.0)
             .map_err(|error| Error::new(ErrorKind::InvalidArgument, format!("setting: {error}")))
     }
 }

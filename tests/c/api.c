@@ -61,6 +61,15 @@ static void api_null_is_an_error_everywhere_and_free_takes_it(void) {
     EQUAL(onem2m_ws_client_config_set_request_timeout_ms(NULL, 1), bad);
     EQUAL(onem2m_ws_client_config_set_answer_timeout_ms(NULL, 1), bad);
     EQUAL(onem2m_ws_client_config_set_ping_after_ms(NULL, 1), bad);
+    EQUAL(onem2m_ws_client_config_set_pong_timeout_ms(NULL, 1), bad);
+    EQUAL(onem2m_ws_client_config_set_idle_close_ms(NULL, 1), bad);
+    EQUAL(onem2m_ws_client_config_set_fragment_size(NULL, 1), bad);
+    EQUAL(onem2m_ws_client_config_set_compression(NULL, true), bad);
+    EQUAL(onem2m_ws_client_config_set_proxy(NULL, "proxy"), bad);
+    OK(onem2m_ws_client_config_set_proxy(config, NULL));
+    EQUAL(onem2m_ws_client_config_set_proxy_from_environment(NULL, true), bad);
+    EQUAL(onem2m_ws_client_config_set_proxy_credentials(NULL, "u", "p"), bad);
+    OK(onem2m_ws_client_config_set_proxy_credentials(config, NULL, NULL));
     EQUAL(onem2m_ws_client_config_set_window(NULL, 1), bad);
     EQUAL(onem2m_ws_client_config_set_queue(NULL, 1, 1), bad);
     EQUAL(onem2m_ws_client_config_set_max_message_size(NULL, 1), bad);
@@ -184,6 +193,8 @@ static void api_text_that_is_not_utf8_is_an_error(void) {
     EQUAL(onem2m_ws_client_config_load_json(config, bytes), ONEM2M_WS_INVALID_ARGUMENT);
     EQUAL(onem2m_ws_client_config_set_preset(config, bytes), ONEM2M_WS_INVALID_ARGUMENT);
     EQUAL(onem2m_ws_client_config_set_header(config, "x", bytes), ONEM2M_WS_INVALID_ARGUMENT);
+    EQUAL(onem2m_ws_client_config_set_proxy(config, bytes), ONEM2M_WS_INVALID_ARGUMENT);
+    EQUAL(onem2m_ws_client_config_set_proxy_credentials(config, "u", bytes), ONEM2M_WS_INVALID_ARGUMENT);
     EQUAL(onem2m_ws_request_new(ONEM2M_WS_RETRIEVE, bytes, 0, NULL, &other), ONEM2M_WS_INVALID_ARGUMENT);
     EQUAL(onem2m_ws_request_new(ONEM2M_WS_NOTIFY, "a", 0, bytes, &other), ONEM2M_WS_INVALID_ARGUMENT);
     EQUAL(onem2m_ws_request_from_json(bytes, &other), ONEM2M_WS_INVALID_ARGUMENT);
@@ -382,6 +393,80 @@ static void api_settings_are_checked_as_they_come(void) {
     onem2m_ws_registrar_config_free(registrar_config);
 }
 
+// What a setting is refused for at once names it and changes nothing, and a password is in no error.
+static void api_settings_of_the_connection(void) {
+    onem2m_ws_client_config *config = config_for("ws://127.0.0.1:1", "Cx");
+    onem2m_ws_client *client = NULL;
+    const char *const refused[][2] = {
+        {"{\"compression\":1}", "compression"},
+        {"{\"compression\":{\"lvl\":1}}", "lvl"},
+        {"{\"compression\":{\"level\":0}}", "level is 0"},
+        {"{\"compression\":{\"send_window_bits\":16}}", "send_window_bits is 16"},
+        {"{\"compression\":{\"send_window_bits\":300}}", "compression"},
+        {"{\"proxy_password\":271828}", "no text"},
+        {"{\"proxy\":{\"url\":\"hunter2\"}}", "no text"},
+        {"{\"max_control_frames\":-1}", "-1"},
+    };
+    const char *const out_of_range[][2] = {
+        {"{\"max_fragments\":0}", "max_fragments"},
+        {"{\"max_control_frames\":0}", "max_control_frames"},
+        {"{\"max_handshake_bytes\":255}", "max_handshake_bytes"},
+        {"{\"max_handshake_bytes\":1048577}", "max_handshake_bytes"},
+        {"{\"max_handshake_fields\":7}", "max_handshake_fields"},
+        {"{\"max_handshake_fields\":1025}", "max_handshake_fields"},
+        {"{\"max_message_size\":0}", "max_message_size"},
+        {"{\"pong_timeout_ms\":0}", "pong_timeout"},
+        {"{\"write_timeout_ms\":0}", "write_timeout"},
+        {"{\"close_timeout_ms\":99999999999}", "close_timeout"},
+        {"{\"idle_close_ms\":99999999999}", "idle_close"},
+        {"{\"proxy\":\"ftp://u:hunter2@proxy\"}", "http://[user:password@]host[:port]"},
+        {"{\"proxy_user\":\"u\"}", "without a proxy"},
+    };
+    size_t i;
+    for (i = 0; i < sizeof refused / sizeof *refused; i++) {
+        EQUAL(onem2m_ws_client_config_load_json(config, refused[i][0]), ONEM2M_WS_INVALID_ARGUMENT);
+        ERROR_SAYS(refused[i][1]);
+        CHECK(strstr(onem2m_ws_last_error(), "271828") == NULL && strstr(onem2m_ws_last_error(), "hunter2") == NULL);
+    }
+    EQUAL(onem2m_ws_client_config_set_proxy(config, "http://u:hunter2@proxy\r\nX: y"), ONEM2M_WS_INVALID_ARGUMENT);
+    CHECK(strstr(onem2m_ws_last_error(), "hunter2") == NULL);
+    EQUAL(onem2m_ws_client_config_set_proxy(config, "https://u:hunter2@proxy"), ONEM2M_WS_INVALID_ARGUMENT);
+    ERROR_SAYS("https://");
+    EQUAL(onem2m_ws_client_config_set_proxy_credentials(config, "u:v", "hunter2"), ONEM2M_WS_INVALID_ARGUMENT);
+    ERROR_SAYS("colon");
+    EQUAL(onem2m_ws_client_config_set_proxy_credentials(config, "u", "hunter2\n"), ONEM2M_WS_INVALID_ARGUMENT);
+    CHECK(strstr(onem2m_ws_last_error(), "hunter2") == NULL);
+    for (i = 0; i < sizeof out_of_range / sizeof *out_of_range; i++) {
+        onem2m_ws_client_config *other = config_for("ws://127.0.0.1:1", "Cx");
+        OK(onem2m_ws_client_config_load_json(other, out_of_range[i][0]));
+        EQUAL(onem2m_ws_client_new(other, NULL, &client), ONEM2M_WS_INVALID_ARGUMENT);
+        ERROR_SAYS(out_of_range[i][1]);
+        CHECK(strstr(onem2m_ws_last_error(), "hunter2") == NULL);
+        onem2m_ws_client_config_free(other);
+    }
+    OK(onem2m_ws_client_config_load_json(
+        config, "{\"max_fragments\":1,\"fragment_size\":0,\"max_control_frames\":1,\"max_handshake_bytes\":256,"
+                "\"max_handshake_fields\":8,\"pong_timeout_ms\":1,\"write_timeout_ms\":1,\"close_timeout_ms\":1,"
+                "\"idle_close_ms\":0,\"proxy\":\"http://u:p@proxy:1\",\"proxy_from_environment\":true,\"compression\":true}"));
+    OK(onem2m_ws_client_config_load_json(
+        config, "{\"compression\":{\"send_takeover\":true,\"receive_takeover\":true,\"send_window_bits\":8,"
+                "\"receive_window_bits\":9,\"level\":1,\"min_size\":0}}"));
+    OK(onem2m_ws_client_config_set_compression(config, false));
+    OK(onem2m_ws_client_config_set_fragment_size(config, 1));
+    OK(onem2m_ws_client_config_set_pong_timeout_ms(config, 1));
+    OK(onem2m_ws_client_config_set_idle_close_ms(config, 1));
+    OK(onem2m_ws_client_new(config, NULL, &client));
+    onem2m_ws_client_free(client);
+    onem2m_ws_client_config_free(config);
+    // A registrar that does not compress declines, and all goes on.
+    config = config_for(registrar_url(), "Ccompressing");
+    OK(onem2m_ws_client_config_set_compression(config, true));
+    OK(onem2m_ws_client_new(config, NULL, &client));
+    OK(onem2m_ws_client_register_ae(client, NULL, "Ntest", "compressing", NULL, 0));
+    onem2m_ws_client_free(client);
+    onem2m_ws_client_config_free(config);
+}
+
 static void api_structs_say_how_large_they_are(void) {
     struct {
         onem2m_ws_callbacks known;
@@ -450,6 +535,7 @@ static void api_errors_belong_to_their_thread(void) {
     onem2m_ws_request_free(request);
     ERROR_SAYS("66");
     EQUAL(onem2m_ws_last_error_http_status(), 0);
+    TEXT(onem2m_ws_last_error_http_header("Server"), NULL);
     TEXT(onem2m_ws_last_error_http_body(), NULL);
     CHECK(onem2m_ws_last_error_response() == NULL);
 }
@@ -462,6 +548,7 @@ const test tests_api[] = {
     {"api_requests_that_cannot_be_are_refused", api_requests_that_cannot_be_are_refused},
     {"api_responses_have_every_parameter", api_responses_have_every_parameter},
     {"api_settings_are_checked_as_they_come", api_settings_are_checked_as_they_come},
+    {"api_settings_of_the_connection", api_settings_of_the_connection},
     {"api_structs_say_how_large_they_are", api_structs_say_how_large_they_are},
     {"api_errors_belong_to_their_thread", api_errors_belong_to_their_thread},
     {NULL, NULL},

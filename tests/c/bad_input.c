@@ -47,6 +47,9 @@ static void bad_server_that_refuses_shows_status_and_body(void) {
     EQUAL(onem2m_ws_client_connect(client, 0), ONEM2M_WS_HANDSHAKE_REFUSED);
     ERROR_SAYS("403");
     EQUAL(onem2m_ws_last_error_http_status(), 403);
+    TEXT(onem2m_ws_last_error_http_header("CONTENT-type"), "text/plain");
+    TEXT(onem2m_ws_last_error_http_header("Location"), NULL);
+    TEXT(onem2m_ws_last_error_http_header(NULL), NULL);
     TEXT(onem2m_ws_last_error_http_body(), "not this one\n");
     onem2m_ws_client_free(client);
 }
@@ -58,6 +61,27 @@ static void bad_server_that_speaks_no_websocket(void) {
     client = client_to(bad_server(CLOSES_AT_ONCE), NULL);
     CHECK(onem2m_ws_client_connect(client, 0) < 0);
     onem2m_ws_client_free(client);
+}
+
+static void bad_proxy(void) {
+    const int32_t expected[] = {ONEM2M_WS_OPEN_TIMEOUT, ONEM2M_WS_PROXY_REFUSED, ONEM2M_WS_NOT_PROXY, ONEM2M_WS_NOT_PROXY,
+                                ONEM2M_WS_CONNECTION_REFUSED};
+    const enum misbehaviour what[] = {STAYS_SILENT, REFUSES_WITH_403, SPEAKS_NO_WEBSOCKET, CLOSES_AT_ONCE};
+    const size_t count = sizeof what / sizeof *what;
+    size_t i;
+    for (i = 0; i <= count; i++) {
+        char settings[200];
+        char *url = i < count ? bad_server(what[i]) : nobody();
+        onem2m_ws_client *client;
+        snprintf(settings, sizeof settings, "{\"proxy\":\"u:hunter2@%s\",\"open_timeout_ms\":500}", strstr(url, "//") + 2);
+        client = client_to("ws://in.invalid", settings);
+        EQUAL(onem2m_ws_client_connect(client, 0), expected[i]);
+        ERROR_SAYS("ws://in.invalid: at the proxy http://127.0.0.1:");
+        CHECK(strstr(onem2m_ws_last_error(), "hunter2") == NULL);
+        EQUAL(onem2m_ws_last_error_http_status(), expected[i] == ONEM2M_WS_PROXY_REFUSED ? 403 : 0);
+        onem2m_ws_client_free(client);
+        free(url);
+    }
 }
 
 static void bad_request_without_a_registration(void) {
@@ -179,6 +203,7 @@ const test tests_bad_input[] = {
     {"bad_server_that_stays_silent", bad_server_that_stays_silent},
     {"bad_server_that_refuses_shows_status_and_body", bad_server_that_refuses_shows_status_and_body},
     {"bad_server_that_speaks_no_websocket", bad_server_that_speaks_no_websocket},
+    {"bad_proxy", bad_proxy},
     {"bad_request_without_a_registration", bad_request_without_a_registration},
     {"bad_registration_that_is_refused_shows_the_answer", bad_registration_that_is_refused_shows_the_answer},
     {"bad_send_after_close", bad_send_after_close},

@@ -340,6 +340,68 @@ static void exchange_a_cse_registers(void) {
     onem2m_ws_client_free(cse);
 }
 
+// The client of these settings, through a proxy that knows where "in.invalid" is; NAME is the AE's.
+static void register_through(onem2m_ws_client_config *config, const proxy *p, const char *name) {
+    onem2m_ws_client *client = NULL;
+    char to[40];
+    OK(onem2m_ws_client_new(config, NULL, &client));
+    OK(onem2m_ws_client_register_ae(client, NULL, "Ntest", name, NULL, 0));
+    snprintf(to, sizeof to, "cse-in/%s", name);
+    create_container(client, to, "data");
+    CONTAINS(http_proxy_asked(p), "CONNECT in.invalid:9000 HTTP/1.1\r\nHost: in.invalid:9000\r\n");
+    OK(onem2m_ws_client_close(client, 0));
+    onem2m_ws_client_free(client);
+}
+
+static void exchange_ws_6_6_1_through_a_proxy(void) {
+    proxy *p = http_proxy_new();
+    onem2m_ws_client_config *config = config_for("ws://in.invalid:9000", "Cproxied1");
+    onem2m_ws_client *client = NULL;
+    char url[100], json[200];
+
+    // Credentials in the URL, apart, and in JSON.
+    http_proxy_url(p, "gate%77ay:s%40cret@", url, sizeof url);
+    OK(onem2m_ws_client_config_set_proxy(config, url));
+    register_through(config, p, "proxied1");
+    http_proxy_url(p, "", url, sizeof url);
+    OK(onem2m_ws_client_config_set_proxy(config, url));
+    OK(onem2m_ws_client_config_set_proxy_credentials(config, "gateway", "s@cret"));
+    OK(onem2m_ws_client_config_set_originator(config, "Cproxied2"));
+    register_through(config, p, "proxied2");
+    OK(onem2m_ws_client_config_set_proxy_credentials(config, NULL, NULL));
+    snprintf(json, sizeof json, "{\"proxy\":\"%s\",\"proxy_user\":\"gateway\",\"proxy_password\":\"s@cret\"}", url);
+    OK(onem2m_ws_client_config_load_json(config, json));
+    OK(onem2m_ws_client_config_set_originator(config, "Cproxied3"));
+    register_through(config, p, "proxied3");
+
+    // Not known to the proxy: an error of its own, with the proxy's answer.
+    OK(onem2m_ws_client_config_set_proxy_credentials(config, "gateway", "hunter2"));
+    OK(onem2m_ws_client_new(config, NULL, &client));
+    EQUAL(onem2m_ws_client_connect(client, 0), ONEM2M_WS_PROXY_AUTHENTICATION_REQUIRED);
+    ERROR_SAYS("at the proxy http://127.0.0.1:");
+    ERROR_SAYS("(Basic)");
+    CHECK(strstr(onem2m_ws_last_error(), "hunter2") == NULL);
+    EQUAL(onem2m_ws_last_error_http_status(), 407);
+    TEXT(onem2m_ws_last_error_http_header("proxy-authenticate"), "Basic realm=\"test\"");
+    TEXT(onem2m_ws_last_error_http_header("X"), NULL);
+    TEXT(onem2m_ws_last_error_http_body(), "tell me\r\n");
+    onem2m_ws_client_free(client);
+
+    // The environment's.
+    OK(onem2m_ws_client_config_set_proxy(config, NULL));
+    OK(onem2m_ws_client_config_set_proxy_credentials(config, NULL, NULL));
+    OK(onem2m_ws_client_config_set_proxy_from_environment(config, true));
+    OK(onem2m_ws_client_config_set_originator(config, "Cproxied4"));
+    http_proxy_url(p, "gateway:s%40cret@", url, sizeof url);
+    CHECK(setenv("http_proxy", url, 1) == 0 && unsetenv("no_proxy") == 0 && unsetenv("NO_PROXY") == 0);
+    register_through(config, p, "proxied4");
+    CHECK(setenv("no_proxy", ".invalid", 1) == 0);
+    OK(onem2m_ws_client_new(config, NULL, &client));
+    EQUAL(onem2m_ws_client_connect(client, 0), ONEM2M_WS_UNKNOWN_HOST);
+    onem2m_ws_client_free(client);
+    onem2m_ws_client_config_free(config);
+}
+
 // Against ACME, a CSE that others wrote; where it does not run, the test says so and passes.
 static void exchange_with_acme(void) {
     const char *url = getenv("ACME_WS_URL"), *cse = getenv("ACME_CSE_NAME");
@@ -394,6 +456,7 @@ const test tests_exchange[] = {
     {"exchange_an_answer_that_is_late_is_told_so", exchange_an_answer_that_is_late_is_told_so},
     {"exchange_a_request_may_outlive_its_client", exchange_a_request_may_outlive_its_client},
     {"exchange_a_cse_registers", exchange_a_cse_registers},
+    {"exchange_ws_6_6_1_through_a_proxy", exchange_ws_6_6_1_through_a_proxy},
     {"exchange_with_acme", exchange_with_acme},
     {NULL, NULL},
 };

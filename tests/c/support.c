@@ -254,8 +254,8 @@ char *nobody(void) {
 #define MOST 16
 
 struct proxy {
-    int fd, muted, count;
-    char url[40];
+    int fd, muted, count, is_http;
+    char url[40], asked[1024];
     int clients[MOST];
     pthread_mutex_t mutex;
 };
@@ -302,6 +302,26 @@ static void *pass(void *argument) {
     return NULL;
 }
 
+// Reads a CONNECT and answers it; true if a tunnel is to be opened.
+static int may_connect(proxy *p, int client) {
+    char head[sizeof p->asked];
+    size_t length = 0;
+    int is_known;
+    while (length < 4 || memcmp(head + length - 4, "\r\n\r\n", 4) != 0) {
+        if (length == sizeof head - 1 || recv(client, head + length, 1, 0) != 1) return 0;
+        length++;
+    }
+    head[length] = '\0';
+    pthread_mutex_lock(&p->mutex);
+    memcpy(p->asked, head, length + 1);
+    pthread_mutex_unlock(&p->mutex);
+    is_known = strstr(head, "\r\nProxy-Authorization: Basic Z2F0ZXdheTpzQGNyZXQ=\r\n") != NULL;
+    say(client, is_known ? "HTTP/1.1 200 OK\r\n\r\n"
+                         : "HTTP/1.1 407 Who are you\r\nProxy-Authenticate: Basic realm=\"test\"\r\nContent-Length: 9\r\n\r\n"
+                           "tell me\r\n");
+    return is_known;
+}
+
 static void *serve(void *argument) {
     proxy *p = (proxy *)argument;
     for (;;) {
@@ -310,6 +330,11 @@ static void *serve(void *argument) {
         both->p = p;
         both->client = accept(p->fd, NULL, NULL);
         if (both->client < 0) return NULL;
+        if (p->is_http && !may_connect(p, both->client)) {
+            close(both->client);
+            free(both);
+            continue;
+        }
         both->server = socket(AF_INET, SOCK_STREAM, 0);
         memset(&address, 0, sizeof address);
         address.sin_family = AF_INET;
@@ -323,13 +348,30 @@ static void *serve(void *argument) {
     }
 }
 
-proxy *proxy_new(void) {
+static proxy *new_proxy(int is_http) {
     proxy *p = (proxy *)calloc(1, sizeof *p);
     registrar();
     pthread_mutex_init(&p->mutex, NULL);
+    p->is_http = is_http;
     p->fd = listener(p->url, sizeof p->url);
     start(serve, p);
     return p;
+}
+
+proxy *proxy_new(void) {
+    return new_proxy(0);
+}
+
+proxy *http_proxy_new(void) {
+    return new_proxy(1);
+}
+
+void http_proxy_url(const proxy *p, const char *credentials, char *url, size_t size) {
+    snprintf(url, size, "http://%s%s", credentials, strstr(p->url, "//") + 2);
+}
+
+const char *http_proxy_asked(const proxy *p) {
+    return p->asked;
 }
 
 const char *proxy_url(const proxy *p) {

@@ -79,4 +79,11 @@ const char *proxy_url(const proxy *p);
 void proxy_mute(proxy *p, int yes);
 void proxy_reset(proxy *p);
 
+// An HTTP proxy that leads to our registrar, whatever it is asked for, and wants the user "gateway" with the password "s@cret".
+proxy *http_proxy_new(void);
+// Writes "http://", these credentials ("user:password@" or ""), and where it is.
+void http_proxy_url(const proxy *p, const char *credentials, char *url, size_t size);
+// The last CONNECT, to be copied while nothing else asks.
+const char *http_proxy_asked(const proxy *p);
+
 #endif

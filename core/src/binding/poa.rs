@@ -78,6 +78,40 @@ const fn default_port(secure: bool) -> u16 {
     if secure { 443 } else { 80 }
 }
 
+/// The host, without brackets and in lower case, and the port of an authority (RFC 3986 3.2) in visible ASCII. On failure:
+/// what is wrong.
+pub(super) fn host_and_port(authority: &str) -> Result<(String, Option<u16>), &'static str> {
+    let (host, port) = if let Some(v6) = authority.strip_prefix('[') {
+        let (host, after) = v6.split_once(']').ok_or("the bracket of an IPv6 address is not closed")?;
+        host.parse::<Ipv6Addr>().map_err(|_| "what stands in brackets is no IPv6 address")?;
+        match after.strip_prefix(':') {
+            Some(port) => (host, Some(port)),
+            None if after.is_empty() => (host, None),
+            None => return Err("something other than a port follows the IPv6 address"),
+        }
+    } else {
+        match authority.split_once(':') {
+            Some((_, port)) if port.contains(':') => return Err("an IPv6 address needs brackets"),
+            Some((host, port)) => (host, Some(port)),
+            None => (authority, None),
+        }
+    };
+    if host.is_empty() {
+        return Err("there is no host");
+    }
+    if !authority.starts_with('[') && !host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~%".contains(&b)) {
+        return Err("the host has a character that no name has");
+    }
+    let port = match port {
+        None | Some("") => None,
+        Some(text) => match text.parse::<u16>() {
+            Ok(port) if port != 0 && text.bytes().all(|b| b.is_ascii_digit()) => Some(port),
+            _ => return Err("the port is no number from 1 to 65535"),
+        },
+    };
+    Ok((host.to_ascii_lowercase(), port))
+}
+
 impl FromStr for PointOfAccess {
     type Err = Error;
 
@@ -105,41 +139,14 @@ impl FromStr for PointOfAccess {
         if authority.contains('@') {
             return Err(bad("a user name or password does not belong in it"));
         }
-        let (host, port) = if let Some(v6) = authority.strip_prefix('[') {
-            let (host, after) =
-                v6.split_once(']').ok_or_else(|| bad("the bracket of an IPv6 address is not closed"))?;
-            host.parse::<Ipv6Addr>().map_err(|_| bad("what stands in brackets is no IPv6 address"))?;
-            match after.strip_prefix(':') {
-                Some(port) => (host, Some(port)),
-                None if after.is_empty() => (host, None),
-                None => return Err(bad("something other than a port follows the IPv6 address")),
-            }
-        } else {
-            match authority.split_once(':') {
-                Some((_, port)) if port.contains(':') => return Err(bad("an IPv6 address needs brackets")),
-                Some((host, port)) => (host, Some(port)),
-                None => (authority, None),
-            }
-        };
-        if host.is_empty() {
-            return Err(bad("there is no host"));
-        }
-        if !authority.starts_with('[') && !host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~%".contains(&b)) {
-            return Err(bad("the host has a character that no name has"));
-        }
-        let port = match port {
-            None | Some("") => default_port(secure),
-            Some(text) => match text.parse::<u16>() {
-                Ok(port) if port != 0 && text.bytes().all(|b| b.is_ascii_digit()) => port,
-                _ => return Err(bad("the port is no number from 1 to 65535")),
-            },
-        };
+        let (host, port) = host_and_port(authority).map_err(bad)?;
+        let port = port.unwrap_or(default_port(secure));
         let target = match target.as_bytes().first() {
             None => "/".to_owned(),
             Some(b'?') => format!("/{target}"),
             Some(_) => target.to_owned(),
         };
-        Ok(Self { secure, host: host.to_ascii_lowercase(), port, target })
+        Ok(Self { secure, host, port, target })
     }
 }
 

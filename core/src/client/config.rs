@@ -1,12 +1,15 @@
 //! Settings of a client, with the defaults of the library and presets for known registrars.
 //!
-//! Covers: TS-0020 6.4 (a client is configured with its registrar's point of access), rows WS-6.4-1, WS-6.2.2.7-1.
+//! Covers: TS-0020 6.4 (a client is configured with its registrar's point of access), rows WS-6.4-1, WS-6.2.2.7-1, WS-6.6-1.
 
 use std::time::Duration;
 
 use super::Client;
-use crate::binding::{self, Accepts, PointOfAccess, Registration, subprotocol};
+use crate::binding::{self, Accepts, PointOfAccess, Proxy, Registration, subprotocol};
+use crate::net;
 use crate::primitive::Format;
+use crate::websocket::handshake::Limits;
+use crate::websocket::handshake::proxy::Credentials;
 use crate::websocket::{self, Compression};
 use crate::{Error, ErrorKind, Result};
 
@@ -72,6 +75,10 @@ pub struct ClientBuilder {
     pub(super) stay_connected: bool,
     pub(super) open_timeout: Duration,
     pub(super) reopening: Reopening,
+    proxy: Option<Result<Proxy>>,
+    proxy_from_environment: bool,
+    proxy_credentials: Option<Result<Credentials>>,
+    pub(super) handshake: Limits,
     pub(super) origin_header: bool,
     pub(super) headers: Vec<(String, String)>,
     pub(super) subprotocols: Option<Vec<String>>,
@@ -91,6 +98,10 @@ impl ClientBuilder {
             stay_connected: true,
             open_timeout: Duration::from_secs(10),
             reopening: Reopening::default(),
+            proxy: None,
+            proxy_from_environment: false,
+            proxy_credentials: None,
+            handshake: Limits::default(),
             origin_header: true,
             headers: Vec::new(),
             subprotocols: None,
@@ -123,19 +134,20 @@ impl ClientBuilder {
         self
     }
 
-    /// Longest time for opening a connection (name, TCP, handshake): 10 s.
+    /// Longest time for opening a connection (name, TCP, proxy, handshake): 10 s; more than 0, at most a year.
     pub fn open_timeout(mut self, time: Duration) -> Self {
         self.open_timeout = time;
         self
     }
 
-    /// Longest wait for a response: 30 s. A request's own expiration counts where it is sooner.
+    /// Longest wait for a response: 30 s; more than 0, at most a year. A request's own expiration counts where it is sooner.
     pub fn request_timeout(mut self, time: Duration) -> Self {
         self.session.request_timeout = time;
         self
     }
 
-    /// Longest time that the application may take to answer a request of the peer's: 30 s, then the peer gets 5000.
+    /// Longest time that the application may take to answer a request of the peer's: 30 s, then the peer gets 5000. More
+    /// than 0, at most a year.
     pub fn answer_timeout(mut self, time: Duration) -> Self {
         self.session.answer_timeout = time;
         self
@@ -161,9 +173,28 @@ impl ClientBuilder {
         self
     }
 
-    /// Largest message taken: 1 MiB. A larger one closes the connection with 1009.
+    /// Largest message taken: 1 MiB; at least 1 byte. A larger one closes the connection with 1009.
     pub fn max_message_size(mut self, bytes: usize) -> Self {
         self.websocket.max_message_size = bytes;
+        self
+    }
+
+    /// The most fragments of one message taken: 4096; at least 1. One more closes the connection with 1008.
+    pub fn max_fragments(mut self, fragments: usize) -> Self {
+        self.websocket.max_fragments = fragments;
+        self
+    }
+
+    /// The largest payload of one frame that is sent: 32 KiB, since some peers refuse larger frames; at least 1 byte. `None`:
+    /// a message is always one frame, for peers that cannot put fragments together.
+    pub fn fragment_size(mut self, bytes: Option<usize>) -> Self {
+        self.websocket.fragment_size = bytes;
+        self
+    }
+
+    /// The most control frames (pings, pongs) taken in a second: 256; at least 1. One more closes the connection with 1008.
+    pub fn max_control_frames(mut self, frames: u32) -> Self {
+        self.websocket.max_control_frames = frames;
         self
     }
 
@@ -175,15 +206,85 @@ impl ClientBuilder {
 
     /// Closes a connection over which no request or response has travelled for so long, to save power; by default, `None`, it
     /// stays open as long as possible (WS-6.3-2). The registration stays in force, and the next request opens it again, nothing
-    /// else: meanwhile no notification arrives.
+    /// else: meanwhile no notification arrives. More than 0, at most a year.
     pub fn idle_close(mut self, idle: Option<Duration>) -> Self {
         self.session.idle_close = idle;
         self
     }
 
-    /// Sends a ping after so much time without a received byte, 20 s by default, `None` for never.
+    /// Sends a ping after so much time without a received byte: 20 s, `None` for never; more than 0, at most a year.
     pub fn ping_after(mut self, silence: Option<Duration>) -> Self {
         self.websocket.ping_after = silence;
+        self
+    }
+
+    /// Gives a connection up that brought no byte for so long after a ping: 10 s; more than 0, at most a year.
+    pub fn pong_timeout(mut self, time: Duration) -> Self {
+        self.websocket.pong_timeout = time;
+        self
+    }
+
+    /// Gives a connection up whose peer takes none of the bytes that wait for it for so long: 30 s; more than 0, at most a
+    /// year.
+    pub fn write_timeout(mut self, time: Duration) -> Self {
+        self.websocket.write_timeout = time;
+        self
+    }
+
+    /// Longest wait for the peer's close frame, and then for the end of the TCP connection: 5 s each; more than 0, at most a
+    /// year.
+    pub fn close_timeout(mut self, time: Duration) -> Self {
+        self.websocket.close_timeout = time;
+        self
+    }
+
+    /// Largest head of an answer to the opening handshake, or of a proxy's, and the most that is kept of the body of a
+    /// refusal: 16 KiB; 256 bytes to 1 MiB. A larger one fails with `NotWebSocket` or `NotProxy`.
+    pub fn max_handshake_bytes(mut self, bytes: usize) -> Self {
+        self.handshake.max_bytes = bytes;
+        self
+    }
+
+    /// The most header fields in such an answer: 64; 8 to 1024.
+    pub fn max_handshake_fields(mut self, fields: usize) -> Self {
+        self.handshake.max_fields = fields;
+        self
+    }
+
+    /// Connects through this HTTP proxy, which is asked for a tunnel by CONNECT (WS-6.6-1):
+    /// `http://[user:password@]host[:port]`, see [`Proxy`]. None by default. It holds over one of the environment, and no
+    /// variable of the environment counts then. The proxy resolves the registrar's name.
+    ///
+    /// ```no_run
+    /// # async fn example() -> onem2m_ws::Result<()> {
+    /// let client = onem2m_ws::client::Client::builder("ws://in.example:9000")
+    ///     .originator("Csensor1")
+    ///     .proxy("http://proxy.example:3128")
+    ///     .proxy_credentials("gateway", "s@cret")
+    ///     .connect()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn proxy(mut self, url: impl AsRef<str>) -> Self {
+        self.proxy = Some(url.as_ref().parse());
+        self
+    }
+
+    /// Connects through the proxy that `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` name, as [`Proxy::from_variables`] says. They
+    /// are read when the client is made. Off by default.
+    pub fn proxy_from_environment(mut self, yes: bool) -> Self {
+        self.proxy_from_environment = yes;
+        self
+    }
+
+    /// Who we are towards the proxy, by Basic authentication; they hold over those of the proxy's URL. None by default. They
+    /// go to the proxy in the CONNECT, in clear as Basic is, and are shown nowhere.
+    pub fn proxy_credentials(mut self, user: impl AsRef<str>, password: impl AsRef<str>) -> Self {
+        let invalid = |invalid: websocket::handshake::InvalidField| {
+            Error::new(ErrorKind::InvalidArgument, format!("proxy_credentials: {invalid}"))
+        };
+        self.proxy_credentials = Some(Credentials::new(user.as_ref(), password.as_ref()).map_err(invalid));
         self
     }
 
@@ -275,13 +376,33 @@ impl ClientBuilder {
                 outgoing.window, outgoing.queued_requests
             ));
         }
+        let websocket = &self.websocket;
         for (name, time) in [
-            ("open_timeout", self.open_timeout),
-            ("request_timeout", self.session.request_timeout),
-            ("answer_timeout", self.session.answer_timeout),
+            ("open_timeout", Some(self.open_timeout)),
+            ("request_timeout", Some(self.session.request_timeout)),
+            ("answer_timeout", Some(self.session.answer_timeout)),
+            ("idle_close", self.session.idle_close),
+            ("ping_after", websocket.ping_after),
+            ("pong_timeout", Some(websocket.pong_timeout)),
+            ("write_timeout", Some(websocket.write_timeout)),
+            ("close_timeout", Some(websocket.close_timeout)),
         ] {
-            if time.is_zero() || time > LONGEST {
+            if let Some(time) = time.filter(|time| time.is_zero() || *time > LONGEST) {
                 return bad(format!("{name} {time:?} is out of range: more than 0, at most {LONGEST:?}"));
+            }
+        }
+        for (name, value, range) in [
+            ("max_message_size", websocket.max_message_size, 1..=usize::MAX),
+            ("max_fragments", websocket.max_fragments, 1..=usize::MAX),
+            ("fragment_size", websocket.fragment_size.unwrap_or(1), 1..=usize::MAX),
+            ("max_control_frames", websocket.max_control_frames as usize, 1..=usize::MAX),
+            ("max_handshake_bytes", self.handshake.max_bytes, 256..=1 << 20),
+            ("max_handshake_fields", self.handshake.max_fields, 8..=1024),
+        ] {
+            if !range.contains(&value) {
+                let most =
+                    if *range.end() == usize::MAX { String::new() } else { format!(", at most {}", range.end()) };
+                return bad(format!("{name} {value} is out of range: at least {}{most}", range.start()));
             }
         }
         if let Some(compression) = &self.compression {
@@ -301,6 +422,24 @@ impl ClientBuilder {
         Ok((poa, subprotocols))
     }
 
+    /// By which proxy `poa` is reached.
+    pub(super) fn proxy_for(&self, poa: &PointOfAccess) -> Result<Option<Proxy>> {
+        let credentials = self.proxy_credentials.clone().transpose()?;
+        let proxy = match &self.proxy {
+            Some(proxy) => Some(proxy.clone()?),
+            None if self.proxy_from_environment => net::proxy_from_environment(poa)?,
+            None if credentials.is_some() => {
+                let text = "proxy_credentials without a proxy: name one, or take it from the environment";
+                return Err(Error::new(ErrorKind::InvalidArgument, text));
+            }
+            None => None,
+        };
+        Ok(match credentials {
+            Some(credentials) => proxy.map(|proxy| proxy.with_credentials(credentials)),
+            None => proxy,
+        })
+    }
+
     /// The registration that is in force from the beginning.
     pub(super) fn known_registration(&self) -> Option<Registration> {
         self.registered.then(|| Registration::known(self.originator.clone().unwrap_or_default()))
@@ -309,3 +448,115 @@ impl ClientBuilder {
 
 /// Longest time that a setting may name: a year. Deadlines stay far from the end of the clock.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn builder() -> ClientBuilder {
+        Client::builder("ws://in.example").originator("Ctest")
+    }
+
+    #[test]
+    fn every_setting_has_a_range_and_is_named_by_its_error() {
+        type Set<T> = fn(ClientBuilder, T) -> ClientBuilder;
+        let times: [(&str, Set<Duration>); 8] = [
+            ("open_timeout", ClientBuilder::open_timeout),
+            ("request_timeout", ClientBuilder::request_timeout),
+            ("answer_timeout", ClientBuilder::answer_timeout),
+            ("idle_close", |b, time| b.idle_close(Some(time))),
+            ("ping_after", |b, time| b.ping_after(Some(time))),
+            ("pong_timeout", ClientBuilder::pong_timeout),
+            ("write_timeout", ClientBuilder::write_timeout),
+            ("close_timeout", ClientBuilder::close_timeout),
+        ];
+        let tick = Duration::from_nanos(1);
+        for (name, set) in times {
+            for good in [tick, LONGEST] {
+                assert!(set(builder(), good).check().is_ok(), "{name} {good:?}");
+            }
+            for bad in [Duration::ZERO, LONGEST + tick, Duration::MAX] {
+                let error = set(builder(), bad).check().unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+                assert!(error.message().starts_with(name), "{error}");
+            }
+        }
+        let most = usize::MAX;
+        let sizes: [(&str, Set<usize>, usize, usize); 8] = [
+            ("max_message_size", ClientBuilder::max_message_size, 1, most),
+            ("max_fragments", ClientBuilder::max_fragments, 1, most),
+            ("fragment_size", |b, size| b.fragment_size(Some(size)), 1, most),
+            ("max_control_frames", |b, count| b.max_control_frames(count as u32), 1, u32::MAX as usize),
+            ("max_handshake_bytes", ClientBuilder::max_handshake_bytes, 256, 1 << 20),
+            ("max_handshake_fields", ClientBuilder::max_handshake_fields, 8, 1024),
+            ("window", |b, requests| b.window(requests).queue(0, 0), 1, 65_535),
+            (
+                "compression: level",
+                |b, level| b.compression(Some(Compression { level: level as u32, ..Compression::default() })),
+                1,
+                9,
+            ),
+        ];
+        for (name, set, least, most) in sizes {
+            for good in [least, most] {
+                assert!(set(builder(), good).check().is_ok(), "{name} {good}");
+            }
+            let above = most.checked_add(1).filter(|above| *above <= u32::MAX as usize);
+            for bad in [Some(least - 1), above].into_iter().flatten() {
+                let error = set(builder(), bad).check().unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+                assert!(error.message().starts_with(name), "{name} {bad}: {error}");
+            }
+        }
+        assert!(builder().ping_after(None).idle_close(None).fragment_size(None).compression(None).check().is_ok());
+    }
+
+    #[test]
+    fn settings_arrive_where_they_are_used() {
+        let second = Duration::from_secs(1);
+        let set = builder()
+            .max_message_size(1)
+            .max_fragments(2)
+            .fragment_size(None)
+            .close_timeout(3 * second)
+            .ping_after(Some(4 * second))
+            .pong_timeout(5 * second)
+            .write_timeout(6 * second)
+            .max_control_frames(7)
+            .max_handshake_bytes(800)
+            .max_handshake_fields(9);
+        let expected = websocket::Config {
+            max_message_size: 1,
+            max_fragments: 2,
+            fragment_size: None,
+            close_timeout: 3 * second,
+            ping_after: Some(4 * second),
+            pong_timeout: 5 * second,
+            write_timeout: 6 * second,
+            max_control_frames: 7,
+        };
+        assert_eq!((set.websocket, set.handshake), (expected, Limits { max_bytes: 800, max_fields: 9 }));
+    }
+
+    #[test]
+    fn ws_6_6_1_which_proxy_counts() {
+        let poa = "ws://in.example".parse().unwrap();
+        let proxy = |builder: ClientBuilder| builder.proxy_for(&poa);
+        assert_eq!(proxy(builder()).unwrap(), None);
+        // An explicit one holds over the environment, whatever that has.
+        let explicit = proxy(builder().proxy("u:p@proxy:1").proxy_from_environment(true)).unwrap().unwrap();
+        assert_eq!(explicit, "u:p@proxy:1".parse().unwrap());
+        let apart = proxy(builder().proxy_credentials("u", "p").proxy("x:y@proxy:1")).unwrap().unwrap();
+        assert_eq!(apart, explicit);
+        for wrong in [
+            builder().proxy("ftp://u:hunter2@proxy"),
+            builder().proxy("proxy").proxy_credentials("a:b", "hunter2"),
+            builder().proxy_credentials("u", "hunter2"),
+        ] {
+            assert!(!format!("{wrong:?}").contains("hunter2"), "{wrong:?}");
+            let error = proxy(wrong).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+            assert!(!error.message().contains("hunter2"), "{error}");
+        }
+    }
+}

@@ -78,11 +78,14 @@ pub(super) async fn run(shared: Arc<Shared>) {
     shared.answer_connect(Err(&gone));
 }
 
-/// Trying again is pointless: the server understood, and refused.
+/// Trying again is pointless: the server, or the proxy before it, understood and refused. A proxy's 5xx is about its own
+/// state, or says that the server cannot be reached now.
 fn is_fatal(error: &Error) -> bool {
     match error.kind() {
         ErrorKind::InvalidArgument | ErrorKind::NoCommonSubprotocol => true,
-        ErrorKind::HandshakeRefused => error.refusal().is_some_and(|refusal| refusal.status / 100 == 4),
+        ErrorKind::HandshakeRefused | ErrorKind::ProxyAuthenticationRequired | ErrorKind::ProxyRefused => {
+            error.refusal().is_some_and(|refusal| refusal.status / 100 == 4)
+        }
         _ => false,
     }
 }

@@ -26,7 +26,6 @@ use crate::net::dial::Dial;
 use crate::net::link::Completion;
 use crate::net::link::{IncomingRequest, Link, Responder, Waiter, call_application};
 use crate::primitive::{Request, Response, StatusCode};
-use crate::websocket::handshake::Limits;
 use crate::{Error, ErrorKind, Result, websocket};
 
 /// Where a client's connection stands.
@@ -129,6 +128,7 @@ impl Client {
 
     pub(crate) fn start(mut config: ClientBuilder, runtime: &Handle) -> Result<Self> {
         let (poa, subprotocols) = config.check()?;
+        let proxy = config.proxy_for(&poa)?;
         let mut session = Session::new(config.session.clone(), &mut OsRandom::new());
         if let Some(registration) = config.known_registration() {
             session.assume_registered(registration);
@@ -139,11 +139,12 @@ impl Client {
             link: Link::new(session),
             dial: Dial {
                 poa,
+                proxy,
                 subprotocols,
                 compression: config.compression,
                 headers: config.headers,
                 deadline: config.open_timeout,
-                limits: Limits::default(),
+                limits: config.handshake,
                 write_timeout: config.websocket.write_timeout,
                 allow_missing_subprotocol: config.allow_missing_subprotocol,
             },
@@ -168,7 +169,8 @@ impl Client {
     ///
     /// # Errors
     /// Why it could not be opened: `UnknownHost`, `ConnectionRefused`, `OpenTimeout`, `HandshakeRefused` (with the server's
-    /// answer), `NotWebSocket`, `NoCommonSubprotocol`, `Network`; `Closed` if the client was closed.
+    /// answer), `NotWebSocket`, `NoCommonSubprotocol`, `Network`; through a proxy also `ProxyAuthenticationRequired` and
+    /// `ProxyRefused` (with the proxy's answer) and `NotProxy`; `Closed` if the client was closed.
     pub async fn connect(&self) -> Result<()> {
         let closed = || Error::new(ErrorKind::Closed, "the client was closed");
         let answer = {

@@ -1,6 +1,6 @@
 //! Sockets, clocks and random bytes for the pure floors below.
 //!
-//! Covers: TS-0020 5.1 (TCP before the handshake), 6.2; rows WS-5.1-2, WS-6.2.2.5-1. One [`pump`] moves bytes between a
+//! Covers: TS-0020 5.1 (TCP before the handshake), 6.2, 6.6; rows WS-5.1-2, WS-6.2.2.5-1, WS-6.6-1. One [`pump`] moves bytes between a
 //! stream and a session. Knows no roles: who dials, listens and answers is decided above.
 
 pub(crate) mod dial;
@@ -11,12 +11,22 @@ pub(crate) mod socket;
 
 use std::time::{Instant, SystemTime};
 
-use crate::binding::Now;
+use crate::Result;
+use crate::binding::{Now, PointOfAccess, Proxy};
 use crate::websocket::Random;
 
 /// Both clocks, read now.
 pub(crate) fn now() -> Now {
     Now { monotonic: Instant::now(), wall: SystemTime::now() }
+}
+
+/// The proxy that the environment of this process names for `poa`.
+pub(crate) fn proxy_from_environment(poa: &PointOfAccess) -> Result<Option<Proxy>> {
+    // What is no UTF-8 is no URL either, and refused as one.
+    Proxy::from_variables(poa, |name| {
+        let value = std::env::var_os(name)?;
+        Some(value.into_string().unwrap_or_else(|value| value.to_string_lossy().into_owned()))
+    })
 }
 
 /// The operating system's random source, read in blocks: a masking key (RFC 6455 5.3) costs no system call each.

@@ -11,10 +11,10 @@ use data_encoding::BASE64;
 use tungstenite::handshake::derive_accept_key;
 
 use super::{
-    InvalidField, Limits,
-    body::BodyReader,
+    InvalidField, Limits, Refusal,
+    answer::{Answer, AnswerError, AnswerReader},
     check_field, check_subprotocol, extension,
-    head::{Fields, Gatherer, room},
+    head::Fields,
     printable,
 };
 use crate::websocket::{Agreement, Compression, Random, escape};
@@ -43,30 +43,12 @@ pub struct ClientRequest {
 /// the end of the TCP connection, or that waiting is over, to [`handle_eof`](Self::handle_eof).
 #[derive(Debug)]
 pub struct ClientHandshake {
-    limits: Limits,
     request: Bytes,
     accept: String,
     offered: Vec<String>,
     allow_missing_subprotocol: bool,
     compression: Option<Compression>,
-    /// Bytes of answers before the answer.
-    interim: usize,
-    reading: Reading,
-}
-
-#[derive(Debug)]
-enum Reading {
-    Head(Gatherer),
-    /// The body of a refusal.
-    Body(Refusal, BodyReader),
-}
-
-/// What a head was, and what came after it.
-enum Read {
-    Accepted(Box<Accepted>),
-    /// An answer before the answer (RFC 7231 6.2): it says nothing to us.
-    Interim(BytesMut),
-    Refused(BytesMut),
+    answer: AnswerReader,
 }
 
 /// The connection is open.
@@ -93,19 +75,6 @@ pub enum Deviation {
     SubprotocolCase(String),
     /// No subprotocol was answered, see [`ClientRequest::allow_missing_subprotocol`].
     SubprotocolMissing,
-}
-
-/// An HTTP answer other than 101.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// The HTTP status.
-    pub status: u16,
-    /// The phrase after the status.
-    pub reason: String,
-    /// All header fields.
-    pub headers: Vec<(String, String)>,
-    /// The body as far as it came, chunks joined, at most [`Limits::max_bytes`].
-    pub body: Vec<u8>,
 }
 
 /// Why no connection was opened. [`Display`](fmt::Display) says on one line what happened and what may help; what comes from
@@ -138,14 +107,12 @@ impl ClientHandshake {
         random.fill(&mut key);
         let key = BASE64.encode(&key);
         Ok(Self {
-            limits,
             request: write_request(request, &key).map_err(HandshakeError::Request)?,
             accept: derive_accept_key(key.as_bytes()),
             offered: request.subprotocols.clone(),
             allow_missing_subprotocol: request.allow_missing_subprotocol,
             compression: request.compression.clone(),
-            interim: 0,
-            reading: Reading::Head(Gatherer::default()),
+            answer: AnswerReader::new(limits, |status| status == 101),
         })
     }
 
@@ -159,61 +126,18 @@ impl ClientHandshake {
     /// # Errors
     /// Whatever keeps the connection from being opened; nothing more is to be handed over then.
     pub fn handle_data(&mut self, data: &[u8]) -> Result<Option<Accepted>, HandshakeError> {
-        let mut data = BytesMut::from(data);
-        loop {
-            let gatherer = match &mut self.reading {
-                Reading::Head(gatherer) => gatherer,
-                Reading::Body(..) => return self.read_body(&data).map(|()| None),
-            };
-            let room = self.limits.max_bytes - self.interim;
-            let gathered = gatherer.push(&data, room).map_err(|_| HandshakeError::TooLarge(self.limits))?;
-            let Some((head, leftover)) = gathered else {
-                return check_start(gatherer.so_far()).map(|()| None);
-            };
-            match self.read(&head, leftover)? {
-                Read::Accepted(accepted) => return Ok(Some(*accepted)),
-                Read::Interim(leftover) => {
-                    self.interim += head.len();
-                    data = leftover;
-                }
-                Read::Refused(leftover) => data = leftover,
-            }
-        }
+        self.answer.handle_data(data)?.map(|answer| self.judge(answer)).transpose()
     }
 
     /// The TCP connection ended, or there is no more time: what this comes to.
     pub fn handle_eof(&mut self) -> HandshakeError {
-        match &mut self.reading {
-            Reading::Head(gatherer) => HandshakeError::Ended(gatherer.so_far().len()),
-            Reading::Body(refusal, _) => HandshakeError::Refused(refusal.clone()),
-        }
+        self.answer.handle_eof().into()
     }
 
-    fn read(&mut self, head: &[u8], leftover: BytesMut) -> Result<Read, HandshakeError> {
-        check_start(head)?;
-        let mut room = room(&self.limits);
-        let mut answer = httparse::Response::new(&mut room);
-        match answer.parse(head) {
-            Ok(status) if status.is_complete() => {}
-            Err(httparse::Error::TooManyHeaders) => {
-                return Err(HandshakeError::TooLarge(self.limits));
-            }
-            Ok(_) => return Err(invalid("its head ends early")),
-            Err(error) => return Err(invalid(format!("its head is malformed: {error}"))),
-        }
-        let fields = Fields::from_parsed(answer.headers);
-        let status = answer.code.unwrap_or_default();
-        if status / 100 == 1 && status != 101 {
-            return Ok(Read::Interim(leftover));
-        }
-        if status != 101 {
-            let body = BodyReader::new(status, &fields, self.limits.max_bytes);
-            let reason = answer.reason.unwrap_or_default().to_owned();
-            let refusal = Refusal { status, reason, headers: fields.0, body: Vec::new() };
-            self.reading = Reading::Body(refusal, body);
-            return Ok(Read::Refused(leftover));
-        }
-        if answer.version != Some(1) {
+    /// RFC 6455 4.1, second half.
+    fn judge(&self, answer: Answer) -> Result<Accepted, HandshakeError> {
+        let Answer { version, fields, leftover } = answer;
+        if version != 1 {
             return Err(invalid("its HTTP version is not 1.1"));
         }
         // Nothing else may stand there (RFC 6455 4.1, step 2).
@@ -230,16 +154,7 @@ impl ClientHandshake {
             .map_err(|_| invalid(format!("its {} cannot be read", extension::HEADER)))?;
         let agreement = extension::judge(&answered, self.compression.as_ref()).map_err(invalid)?;
         let (subprotocol, deviation) = self.judge_subprotocol(once(&fields, "Sec-WebSocket-Protocol")?)?;
-        Ok(Read::Accepted(Box::new(Accepted { subprotocol, agreement, headers: fields.0, leftover, deviation })))
-    }
-
-    fn read_body(&mut self, data: &[u8]) -> Result<(), HandshakeError> {
-        if let Reading::Body(refusal, body) = &mut self.reading
-            && body.read(data, &mut refusal.body)
-        {
-            return Err(HandshakeError::Refused(refusal.clone()));
-        }
-        Ok(())
+        Ok(Accepted { subprotocol, agreement, headers: fields.0, leftover, deviation })
     }
 
     /// RFC 6455 4.1: what is answered was offered. A difference in case is tolerated, and so is, on request, no answer.
@@ -293,13 +208,6 @@ fn write_request(request: &ClientRequest, key: &str) -> Result<Bytes, InvalidFie
     Ok(Bytes::from(text + "\r\n"))
 }
 
-/// Notices at once, not after the deadline, that the peer does not speak HTTP.
-fn check_start(so_far: &[u8]) -> Result<(), HandshakeError> {
-    const START: &[u8] = b"HTTP/1.";
-    let compared = so_far.len().min(START.len());
-    if so_far[..compared] == START[..compared] { Ok(()) } else { Err(HandshakeError::NotHttp(printable(so_far))) }
-}
-
 fn once<'a>(fields: &'a Fields, name: &str) -> Result<Option<&'a str>, HandshakeError> {
     fields.only(name).map_err(|_| invalid(format!("it has more than one {name}")))
 }
@@ -308,22 +216,14 @@ fn invalid(what: impl Into<String>) -> HandshakeError {
     HandshakeError::Invalid(what.into())
 }
 
-impl Refusal {
-    /// The first header field of that name, in any case.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.status, printable(self.reason.as_bytes()))?;
-        if let Some(location) = self.header("Location") {
-            write!(f, ", pointing to {}", printable(location.as_bytes()))?;
-        }
-        match self.body.trim_ascii() {
-            [] => Ok(()),
-            body => write!(f, ": {}", printable(body)),
+impl From<AnswerError> for HandshakeError {
+    fn from(error: AnswerError) -> Self {
+        match error {
+            AnswerError::Refused(refusal) => Self::Refused(refusal),
+            AnswerError::NotHttp(start) => Self::NotHttp(start),
+            AnswerError::Malformed(what) => Self::Invalid(what),
+            AnswerError::TooLarge(limits) => Self::TooLarge(limits),
+            AnswerError::Ended(bytes) => Self::Ended(bytes),
         }
     }
 }

@@ -1,20 +1,26 @@
 //! The opening handshake (RFC 6455 4), both ends, as pure machines.
 //!
-//! Covers: TS-0020 clauses 5.2 (steps 2 and 3), 6.2.1 to 6.2.3; rows WS-6.2.1-1, WS-6.2.2.*, WS-6.2.3.*.
+//! Covers: TS-0020 clauses 5.2 (steps 2 and 3), 6.2.1 to 6.2.3; rows WS-6.2.1-1, WS-6.2.2.*, WS-6.2.3.*, WS-6.6-1.
 //!
 //! Both ends read incrementally: bytes may come one at a time, and are parsed once, when the blank line is there. Both are
 //! strict about what RFC 6455 demands; what is tolerated is said in [`client::Accepted::deviation`].
 //!
-//! What it does not do: TLS, proxies, deadlines, redirects, or choosing a subprotocol.
+//! Before either, [`proxy`] asks an HTTP proxy for a tunnel, where there is one.
+//!
+//! What it does not do: TLS, deadlines, redirects, or choosing a subprotocol.
 
+mod answer;
 mod body;
 pub mod client;
 mod extension;
 mod head;
+pub mod proxy;
 pub mod server;
 mod target;
 
 use std::fmt;
+
+pub use answer::Refusal;
 
 use super::escape;
 
