@@ -31,7 +31,7 @@ async fn finish(peer: &mut Peer) {
 
 #[tokio::test]
 async fn half_open_sockets_of_one_address_are_limited_and_their_places_come_free() {
-    let (server, address) = start(|server| server.max_half_open(100, 2));
+    let (server, address) = start(|server| server.max_half_open(100).max_half_open_per_address(2));
     let mut first = Peer::connect(&address).await;
     let mut second = Peer::connect(&address).await;
     is_turned_away(&address).await;
@@ -66,7 +66,7 @@ async fn half_open_sockets_are_limited_in_total_and_each_address_by_itself() {
         socket.bind(format!("{source}:0").parse().unwrap()).unwrap();
         Peer(soon(socket.connect(to.parse().unwrap())).await.unwrap())
     }
-    let (server, address) = start(|server| server.max_half_open(3, 2));
+    let (server, address) = start(|server| server.max_half_open(3).max_half_open_per_address(2));
     let mut peers = Vec::new();
     for source in ["127.0.0.2", "127.0.0.2", "127.0.0.3"] {
         peers.push(from(source, &address).await);
@@ -114,7 +114,8 @@ const MOST_TURNED_AWAY: usize = 64;
 
 #[tokio::test]
 async fn turning_away_is_no_attack_only_so_many_are_told_at_a_time() {
-    let (server, address) = start(|server| server.max_connections(0));
+    let (server, address) = start(|server| server.max_connections(1));
+    let _first = Peer::open(&address).await;
     let begin = Instant::now();
     let mut told = Vec::new();
     for _ in 0..MOST_TURNED_AWAY {
