@@ -55,7 +55,6 @@ async fn half_open_sockets_of_one_address_are_limited_and_their_places_come_free
     // What is open was not disturbed.
     first.say(&frame(0x81, &request("1"))).await;
     assert_eq!(first.status().await, 2000);
-    server.shutdown().await;
 }
 
 #[tokio::test]
@@ -106,7 +105,6 @@ async fn connections_are_limited_with_those_that_are_being_opened() {
     soon(reopened).await;
     first.say(&frame(0x81, &request("1"))).await;
     assert_eq!(first.status().await, 2000);
-    server.shutdown().await;
 }
 
 /// Peers without a place that are told so at a time; what is more is closed at once.
@@ -140,7 +138,6 @@ async fn turning_away_is_no_attack_only_so_many_are_told_at_a_time() {
     };
     soon(told_again).await;
     assert!(answer.starts_with(b"HTTP/1.1 503 "));
-    server.shutdown().await;
 }
 
 #[tokio::test]
@@ -176,5 +173,4 @@ async fn a_handshake_has_its_time_from_the_accept_on() {
     tokio::time::sleep(short * 2).await;
     peer.say(&frame(0x81, &request("1"))).await;
     assert_eq!(peer.status().await, 2000);
-    server.shutdown().await;
 }
