@@ -37,16 +37,6 @@ PY_TOOLS := tests/interop tests/conformance tests/architecture tests/tools
 # these tests of the optimized build saw.
 OPTIMIZED := --lib --test codec_json --test codec_properties
 
-# A proxy that others wrote, for the tests in core/tests/proxy: from the system's packages where we may install them.
-define tinyproxy
-if ! command -v tinyproxy >/dev/null && [ "$$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then \
-    get='apt-get -qq -o Acquire::Retries=0 -o Acquire::http::Timeout=10'; export DEBIAN_FRONTEND=noninteractive; \
-    { $$get install tinyproxy-bin || { $$get update && $$get install tinyproxy-bin; }; } >/dev/null 2>&1 </dev/null || true; \
-fi; \
-command -v tinyproxy >/dev/null || \
-    echo 'SKIPPED, tests against tinyproxy: it is not installed (Debian: tinyproxy-bin)'
-endef
-
 # Runs a command, shows what it prints and keeps it for the summary.
 logged = mkdir -p $(LOGS); { $(1); } 2>&1 | tee $(LOGS)/$@.log
 
@@ -128,7 +118,7 @@ test-rust: $(VENV)/requirements.stamp ## the Rust tests, with a live ACME beside
 	$(CARGO) check --locked -p onem2m-ws --no-default-features
 	$(CARGO) test --locked --release --no-default-features -p onem2m-ws $(OPTIMIZED) --no-run
 	$(CARGO) test --locked --workspace --exclude $(C_CRATE) --no-run
-	$(call logged,$(tinyproxy); \
+	$(call logged,tests/tools/tinyproxy.sh; \
 	    $(CARGO) test --locked --no-fail-fast --release --no-default-features -p onem2m-ws $(OPTIMIZED); \
 	    $(ACME) --optional -- $(CARGO) test --locked --no-fail-fast --workspace --exclude $(C_CRATE))
 

@@ -822,7 +822,20 @@ int32_t onem2m_ws_registrar_config_new(struct onem2m_ws_registrar_config **out);
 void onem2m_ws_registrar_config_free(struct onem2m_ws_registrar_config *config);
 
 // Sets everything that a JSON object names, {"listen":"ws://127.0.0.1:9000"}; null sets the default. An unknown name or a
-// wrong value is an error and changes nothing. The names are those of the setters, and `sp_id` ("//sp.example").
+// wrong value is an error and changes nothing; what is out of range is one when the registrar is started. The names are those
+// of the setters, and:
+// `listen` and `points_of_access`, also with a list; `sp_id` ("//sp.example");
+// `paths` (those that are served, a list: any; a handshake for another one is answered 404), `allow_origins` (the web pages
+// that may open connections, as "https://app.example", a list: none; others are answered 403), `stray_subprotocols` (takes
+// spellings of older texts: false);
+// `max_half_open`, `max_half_open_per_address` (connections whose handshake is not done: 1024 and 128, one more is answered
+// 503), `max_handshake_bytes` (16 384; 256 to 1 048 576), `max_handshake_fields` (64; 8 to 1024);
+// `max_fragments` (of one message: 4096), `fragment_size` (of messages that are sent: 32 768; 0 for messages that are always
+// one frame), `max_control_frames` (in a second: 256);
+// `answer_timeout_ms` (30 000), `pong_timeout_ms` (10 000), `write_timeout_ms` (a peer that takes no byte for so long is given
+// up: 30 000), `close_timeout_ms` (5000), `idle_close_ms` (closes connections over which nothing has travelled for so long; 0,
+// the default, for never). `compression` is true, false, or an object as onem2m_ws_client_config_load_json() takes it.
+// Every other number is at least 1, and a time at most a year.
 int32_t onem2m_ws_registrar_config_load_json(struct onem2m_ws_registrar_config *config,
                                              const char *json);
 
@@ -838,6 +851,38 @@ int32_t onem2m_ws_registrar_config_set_cse_name(struct onem2m_ws_registrar_confi
 // The originator that may do everything: "CAdmin" by default. There is no authentication: whoever names himself so is
 // believed.
 int32_t onem2m_ws_registrar_config_set_admin(struct onem2m_ws_registrar_config *config, const char *originator);
+
+// Allows to listen at an address that others can reach, though nothing is encrypted: false by default. For closed networks.
+int32_t onem2m_ws_registrar_config_set_allow_insecure(struct onem2m_ws_registrar_config *config,
+                                                      bool yes);
+
+// Where registrees reach it, if that is not where it listens (behind a proxy, or at all addresses): "ws://name:9000".
+int32_t onem2m_ws_registrar_config_set_points_of_access(struct onem2m_ws_registrar_config *config,
+                                                        const char *point_of_access);
+
+// Most connections at a time: 10 000. One more is answered 503.
+int32_t onem2m_ws_registrar_config_set_max_connections(struct onem2m_ws_registrar_config *config, size_t count);
+
+// Largest message taken: 1 MiB. A larger one closes its connection.
+int32_t onem2m_ws_registrar_config_set_max_message_size(struct onem2m_ws_registrar_config *config, size_t bytes);
+
+// Longest time for an opening handshake, from the accept on: 10 000 ms.
+int32_t onem2m_ws_registrar_config_set_handshake_timeout_ms(struct onem2m_ws_registrar_config *config,
+                                                            uint32_t milliseconds);
+
+// Longest wait for the response of a registree: 30 000 ms.
+int32_t onem2m_ws_registrar_config_set_request_timeout_ms(struct onem2m_ws_registrar_config *config,
+                                                          uint32_t milliseconds);
+
+// Sends a ping after so much time without a received byte: 20 000 ms; 0 for never.
+int32_t onem2m_ws_registrar_config_set_ping_after_ms(struct onem2m_ws_registrar_config *config, uint32_t milliseconds);
+
+// Takes the offers of registrees that compress messages (RFC 7692), with the library's defaults, which
+// onem2m_ws_registrar_config_load_json() can change. Off by default.
+int32_t onem2m_ws_registrar_config_set_compression(struct onem2m_ws_registrar_config *config, bool yes);
+
+// Refuses every deviation of a registree's from the standard that is tolerated otherwise: false by default.
+int32_t onem2m_ws_registrar_config_set_strict(struct onem2m_ws_registrar_config *config, bool yes);
 
 // Starts a registrar; it listens when this returns. `config` may be NULL. Free it with onem2m_ws_registrar_free().
 //

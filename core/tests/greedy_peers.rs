@@ -68,8 +68,7 @@ impl Scene {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let (server, address) = {
             let _within = runtime.enter();
-            // A peer that was refused is listened to until it has read why.
-            harness::start(|server| settings(server.close_timeout(PATIENCE)))
+            harness::start(settings)
         };
         let stop = Arc::new(AtomicBool::new(false));
         let mut peer = open(&address);

@@ -2,9 +2,11 @@
 
 use std::ffi::c_char;
 use std::sync::Arc;
+use std::time::Duration;
 
 use onem2m::bridge::{Recipient, Registrar, Slot};
 use onem2m::registrar::RegistrarBuilder;
+use onem2m::server::{Server, ServerBuilder};
 use onem2m::{Error, ErrorKind, Result};
 use serde::Deserialize;
 use serde_json::Map;
@@ -14,30 +16,105 @@ use crate::client::wait;
 use crate::guard::{guard, guard_value};
 use crate::handle::{Handle, borrow, borrow_mut, make, take};
 use crate::process::Homed;
-use crate::settings::Settings;
+use crate::settings::{CompressionSetting, Settings};
 use crate::text::{onem2m_ws_text, text};
 
 /// What can be set, under the names that [`onem2m_ws_registrar_config_load_json`] takes.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RegistrarSettings {
-    listen: Option<String>,
+    listen: Option<Texts>,
+    points_of_access: Option<Texts>,
+    allow_insecure: Option<bool>,
     cse_id: Option<String>,
     cse_name: Option<String>,
     sp_id: Option<String>,
     admin: Option<String>,
+    paths: Option<Texts>,
+    allow_origins: Option<Texts>,
+    stray_subprotocols: Option<bool>,
+    compression: Option<CompressionSetting>,
+    strict: Option<bool>,
+    max_connections: Option<usize>,
+    max_half_open: Option<usize>,
+    max_half_open_per_address: Option<usize>,
+    max_handshake_bytes: Option<usize>,
+    max_handshake_fields: Option<usize>,
+    max_message_size: Option<usize>,
+    max_fragments: Option<usize>,
+    fragment_size: Option<usize>,
+    max_control_frames: Option<u32>,
+    handshake_timeout_ms: Option<u64>,
+    request_timeout_ms: Option<u64>,
+    answer_timeout_ms: Option<u64>,
+    ping_after_ms: Option<u64>,
+    pong_timeout_ms: Option<u64>,
+    write_timeout_ms: Option<u64>,
+    close_timeout_ms: Option<u64>,
+    idle_close_ms: Option<u64>,
+}
+
+/// A text, or a list of them.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a text, or a list of texts, was expected")]
+enum Texts {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Texts {
+    fn into_list(self) -> Vec<String> {
+        match self {
+            Self::One(text) => vec![text],
+            Self::Several(texts) => texts,
+        }
+    }
 }
 
 impl RegistrarSettings {
     fn builder(self) -> RegistrarBuilder {
         let mut b = RegistrarBuilder::new();
+        let mut s = Server::builder();
+        let time = Duration::from_millis;
         macro_rules! apply {
-            ($($field:ident)+) => {
-                $(if let Some(value) = self.$field { b = b.$field(value); })+
+            ($to:ident: $($field:ident => $apply:expr;)+) => {
+                $(if let Some(value) = self.$field { $to = $apply($to, value); })+
             };
         }
-        apply!(listen cse_id cse_name sp_id admin);
-        b
+        apply! { b:
+            cse_id => RegistrarBuilder::cse_id;
+            cse_name => RegistrarBuilder::cse_name;
+            sp_id => RegistrarBuilder::sp_id;
+            admin => RegistrarBuilder::admin;
+        }
+        apply! { s:
+            listen => |s, texts: Texts| texts.into_list().into_iter().fold(s, ServerBuilder::listen);
+            points_of_access => |s, texts: Texts| texts.into_list().into_iter().fold(s, ServerBuilder::point_of_access);
+            allow_insecure => ServerBuilder::allow_insecure;
+            paths => |s: ServerBuilder, texts: Texts| s.paths(texts.into_list());
+            allow_origins => |s: ServerBuilder, texts: Texts| s.allow_origins(texts.into_list());
+            stray_subprotocols => ServerBuilder::stray_subprotocols;
+            compression => |s: ServerBuilder, CompressionSetting(compression)| s.compression(compression);
+            strict => ServerBuilder::strict;
+            max_connections => ServerBuilder::max_connections;
+            max_half_open => ServerBuilder::max_half_open;
+            max_half_open_per_address => ServerBuilder::max_half_open_per_address;
+            max_handshake_bytes => ServerBuilder::max_handshake_bytes;
+            max_handshake_fields => ServerBuilder::max_handshake_fields;
+            max_message_size => ServerBuilder::max_message_size;
+            max_fragments => ServerBuilder::max_fragments;
+            fragment_size => |s: ServerBuilder, bytes| s.fragment_size(Some(bytes).filter(|bytes| *bytes > 0));
+            max_control_frames => ServerBuilder::max_control_frames;
+            handshake_timeout_ms => |s: ServerBuilder, ms| s.handshake_timeout(time(ms));
+            request_timeout_ms => |s: ServerBuilder, ms| s.request_timeout(time(ms));
+            answer_timeout_ms => |s: ServerBuilder, ms| s.answer_timeout(time(ms));
+            ping_after_ms => |s: ServerBuilder, ms| s.ping_after((ms > 0).then(|| time(ms)));
+            pong_timeout_ms => |s: ServerBuilder, ms| s.pong_timeout(time(ms));
+            write_timeout_ms => |s: ServerBuilder, ms| s.write_timeout(time(ms));
+            close_timeout_ms => |s: ServerBuilder, ms| s.close_timeout(time(ms));
+            idle_close_ms => |s: ServerBuilder, ms| s.idle_close((ms > 0).then(|| time(ms)));
+        }
+        b.with_server(|_| s)
     }
 }
 
@@ -70,7 +147,20 @@ fn change(
 }
 
 /// Sets everything that a JSON object names, {"listen":"ws://127.0.0.1:9000"}; null sets the default. An unknown name or a
-/// wrong value is an error and changes nothing. The names are those of the setters, and `sp_id` ("//sp.example").
+/// wrong value is an error and changes nothing; what is out of range is one when the registrar is started. The names are those
+/// of the setters, and:
+/// `listen` and `points_of_access`, also with a list; `sp_id` ("//sp.example");
+/// `paths` (those that are served, a list: any; a handshake for another one is answered 404), `allow_origins` (the web pages
+/// that may open connections, as "https://app.example", a list: none; others are answered 403), `stray_subprotocols` (takes
+/// spellings of older texts: false);
+/// `max_half_open`, `max_half_open_per_address` (connections whose handshake is not done: 1024 and 128, one more is answered
+/// 503), `max_handshake_bytes` (16 384; 256 to 1 048 576), `max_handshake_fields` (64; 8 to 1024);
+/// `max_fragments` (of one message: 4096), `fragment_size` (of messages that are sent: 32 768; 0 for messages that are always
+/// one frame), `max_control_frames` (in a second: 256);
+/// `answer_timeout_ms` (30 000), `pong_timeout_ms` (10 000), `write_timeout_ms` (a peer that takes no byte for so long is given
+/// up: 30 000), `close_timeout_ms` (5000), `idle_close_ms` (closes connections over which nothing has travelled for so long; 0,
+/// the default, for never). `compression` is true, false, or an object as onem2m_ws_client_config_load_json() takes it.
+/// Every other number is at least 1, and a time at most a year.
 #[unsafe(no_mangle)]
 pub extern "C" fn onem2m_ws_registrar_config_load_json(
     config: *mut onem2m_ws_registrar_config,
@@ -114,6 +204,85 @@ pub extern "C" fn onem2m_ws_registrar_config_set_admin(
     originator: *const c_char,
 ) -> i32 {
     change(config, |settings| settings.set("admin", text(originator, "originator")?))
+}
+
+/// Allows to listen at an address that others can reach, though nothing is encrypted: false by default. For closed networks.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_registrar_config_set_allow_insecure(
+    config: *mut onem2m_ws_registrar_config,
+    yes: bool,
+) -> i32 {
+    change(config, |settings| settings.set("allow_insecure", yes))
+}
+
+/// Where registrees reach it, if that is not where it listens (behind a proxy, or at all addresses): "ws://name:9000".
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_registrar_config_set_points_of_access(
+    config: *mut onem2m_ws_registrar_config,
+    point_of_access: *const c_char,
+) -> i32 {
+    change(config, |settings| settings.set("points_of_access", text(point_of_access, "point_of_access")?))
+}
+
+/// Most connections at a time: 10 000. One more is answered 503.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_registrar_config_set_max_connections(
+    config: *mut onem2m_ws_registrar_config,
+    count: usize,
+) -> i32 {
+    change(config, |settings| settings.set("max_connections", count))
+}
+
+/// Largest message taken: 1 MiB. A larger one closes its connection.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_registrar_config_set_max_message_size(
+    config: *mut onem2m_ws_registrar_config,
+    bytes: usize,
+) -> i32 {
+    change(config, |settings| settings.set("max_message_size", bytes))
+}
+
+/// Longest time for an opening handshake, from the accept on: 10 000 ms.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_registrar_config_set_handshake_timeout_ms(
+    config: *mut onem2m_ws_registrar_config,
+    milliseconds: u32,
+) -> i32 {
+    change(config, |settings| settings.set("handshake_timeout_ms", milliseconds))
+}
+
+/// Longest wait for the response of a registree: 30 000 ms.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_registrar_config_set_request_timeout_ms(
+    config: *mut onem2m_ws_registrar_config,
+    milliseconds: u32,
+) -> i32 {
+    change(config, |settings| settings.set("request_timeout_ms", milliseconds))
+}
+
+/// Sends a ping after so much time without a received byte: 20 000 ms; 0 for never.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_registrar_config_set_ping_after_ms(
+    config: *mut onem2m_ws_registrar_config,
+    milliseconds: u32,
+) -> i32 {
+    change(config, |settings| settings.set("ping_after_ms", milliseconds))
+}
+
+/// Takes the offers of registrees that compress messages (RFC 7692), with the library's defaults, which
+/// onem2m_ws_registrar_config_load_json() can change. Off by default.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_registrar_config_set_compression(
+    config: *mut onem2m_ws_registrar_config,
+    yes: bool,
+) -> i32 {
+    change(config, |settings| settings.set("compression", yes))
+}
+
+/// Refuses every deviation of a registree's from the standard that is tolerated otherwise: false by default.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_registrar_config_set_strict(config: *mut onem2m_ws_registrar_config, yes: bool) -> i32 {
+    change(config, |settings| settings.set("strict", yes))
 }
 
 struct Running {

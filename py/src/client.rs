@@ -7,9 +7,11 @@ use onem2m_ws::binding::{self, Accepts};
 use onem2m_ws::bridge;
 use onem2m_ws::client::{AeRegistration, ClientBuilder, CseRegistration, Preset, Reopening, Subscription};
 use onem2m_ws::primitive::{NotificationContentType, NotificationEventType, Operation, Request, ResourceType};
+use onem2m_ws::websocket::Compression;
 use onem2m_ws::{Error, ErrorKind, client};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use zeroize::Zeroizing;
 
 use crate::errors::OrRaise;
 use crate::queue::{Queue, To, registered, state};
@@ -34,6 +36,56 @@ fn seconds(name: &str, value: f64) -> onem2m_ws::Result<Duration> {
     Duration::try_from_secs_f64(value).map_err(|_| bad(format!("{name}: {value} is not a time in seconds")))
 }
 
+/// Where there may be no time, 0 is none.
+fn or_none(time: Duration) -> Option<Duration> {
+    Some(time).filter(|time| !time.is_zero())
+}
+
+/// A number that may be anything in Python.
+fn count<T: TryFrom<i128>>(name: &str, value: i128) -> onem2m_ws::Result<T> {
+    value.try_into().map_err(|_| bad(format!("{name}: {value} is out of range")))
+}
+
+/// A text whose copy here does not stay in memory.
+struct Secret(Zeroizing<String>);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Secret {
+    type Error = PyErr;
+
+    fn extract(text: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        Ok(Self(Zeroizing::new(text.extract()?)))
+    }
+}
+
+/// The fields of `onem2m_ws.Compression`.
+type CompressionFields = (bool, bool, i128, i128, i128, i128);
+
+fn compression(fields: CompressionFields) -> onem2m_ws::Result<Compression> {
+    let (send_takeover, receive_takeover, send_window_bits, receive_window_bits, level, min_size) = fields;
+    Ok(Compression {
+        send_takeover,
+        receive_takeover,
+        send_window_bits: count("compression: send_window_bits", send_window_bits)?,
+        receive_window_bits: count("compression: receive_window_bits", receive_window_bits)?,
+        level: count("compression: level", level)?,
+        min_size: count("compression: min_size", min_size)?,
+    })
+}
+
+/// The library's defaults, in the order of the fields of `onem2m_ws.Compression`.
+#[pyfunction]
+pub(crate) fn default_compression() -> (bool, bool, u8, u8, u32, usize) {
+    let default = Compression::default();
+    (
+        default.send_takeover,
+        default.receive_takeover,
+        default.send_window_bits,
+        default.receive_window_bits,
+        default.level,
+        default.min_size,
+    )
+}
+
 /// Settings from Python's keyword arguments; `None` means the library's default.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
@@ -48,11 +100,24 @@ struct Settings {
     reopen_delay: Option<f64>,
     reopen_delay_max: Option<f64>,
     stable_after: Option<f64>,
-    window: Option<usize>,
-    queue_requests: Option<usize>,
-    queue_bytes: Option<usize>,
-    max_message_size: Option<usize>,
+    window: Option<i128>,
+    queue_requests: Option<i128>,
+    queue_bytes: Option<i128>,
+    max_message_size: Option<i128>,
+    max_fragments: Option<i128>,
+    fragment_size: Option<i128>,
+    max_control_frames: Option<i128>,
+    max_handshake_bytes: Option<i128>,
+    max_handshake_fields: Option<i128>,
     ping_after: Option<f64>,
+    pong_timeout: Option<f64>,
+    write_timeout: Option<f64>,
+    close_timeout: Option<f64>,
+    idle_close: Option<f64>,
+    compression: Option<CompressionFields>,
+    proxy: Option<Secret>,
+    proxy_from_environment: bool,
+    proxy_credentials: Option<(Secret, Secret)>,
     accepts: String,
     release_version: Option<String>,
     origin_header: bool,
@@ -69,6 +134,7 @@ impl Settings {
             .originator(self.originator.unwrap_or_default())
             .registered(self.registered)
             .stay_connected(self.stay_connected)
+            .proxy_from_environment(self.proxy_from_environment)
             .origin_header(self.origin_header)
             .allow_missing_subprotocol(self.allow_missing_subprotocol)
             .strict(self.strict)
@@ -81,14 +147,38 @@ impl Settings {
                     return Err(bad(text));
                 }
             });
-        if let Some(value) = self.open_timeout {
-            builder = builder.open_timeout(seconds("open_timeout", value)?);
+        type Times = [(&'static str, Option<f64>, fn(ClientBuilder, Duration) -> ClientBuilder); 8];
+        let times: Times = [
+            ("open_timeout", self.open_timeout, ClientBuilder::open_timeout),
+            ("request_timeout", self.request_timeout, ClientBuilder::request_timeout),
+            ("answer_timeout", self.answer_timeout, ClientBuilder::answer_timeout),
+            ("ping_after", self.ping_after, |b, time| b.ping_after(or_none(time))),
+            ("pong_timeout", self.pong_timeout, ClientBuilder::pong_timeout),
+            ("write_timeout", self.write_timeout, ClientBuilder::write_timeout),
+            ("close_timeout", self.close_timeout, ClientBuilder::close_timeout),
+            ("idle_close", self.idle_close, |b, time| b.idle_close(or_none(time))),
+        ];
+        for (name, value, apply) in times {
+            if let Some(value) = value {
+                builder = apply(builder, seconds(name, value)?);
+            }
         }
-        if let Some(value) = self.request_timeout {
-            builder = builder.request_timeout(seconds("request_timeout", value)?);
+        type Sizes = [(&'static str, Option<i128>, fn(ClientBuilder, usize) -> ClientBuilder); 6];
+        let sizes: Sizes = [
+            ("window", self.window, ClientBuilder::window),
+            ("max_message_size", self.max_message_size, ClientBuilder::max_message_size),
+            ("max_fragments", self.max_fragments, ClientBuilder::max_fragments),
+            ("fragment_size", self.fragment_size, |b, bytes| b.fragment_size(Some(bytes).filter(|bytes| *bytes > 0))),
+            ("max_handshake_bytes", self.max_handshake_bytes, ClientBuilder::max_handshake_bytes),
+            ("max_handshake_fields", self.max_handshake_fields, ClientBuilder::max_handshake_fields),
+        ];
+        for (name, value, apply) in sizes {
+            if let Some(value) = value {
+                builder = apply(builder, count(name, value)?);
+            }
         }
-        if let Some(value) = self.answer_timeout {
-            builder = builder.answer_timeout(seconds("answer_timeout", value)?);
+        if let Some(value) = self.max_control_frames {
+            builder = builder.max_control_frames(count("max_control_frames", value)?);
         }
         let mut reopening = Reopening::default();
         if let Some(value) = self.reopen_delay {
@@ -101,22 +191,20 @@ impl Settings {
             reopening.stable_after = seconds("stable_after", value)?;
         }
         builder = builder.reopening(reopening);
-        if let Some(requests) = self.window {
-            builder = builder.window(requests);
-        }
         if self.queue_requests.is_some() || self.queue_bytes.is_some() {
             let default = binding::OutgoingLimits::default();
-            builder = builder.queue(
-                self.queue_requests.unwrap_or(default.queued_requests),
-                self.queue_bytes.unwrap_or(default.queued_bytes),
-            );
+            let requests = self.queue_requests.map(|value| count("queue_requests", value)).transpose()?;
+            let bytes = self.queue_bytes.map(|value| count("queue_bytes", value)).transpose()?;
+            builder = builder.queue(requests.unwrap_or(default.queued_requests), bytes.unwrap_or(default.queued_bytes));
         }
-        if let Some(bytes) = self.max_message_size {
-            builder = builder.max_message_size(bytes);
+        if let Some(fields) = self.compression {
+            builder = builder.compression(Some(compression(fields)?));
         }
-        if let Some(value) = self.ping_after {
-            let silence = seconds("ping_after", value)?;
-            builder = builder.ping_after(Some(silence).filter(|silence| !silence.is_zero()));
+        if let Some(Secret(url)) = self.proxy {
+            builder = builder.proxy(url.as_str());
+        }
+        if let Some((Secret(user), Secret(password))) = self.proxy_credentials {
+            builder = builder.proxy_credentials(user.as_str(), password.as_str());
         }
         if let Some(rvi) = self.release_version {
             builder = builder.release_version(Some(rvi).filter(|rvi| !rvi.is_empty()));

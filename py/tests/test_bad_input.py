@@ -87,7 +87,27 @@ def test_a_server_without_subprotocol_can_be_tolerated(face: Face) -> None:
         ({"answer_timeout": math.inf}, "answer_timeout"),
         ({"reopen_delay": -1.0}, "reopen_delay"),
         ({"ping_after": -1.0}, "ping_after"),
+        ({"pong_timeout": 0}, "pong_timeout"),
+        ({"write_timeout": math.inf}, "write_timeout"),
+        ({"close_timeout": -1}, "close_timeout"),
+        ({"idle_close": 4e7}, "idle_close"),
         ({"window": 0}, "window"),
+        ({"window": -1}, "window"),
+        ({"max_message_size": 0}, "max_message_size"),
+        ({"max_message_size": 2**64}, "max_message_size"),
+        ({"max_fragments": 0}, "max_fragments"),
+        ({"fragment_size": -1}, "fragment_size"),
+        ({"max_control_frames": 0}, "max_control_frames"),
+        ({"max_control_frames": 2**32}, "max_control_frames"),
+        ({"max_handshake_bytes": 255}, "max_handshake_bytes"),
+        ({"max_handshake_bytes": 2**20 + 1}, "max_handshake_bytes"),
+        ({"max_handshake_fields": 7}, "max_handshake_fields"),
+        ({"max_handshake_fields": 1025}, "max_handshake_fields"),
+        ({"compression": onem2m_ws.Compression(level=0)}, "level is 0"),
+        ({"compression": onem2m_ws.Compression(send_window_bits=7)}, "send_window_bits is 7"),
+        ({"compression": onem2m_ws.Compression(receive_window_bits=256)}, "receive_window_bits: 256"),
+        ({"compression": onem2m_ws.Compression(min_size=-1)}, "min_size: -1"),
+        ({"compression": 6}, "compression"),
         ({"queue_requests": 100_000}, "queue"),
         ({"subprotocols": ["chat"]}, "chat"),
         ({"subprotocols": []}, "subprotocol"),
@@ -98,6 +118,25 @@ def test_settings_out_of_range(face: Face, peer: Peer, settings: dict[str, Any],
     with pytest.raises(errors.ArgumentError, match=text):
         face.connect(peer.url, **{"originator": "Ctest", **settings})
     assert peer.handshakes == []
+
+
+def test_settings_at_their_edges(face: Face, peer: Peer) -> None:
+    year = 365.0 * 24 * 3600
+    one = dict.fromkeys(("max_message_size", "max_fragments", "fragment_size", "max_control_frames"), 1 << 31)
+    edges: list[dict[str, Any]] = [
+        {**one, "max_handshake_bytes": 256, "max_handshake_fields": 8, "idle_close": 0, "ping_after": 0},
+        {"max_fragments": 1, "fragment_size": 1, "max_control_frames": 1, "idle_close": year, "ping_after": year},
+        {"fragment_size": 0, "max_handshake_bytes": 2**20, "max_handshake_fields": 1024, "pong_timeout": year},
+        {"write_timeout": year, "close_timeout": year, "compression": False, "proxy": False},
+        {"compression": True},
+        {"compression": onem2m_ws.Compression(True, True, 8, 9, 1, 0)},
+    ]
+    for settings in edges:
+        with face.connect(peer.url, originator="Ctest", registered=True, **settings) as ae:
+            assert ae.retrieve("cse-in").ok
+    offered = ["permessage-deflate" in handshake for handshake in peer.handshakes]
+    assert offered == [False, False, False, False, True, True]
+    assert "client_max_window_bits=8" in peer.handshakes[-1]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import dataclasses
 import doctest
 import importlib
 import importlib.metadata
@@ -65,6 +66,9 @@ def test_every_error_is_in_the_tree_of_the_documentation() -> None:
         ("ConnectionLostError", ConnectionError),
         ("HandshakeRefusedError", ConnectionError),
         ("NotWebSocketError", ConnectionError),
+        ("ProxyRefusedError", ConnectionError),
+        ("ProxyAuthenticationError", errors.ProxyRefusedError),
+        ("NotProxyError", ConnectionError),
         ("SubprotocolError", ConnectionError),
         ("DecodeError", ValueError),
         ("RegistrationRefusedError", errors.ResponseError),
@@ -86,6 +90,12 @@ def test_the_text_of_an_error_is_the_text() -> None:
 def test_numbers_of_the_standard_are_those_of_the_library(table: str) -> None:
     members = {int(member) for member in getattr(enums, table)}
     assert members == {value for value in range(65536) if _native.name_in_table(table, value) is not None}
+
+
+def test_compression_has_the_defaults_of_the_library() -> None:
+    assert dataclasses.astuple(onem2m_ws.Compression()) == _native.default_compression()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        onem2m_ws.Compression().level = 9  # type: ignore[misc]
 
 
 def test_numbers_that_are_not_in_the_table_are_kept() -> None:

@@ -166,6 +166,16 @@ static void api_null_is_an_error_everywhere_and_free_takes_it(void) {
     EQUAL(onem2m_ws_registrar_config_set_cse_id(registrar_config, NULL), bad);
     EQUAL(onem2m_ws_registrar_config_set_cse_name(registrar_config, NULL), bad);
     EQUAL(onem2m_ws_registrar_config_set_admin(registrar_config, NULL), bad);
+    EQUAL(onem2m_ws_registrar_config_set_allow_insecure(NULL, true), bad);
+    EQUAL(onem2m_ws_registrar_config_set_points_of_access(NULL, "ws://h"), bad);
+    EQUAL(onem2m_ws_registrar_config_set_points_of_access(registrar_config, NULL), bad);
+    EQUAL(onem2m_ws_registrar_config_set_max_connections(NULL, 1), bad);
+    EQUAL(onem2m_ws_registrar_config_set_max_message_size(NULL, 1), bad);
+    EQUAL(onem2m_ws_registrar_config_set_handshake_timeout_ms(NULL, 1), bad);
+    EQUAL(onem2m_ws_registrar_config_set_request_timeout_ms(NULL, 1), bad);
+    EQUAL(onem2m_ws_registrar_config_set_ping_after_ms(NULL, 1), bad);
+    EQUAL(onem2m_ws_registrar_config_set_compression(NULL, true), bad);
+    EQUAL(onem2m_ws_registrar_config_set_strict(NULL, true), bad);
     EQUAL(onem2m_ws_registrar_start(registrar_config, NULL), bad);
     TEXT(onem2m_ws_registrar_point_of_access(NULL, 0), NULL);
     EQUAL(onem2m_ws_registrar_stop(NULL, 1), bad);
@@ -467,6 +477,117 @@ static void api_settings_of_the_connection(void) {
     onem2m_ws_client_config_free(config);
 }
 
+// What is refused at once names the setting, and so does what is out of range when the registrar is started.
+static void api_settings_of_a_registrar(void) {
+    const char *const refused[][2] = {
+        {"{\"compression\":{\"level\":0}}", "level is 0"},
+        {"{\"listen\":1}", "a text, or a list of texts"},
+        {"{\"paths\":[1]}", "a text, or a list of texts"},
+        {"{\"max_connections\":-1}", "-1"},
+        {"{\"strict\":1}", "boolean"},
+    };
+    const char *const out_of_range[][2] = {
+        {"{\"max_connections\":0}", "max_connections"},
+        {"{\"max_half_open\":0}", "max_half_open"},
+        {"{\"max_half_open_per_address\":0}", "max_half_open_per_address"},
+        {"{\"max_handshake_bytes\":255}", "max_handshake_bytes"},
+        {"{\"max_handshake_fields\":1025}", "max_handshake_fields"},
+        {"{\"max_message_size\":0}", "max_message_size"},
+        {"{\"max_fragments\":0}", "max_fragments"},
+        {"{\"max_control_frames\":0}", "max_control_frames"},
+        {"{\"handshake_timeout_ms\":0}", "handshake_timeout"},
+        {"{\"request_timeout_ms\":0}", "request_timeout"},
+        {"{\"answer_timeout_ms\":99999999999}", "answer_timeout"},
+        {"{\"pong_timeout_ms\":0}", "pong_timeout"},
+        {"{\"write_timeout_ms\":0}", "write_timeout"},
+        {"{\"close_timeout_ms\":0}", "close_timeout"},
+        {"{\"ping_after_ms\":99999999999}", "ping_after"},
+        {"{\"idle_close_ms\":99999999999}", "idle_close"},
+        {"{\"paths\":\"a\"}", "\"a\""},
+        {"{\"allow_origins\":[\"https://a.example\",\"null\"]}", "\"null\""},
+        {"{\"listen\":\"ws://0.0.0.0:0\"}", "allow_insecure"},
+        {"{\"points_of_access\":\"nowhere\"}", "nowhere"},
+    };
+    onem2m_ws_registrar_config *config = NULL;
+    onem2m_ws_registrar *r = NULL;
+    onem2m_ws_client_config *client_config;
+    onem2m_ws_client *client = NULL;
+    onem2m_ws_text url;
+    char address[64];
+    size_t i;
+    OK(onem2m_ws_registrar_config_new(&config));
+    for (i = 0; i < sizeof refused / sizeof *refused; i++) {
+        EQUAL(onem2m_ws_registrar_config_load_json(config, refused[i][0]), ONEM2M_WS_INVALID_ARGUMENT);
+        ERROR_SAYS(refused[i][1]);
+    }
+    for (i = 0; i < sizeof out_of_range / sizeof *out_of_range; i++) {
+        onem2m_ws_registrar_config *other = NULL;
+        OK(onem2m_ws_registrar_config_new(&other));
+        OK(onem2m_ws_registrar_config_set_listen(other, "ws://127.0.0.1:0"));
+        OK(onem2m_ws_registrar_config_load_json(other, out_of_range[i][0]));
+        EQUAL(onem2m_ws_registrar_start(other, &r), ONEM2M_WS_INVALID_ARGUMENT);
+        ERROR_SAYS(out_of_range[i][1]);
+        onem2m_ws_registrar_config_free(other);
+    }
+    OK(onem2m_ws_registrar_config_load_json(
+        config, "{\"listen\":[\"ws://127.0.0.1:0\",\"ws://0.0.0.0:0\"],\"paths\":[\"/onem2m\",\"/b\"],\"allow_origins\":"
+                "\"https://a.example\",\"stray_subprotocols\":true,\"max_half_open\":5,\"max_half_open_per_address\":4,"
+                "\"max_handshake_bytes\":4096,\"max_handshake_fields\":32,\"max_fragments\":10,\"fragment_size\":0,"
+                "\"max_control_frames\":10,\"answer_timeout_ms\":5000,\"pong_timeout_ms\":5000,\"write_timeout_ms\":5000,"
+                "\"close_timeout_ms\":5000,\"idle_close_ms\":0,\"compression\":{\"level\":1}}"));
+    OK(onem2m_ws_registrar_config_set_allow_insecure(config, true));
+    OK(onem2m_ws_registrar_config_set_max_connections(config, 1));
+    OK(onem2m_ws_registrar_config_set_max_message_size(config, 3000));
+    OK(onem2m_ws_registrar_config_set_handshake_timeout_ms(config, 5000));
+    OK(onem2m_ws_registrar_config_set_request_timeout_ms(config, 5000));
+    OK(onem2m_ws_registrar_config_set_ping_after_ms(config, 0));
+    OK(onem2m_ws_registrar_config_set_compression(config, true));
+    OK(onem2m_ws_registrar_config_set_strict(config, true));
+    OK(onem2m_ws_registrar_start(config, &r));
+    url = onem2m_ws_registrar_point_of_access(r, 0);
+    CHECK(url.data != NULL && url.len < sizeof address);
+    memcpy(address, url.data, url.len);
+    address[url.len] = 0;
+    CHECK(strstr(address, "/onem2m") != NULL);
+    // The served path opens, and one connection is all there may be.
+    client_config = config_for(address, "Cfirst");
+    OK(onem2m_ws_client_config_set_compression(client_config, true));
+    OK(onem2m_ws_client_new(client_config, NULL, &client));
+    OK(onem2m_ws_client_register_ae(client, NULL, "Ntest", "first", NULL, 0));
+    onem2m_ws_client_config_free(client_config);
+    {
+        onem2m_ws_client *second = NULL;
+        client_config = config_for(address, "Csecond");
+        OK(onem2m_ws_client_new(client_config, NULL, &second));
+        EQUAL(onem2m_ws_client_connect(second, 10000), ONEM2M_WS_HANDSHAKE_REFUSED);
+        ERROR_SAYS("503");
+        onem2m_ws_client_free(second);
+        onem2m_ws_client_config_free(client_config);
+    }
+    onem2m_ws_client_free(client);
+    *strstr(address, "/onem2m") = 0;
+    client_config = config_for(address, "Cthird");
+    OK(onem2m_ws_client_config_load_json(client_config, "{\"stay_connected\":false}"));
+    for (i = 0; i < 2000; i++) {
+        // The first connection's place may not be free yet.
+        OK(onem2m_ws_client_new(client_config, NULL, &client));
+        EQUAL(onem2m_ws_client_connect(client, 10000), ONEM2M_WS_HANDSHAKE_REFUSED);
+        onem2m_ws_client_free(client);
+        if (strstr(onem2m_ws_last_error(), "404") != NULL) break;
+        pause_ms(10);
+    }
+    ERROR_SAYS("404");
+    onem2m_ws_client_config_free(client_config);
+    onem2m_ws_registrar_free(r);
+    // Elsewhere than where it listens.
+    OK(onem2m_ws_registrar_config_load_json(config, "{\"listen\":\"ws://127.0.0.1:0\"}"));
+    OK(onem2m_ws_registrar_config_set_points_of_access(config, "ws://gateway.example:9000"));
+    OK(onem2m_ws_registrar_start(config, &r));
+    TEXT(onem2m_ws_registrar_point_of_access(r, 0), "ws://gateway.example:9000");
+    onem2m_ws_registrar_free(r);
+    onem2m_ws_registrar_config_free(config);
+}
+
 static void api_structs_say_how_large_they_are(void) {
     struct {
         onem2m_ws_callbacks known;
@@ -549,6 +670,7 @@ const test tests_api[] = {
     {"api_responses_have_every_parameter", api_responses_have_every_parameter},
     {"api_settings_are_checked_as_they_come", api_settings_are_checked_as_they_come},
     {"api_settings_of_the_connection", api_settings_of_the_connection},
+    {"api_settings_of_a_registrar", api_settings_of_a_registrar},
     {"api_structs_say_how_large_they_are", api_structs_say_how_large_they_are},
     {"api_errors_belong_to_their_thread", api_errors_belong_to_their_thread},
     {NULL, NULL},

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Client;
 use crate::binding::{self, Accepts, PointOfAccess, Proxy, Registration, subprotocol};
 use crate::net;
+use crate::net::range::{HANDSHAKE_BYTES, HANDSHAKE_FIELDS, SOME, check_numbers, check_times};
 use crate::primitive::Format;
 use crate::websocket::handshake::Limits;
 use crate::websocket::handshake::proxy::Credentials;
@@ -377,7 +378,7 @@ impl ClientBuilder {
             ));
         }
         let websocket = &self.websocket;
-        for (name, time) in [
+        check_times([
             ("open_timeout", Some(self.open_timeout)),
             ("request_timeout", Some(self.session.request_timeout)),
             ("answer_timeout", Some(self.session.answer_timeout)),
@@ -386,25 +387,15 @@ impl ClientBuilder {
             ("pong_timeout", Some(websocket.pong_timeout)),
             ("write_timeout", Some(websocket.write_timeout)),
             ("close_timeout", Some(websocket.close_timeout)),
-        ] {
-            if let Some(time) = time.filter(|time| time.is_zero() || *time > LONGEST) {
-                return bad(format!("{name} {time:?} is out of range: more than 0, at most {LONGEST:?}"));
-            }
-        }
-        for (name, value, range) in [
-            ("max_message_size", websocket.max_message_size, 1..=usize::MAX),
-            ("max_fragments", websocket.max_fragments, 1..=usize::MAX),
-            ("fragment_size", websocket.fragment_size.unwrap_or(1), 1..=usize::MAX),
-            ("max_control_frames", websocket.max_control_frames as usize, 1..=usize::MAX),
-            ("max_handshake_bytes", self.handshake.max_bytes, 256..=1 << 20),
-            ("max_handshake_fields", self.handshake.max_fields, 8..=1024),
-        ] {
-            if !range.contains(&value) {
-                let most =
-                    if *range.end() == usize::MAX { String::new() } else { format!(", at most {}", range.end()) };
-                return bad(format!("{name} {value} is out of range: at least {}{most}", range.start()));
-            }
-        }
+        ])?;
+        check_numbers([
+            ("max_message_size", websocket.max_message_size, SOME),
+            ("max_fragments", websocket.max_fragments, SOME),
+            ("fragment_size", websocket.fragment_size.unwrap_or(1), SOME),
+            ("max_control_frames", websocket.max_control_frames as usize, SOME),
+            ("max_handshake_bytes", self.handshake.max_bytes, HANDSHAKE_BYTES),
+            ("max_handshake_fields", self.handshake.max_fields, HANDSHAKE_FIELDS),
+        ])?;
         if let Some(compression) = &self.compression {
             compression.check().map_err(|text| Error::new(ErrorKind::InvalidArgument, text))?;
         }
@@ -446,12 +437,10 @@ impl ClientBuilder {
     }
 }
 
-/// Longest time that a setting may name: a year. Deadlines stay far from the end of the clock.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::range::LONGEST;
 
     fn builder() -> ClientBuilder {
         Client::builder("ws://in.example").originator("Ctest")

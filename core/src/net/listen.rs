@@ -69,7 +69,7 @@ impl Listen {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let deadline = self.deadline(accepted);
+        let deadline = accepted + self.deadline;
         let mut has_begun = false;
         let request = match timeout_at(deadline, self.read(stream, &mut has_begun)).await {
             Ok(request) => request?,
@@ -81,12 +81,6 @@ impl Listen {
             Ok(Err(error)) => Err(NotUpgraded::Gone(error.to_string())),
             Err(_) => Err(NotUpgraded::Gone("the peer does not take its answer".to_owned())),
         }
-    }
-
-    /// A time that nobody will see stands for one that cannot be counted.
-    fn deadline(&self, accepted: Instant) -> Instant {
-        const YEARS: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
-        accepted.checked_add(self.deadline).unwrap_or(accepted + YEARS)
     }
 
     async fn read(

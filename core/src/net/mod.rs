@@ -7,6 +7,7 @@ pub(crate) mod dial;
 pub(crate) mod link;
 pub(crate) mod listen;
 pub(crate) mod pump;
+pub(crate) mod range;
 pub(crate) mod socket;
 
 use std::time::{Instant, SystemTime};

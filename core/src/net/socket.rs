@@ -16,11 +16,17 @@ use tokio::net::TcpStream;
 pub(crate) fn tune(stream: &TcpStream, write_timeout: Duration) -> io::Result<()> {
     stream.set_nodelay(true)?;
     #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux", target_os = "cygwin"))]
-    SockRef::from(stream).set_tcp_user_timeout(Some(write_timeout))?;
+    SockRef::from(stream).set_tcp_user_timeout(Some(write_timeout.clamp(LEAST, MOST)))?;
     #[cfg(not(any(target_os = "android", target_os = "fuchsia", target_os = "linux", target_os = "cygwin")))]
     let _ = (SockRef::from(stream), write_timeout);
     Ok(())
 }
+
+/// What the system takes: a number of milliseconds without a sign in a type that has one, and 0 for its own default.
+#[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux", target_os = "cygwin"))]
+const LEAST: Duration = Duration::from_millis(1);
+#[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux", target_os = "cygwin"))]
+const MOST: Duration = Duration::from_millis(i32::MAX as u64);
 
 #[cfg(all(test, target_os = "linux"))]
 #[allow(clippy::unwrap_used)]
@@ -31,8 +37,13 @@ mod tests {
     async fn ws_6_3_2_every_socket_has_no_delay_and_a_user_timeout() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        tune(&stream, Duration::from_secs(30)).unwrap();
-        assert!(stream.nodelay().unwrap());
-        assert_eq!(SockRef::from(&stream).tcp_user_timeout().unwrap(), Some(Duration::from_secs(30)));
+        let year = Duration::from_secs(365 * 24 * 3600);
+        for (time, set) in
+            [(Duration::from_secs(30), Duration::from_secs(30)), (Duration::from_nanos(1), LEAST), (year, MOST)]
+        {
+            tune(&stream, time).unwrap();
+            assert!(stream.nodelay().unwrap());
+            assert_eq!(SockRef::from(&stream).tcp_user_timeout().unwrap(), Some(set));
+        }
     }
 }

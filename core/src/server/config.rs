@@ -13,6 +13,7 @@ use super::half_open::HalfOpenLimits;
 use super::{Handler, Server};
 use crate::binding::{self, PointOfAccess};
 use crate::net::listen::Listen;
+use crate::net::range::{HANDSHAKE_BYTES, HANDSHAKE_FIELDS, SOME, check_numbers, check_times};
 use crate::primitive::Format;
 use crate::spool::{MemorySpool, Spool};
 use crate::websocket::handshake::Limits;
@@ -129,10 +130,16 @@ impl ServerBuilder {
         self
     }
 
-    /// Most connections whose handshake is not done: 1024 in total, and 128 from one IPv4 address or IPv6 network of 64
-    /// bits. One more is answered 503. All registrees behind one proxy have its address.
-    pub fn max_half_open(mut self, total: usize, per_address: usize) -> Self {
-        self.half_open = HalfOpenLimits { total, per_address };
+    /// Most connections whose handshake is not done: 1024. One more is answered 503.
+    pub fn max_half_open(mut self, total: usize) -> Self {
+        self.half_open.total = total;
+        self
+    }
+
+    /// Most of these from one IPv4 address, or one IPv6 network of 64 bits: 128. One more is answered 503. All registrees
+    /// behind one proxy have its address.
+    pub fn max_half_open_per_address(mut self, count: usize) -> Self {
+        self.half_open.per_address = count;
         self
     }
 
@@ -143,9 +150,15 @@ impl ServerBuilder {
         self
     }
 
-    /// Largest opening handshake: 16 KiB, and 64 header fields. A larger one is answered 431.
-    pub fn handshake_limits(mut self, limits: Limits) -> Self {
-        self.listening.limits = limits;
+    /// Most bytes of an opening handshake: 16 KiB; 256 to 1 MiB. One more is answered 431.
+    pub fn max_handshake_bytes(mut self, bytes: usize) -> Self {
+        self.listening.limits.max_bytes = bytes;
+        self
+    }
+
+    /// Most header fields of an opening handshake: 64; 8 to 1024. One more is answered 431.
+    pub fn max_handshake_fields(mut self, count: usize) -> Self {
+        self.listening.limits.max_fields = count;
         self
     }
 
@@ -280,10 +293,32 @@ impl ServerBuilder {
     /// Refuses settings that are out of range, or could never match.
     fn check(&self) -> Result<()> {
         let invalid = |text: String| Err(Error::new(ErrorKind::InvalidArgument, text));
-        let Listen { paths, allow_origins, compression, .. } = &self.listening;
-        if let Some(Err(text)) = compression.as_ref().map(Compression::check) {
+        let Self { session, websocket, listening, half_open, .. } = self;
+        check_times([
+            ("handshake_timeout", Some(listening.deadline)),
+            ("request_timeout", Some(session.request_timeout)),
+            ("answer_timeout", Some(session.answer_timeout)),
+            ("idle_close", session.idle_close),
+            ("ping_after", websocket.ping_after),
+            ("pong_timeout", Some(websocket.pong_timeout)),
+            ("write_timeout", Some(websocket.write_timeout)),
+            ("close_timeout", Some(websocket.close_timeout)),
+        ])?;
+        check_numbers([
+            ("max_connections", self.max_connections, SOME),
+            ("max_half_open", half_open.total, SOME),
+            ("max_half_open_per_address", half_open.per_address, SOME),
+            ("max_handshake_bytes", listening.limits.max_bytes, HANDSHAKE_BYTES),
+            ("max_handshake_fields", listening.limits.max_fields, HANDSHAKE_FIELDS),
+            ("max_message_size", websocket.max_message_size, SOME),
+            ("max_fragments", websocket.max_fragments, SOME),
+            ("fragment_size", websocket.fragment_size.unwrap_or(1), SOME),
+            ("max_control_frames", websocket.max_control_frames as usize, SOME),
+        ])?;
+        if let Some(Err(text)) = listening.compression.as_ref().map(Compression::check) {
             return invalid(text);
         }
+        let Listen { paths, allow_origins, .. } = listening;
         if let Some(path) = paths.iter().find(|path| !is_path(path)) {
             return invalid(format!("served path {path:?}: it begins with / and has no query, as /~/mn-cse"));
         }
@@ -348,4 +383,90 @@ fn is_loopback(ip: IpAddr) -> bool {
 
 fn cannot_listen(uri: &str, why: &str) -> Error {
     Error::new(ErrorKind::Network, format!("cannot listen at {uri}: {why}"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::net::range::LONGEST;
+
+    type Set<T> = fn(ServerBuilder, T) -> ServerBuilder;
+
+    fn refused(builder: &ServerBuilder) -> String {
+        let error = builder.check().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+        error.message().to_owned()
+    }
+
+    #[test]
+    fn every_time_has_a_range_and_is_named_by_its_error() {
+        let times: [(&str, Set<Duration>); 8] = [
+            ("handshake_timeout", ServerBuilder::handshake_timeout),
+            ("request_timeout", ServerBuilder::request_timeout),
+            ("answer_timeout", ServerBuilder::answer_timeout),
+            ("idle_close", |b, time| b.idle_close(Some(time))),
+            ("ping_after", |b, time| b.ping_after(Some(time))),
+            ("pong_timeout", ServerBuilder::pong_timeout),
+            ("write_timeout", ServerBuilder::write_timeout),
+            ("close_timeout", ServerBuilder::close_timeout),
+        ];
+        let tick = Duration::from_nanos(1);
+        for (name, set) in times {
+            for good in [tick, LONGEST] {
+                assert!(set(ServerBuilder::new(), good).check().is_ok(), "{name} {good:?}");
+            }
+            for bad in [Duration::ZERO, LONGEST + tick, Duration::MAX] {
+                assert!(refused(&set(ServerBuilder::new(), bad)).starts_with(name), "{name} {bad:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_number_has_a_range_and_is_named_by_its_error() {
+        let all = usize::MAX;
+        let numbers: [(&str, Set<usize>, usize, usize); 10] = [
+            ("max_connections", ServerBuilder::max_connections, 1, all),
+            ("max_half_open", ServerBuilder::max_half_open, 1, all),
+            ("max_half_open_per_address", ServerBuilder::max_half_open_per_address, 1, all),
+            ("max_handshake_bytes", ServerBuilder::max_handshake_bytes, 256, 1 << 20),
+            ("max_handshake_fields", ServerBuilder::max_handshake_fields, 8, 1024),
+            ("max_message_size", ServerBuilder::max_message_size, 1, all),
+            ("max_fragments", ServerBuilder::max_fragments, 1, all),
+            ("fragment_size", |b, size| b.fragment_size(Some(size)), 1, all),
+            ("max_control_frames", |b, count| b.max_control_frames(count as u32), 1, u32::MAX as usize),
+            (
+                "compression: level",
+                |b, level| b.compression(Some(Compression { level: level as u32, ..Compression::default() })),
+                1,
+                9,
+            ),
+        ];
+        for (name, set, least, most) in numbers {
+            for good in [least, most] {
+                assert!(set(ServerBuilder::new(), good).check().is_ok(), "{name} {good}");
+            }
+            let above = most.checked_add(1).filter(|above| *above <= u32::MAX as usize);
+            for bad in [Some(least - 1), above].into_iter().flatten() {
+                assert!(refused(&set(ServerBuilder::new(), bad)).starts_with(name), "{name} {bad}");
+            }
+        }
+        let none = ServerBuilder::new().ping_after(None).idle_close(None).fragment_size(None).compression(None);
+        assert!(none.check().is_ok());
+    }
+
+    #[test]
+    fn what_could_never_match_is_refused() {
+        for path in ["", "b", "/a?b", "/a#b", "/a b", "/\u{e4}"] {
+            assert!(refused(&ServerBuilder::new().paths(["/a", path])).contains(&format!("{path:?}")));
+        }
+        for origin in
+            ["", "null", "*", "a.example", "https://", "https://a.example/", "https://A.example", "HTTPS://a.example"]
+        {
+            assert!(refused(&ServerBuilder::new().allow_origins([origin])).contains(&format!("{origin:?}")));
+        }
+        let good =
+            ServerBuilder::new().paths(["/", "/~/mn-cse"]).allow_origins(["https://a.example", "http://[::1]:8080"]);
+        assert!(good.check().is_ok());
+    }
 }

@@ -1,7 +1,6 @@
 //! Bad and odd frames, byte by byte, with the close code that each gets (RFC 6455 5, 7.4, 8.1).
 
 use std::sync::Arc;
-use std::time::Duration;
 use std::time::SystemTime;
 
 use onem2m_ws::Result;
@@ -371,8 +370,7 @@ impl Spool for Broken {
 
 #[tokio::test]
 async fn a_defect_closes_its_connection_with_1011_and_no_other() {
-    // Telling of the panic takes a debug build a while.
-    let (server, address) = start(|server| server.spool(Arc::new(Broken)).close_timeout(Duration::from_secs(20)));
+    let (server, address) = start(|server| server.spool(Arc::new(Broken)));
     server.restore(Registration::known("Cother"));
     let mut bystander = Peer::open(&address).await;
     let mut peer = Peer::open(&address).await;

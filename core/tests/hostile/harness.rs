@@ -39,8 +39,8 @@ pub(crate) async fn soon<F: Future>(what: F) -> F::Output {
 
 /// A server that answers every request of `Cpeer` with 2000.
 pub(crate) fn start(settings: impl FnOnce(ServerBuilder) -> ServerBuilder) -> (Server, String) {
-    // Peers that do not answer a close frame need not be waited for.
-    let builder = Server::builder().listen("ws://127.0.0.1:0").close_timeout(Duration::from_millis(500));
+    // A peer that was refused is listened to until it has read why, also on a slow machine.
+    let builder = Server::builder().listen("ws://127.0.0.1:0").close_timeout(Duration::from_secs(20));
     let builder = settings(builder.trusted(["Cpeer"]));
     let server = builder.start(|_: &Server, request: IncomingRequest| {
         // One whose connection is gone needs no answer.

@@ -31,7 +31,7 @@ async fn finish(peer: &mut Peer) {
 
 #[tokio::test]
 async fn half_open_sockets_of_one_address_are_limited_and_their_places_come_free() {
-    let (server, address) = start(|server| server.max_half_open(100, 2));
+    let (server, address) = start(|server| server.max_half_open(100).max_half_open_per_address(2));
     let mut first = Peer::connect(&address).await;
     let mut second = Peer::connect(&address).await;
     is_turned_away(&address).await;
@@ -55,7 +55,6 @@ async fn half_open_sockets_of_one_address_are_limited_and_their_places_come_free
     // What is open was not disturbed.
     first.say(&frame(0x81, &request("1"))).await;
     assert_eq!(first.status().await, 2000);
-    server.shutdown().await;
 }
 
 #[tokio::test]
@@ -66,7 +65,7 @@ async fn half_open_sockets_are_limited_in_total_and_each_address_by_itself() {
         socket.bind(format!("{source}:0").parse().unwrap()).unwrap();
         Peer(soon(socket.connect(to.parse().unwrap())).await.unwrap())
     }
-    let (server, address) = start(|server| server.max_half_open(3, 2));
+    let (server, address) = start(|server| server.max_half_open(3).max_half_open_per_address(2));
     let mut peers = Vec::new();
     for source in ["127.0.0.2", "127.0.0.2", "127.0.0.3"] {
         peers.push(from(source, &address).await);
@@ -106,7 +105,6 @@ async fn connections_are_limited_with_those_that_are_being_opened() {
     soon(reopened).await;
     first.say(&frame(0x81, &request("1"))).await;
     assert_eq!(first.status().await, 2000);
-    server.shutdown().await;
 }
 
 /// Peers without a place that are told so at a time; what is more is closed at once.
@@ -114,7 +112,8 @@ const MOST_TURNED_AWAY: usize = 64;
 
 #[tokio::test]
 async fn turning_away_is_no_attack_only_so_many_are_told_at_a_time() {
-    let (server, address) = start(|server| server.max_connections(0));
+    let (server, address) = start(|server| server.max_connections(1));
+    let _first = Peer::open(&address).await;
     let begin = Instant::now();
     let mut told = Vec::new();
     for _ in 0..MOST_TURNED_AWAY {
@@ -139,7 +138,6 @@ async fn turning_away_is_no_attack_only_so_many_are_told_at_a_time() {
     };
     soon(told_again).await;
     assert!(answer.starts_with(b"HTTP/1.1 503 "));
-    server.shutdown().await;
 }
 
 #[tokio::test]
@@ -175,5 +173,4 @@ async fn a_handshake_has_its_time_from_the_accept_on() {
     tokio::time::sleep(short * 2).await;
     peer.say(&frame(0x81, &request("1"))).await;
     assert_eq!(peer.status().await, 2000);
-    server.shutdown().await;
 }

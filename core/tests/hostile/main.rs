@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod collector;
+mod compressed;
 mod frames;
 mod handshakes;
 mod harness;

@@ -20,9 +20,11 @@ from .enums import (
 from .errors import OneM2MError
 from .primitives import Registration, Request, Response, StateChange
 from .registrar import Registrar
+from .settings import Compression
 
 __all__ = [
     "Client",
+    "Compression",
     "IncomingRequest",
     "Notification",
     "NotificationContentType",

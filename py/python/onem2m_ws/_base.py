@@ -27,6 +27,7 @@ from .primitives import (
     _refusal_text,
     _signal_of,
 )
+from .settings import _native_settings
 
 connection_log = logging.getLogger("onem2m_ws.connection")
 request_log = logging.getLogger("onem2m_ws.requests")
@@ -82,9 +83,7 @@ class ClientBase(Generic[R, N]):
         self._point_of_access = point_of_access
         if not isinstance(point_of_access, str):
             raise ArgumentError(f"the point of access is text as 'ws://localhost:9000', not {point_of_access!r}")
-        headers = settings["headers"]
-        settings["headers"] = list(headers.items() if isinstance(headers, Mapping) else headers)
-        self._native = _native.Client(queue, handle, point_of_access, settings)
+        self._native = _native.Client(queue, handle, point_of_access, _native_settings(settings))
         _clients.add(self)
 
     # --- out

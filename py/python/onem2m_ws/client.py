@@ -23,6 +23,7 @@ from .primitives import (
     StateChange,
     _discovery,
 )
+from .settings import Compression
 
 
 class IncomingRequest(IncomingRequestBase):
@@ -538,7 +539,19 @@ def connect(
     queue_requests: int | None = None,
     queue_bytes: int | None = None,
     max_message_size: int | None = None,
+    max_fragments: int | None = None,
+    fragment_size: int | None = None,
+    max_control_frames: int | None = None,
+    max_handshake_bytes: int | None = None,
+    max_handshake_fields: int | None = None,
     ping_after: float | None = None,
+    pong_timeout: float | None = None,
+    write_timeout: float | None = None,
+    close_timeout: float | None = None,
+    idle_close: float | None = None,
+    compression: bool | Compression = False,
+    proxy: str | bool | None = None,
+    proxy_credentials: tuple[str, str] | None = None,
     accepts: str = "all",
     release_version: str | None = None,
     origin_header: bool = True,
@@ -559,7 +572,7 @@ def connect(
         accepts: which requests are taken: `"all"`, `"notifications"` or `"nothing"`; others are answered 4005.
 
     Time, in seconds:
-        open_timeout: for opening a connection: name, TCP, handshake (10).
+        open_timeout: for opening a connection: name, TCP, proxy, handshake (10).
         request_timeout: for a response (30); a request's own expiration counts where it is sooner.
         answer_timeout: for our answer to a request of the peer's (30); then the peer gets 5000.
         stay_connected: a lost connection is opened again at once, so that notifications arrive. Without it the next
@@ -567,11 +580,32 @@ def connect(
         reopen_delay, reopen_delay_max: delay before the second attempt (0.5), doubling up to the largest (60).
         stable_after: a connection that lasted so long begins anew with the first delay (30).
         ping_after: silence after which a ping is sent (20); 0 for never.
+        pong_timeout: after a ping, silence after which the connection is given up (10).
+        write_timeout: the peer takes no byte for so long, and the connection is given up (30).
+        close_timeout: for the peer's part in each step of the closing handshake (5).
+        idle_close: a connection over which no request or response travels for so long is closed, to save power; the
+            next request opens it again, and meanwhile no notification arrives. Never by default; 0 for never.
+        Each is more than 0 and at most a year.
 
     Sizes:
         window: requests on the wire without a response (64).
         queue_requests, queue_bytes: bounds of what waits for a connection or a place in the window (1024, 8 MiB).
         max_message_size: the largest message taken, in bytes (1 MiB).
+        max_fragments: the most fragments of one message taken (4096).
+        fragment_size: the largest payload of one frame that is sent, in bytes (32 KiB); 0 for messages that are always
+            one frame.
+        max_control_frames: the most pings and pongs taken in a second (256).
+        max_handshake_bytes, max_handshake_fields: the largest head of an answer to the opening handshake, or of a
+            proxy's (16 384 bytes; 256 to 1 048 576), and its most fields (64; 8 to 1024).
+        compression: permessage-deflate is offered: `True`, or a `Compression`. Off by default.
+
+    Proxy:
+        proxy: the HTTP proxy to go through, by CONNECT: `http://[user:password@]host[:port]`, user name and password
+            percent-encoded, port 80 if there is none. `True` takes it from the environment: `http_proxy` or else
+            `HTTP_PROXY` for `ws`, `https_proxy` or `HTTPS_PROXY` for `wss`, else `all_proxy` or `ALL_PROXY`; not to
+            what `no_proxy` or `NO_PROXY` lists, and never to loopback. Otherwise the environment does not count.
+        proxy_credentials: user name and password for the proxy, instead of those of its URL. They go to the proxy only,
+            and no error or log shows them.
 
     Handshake:
         origin_header: the originator is sent as `X-M2M-Origin`, which some registrars need.
@@ -583,7 +617,8 @@ def connect(
     Raises:
         ArgumentError: an argument is out of range.
         UnknownHostError, ConnectionRefusedError, OpenTimeoutError, NetworkError, HandshakeRefusedError,
-        NotWebSocketError, SubprotocolError: why there is no connection.
+        NotWebSocketError, SubprotocolError, ProxyRefusedError, ProxyAuthenticationError, NotProxyError: why there is no
+        connection.
     """
     settings = dict(locals())
     del settings["point_of_access"]

@@ -19,6 +19,9 @@
     ├── ConnectionLostError (ConnectionError) it broke while a request waited
     ├── HandshakeRefusedError (ConnectionError)  with .status, .reason, .headers, .body
     ├── NotWebSocketError (ConnectionError)   the port speaks something else
+    ├── ProxyRefusedError (ConnectionError)   the proxy opened no tunnel; with .status and so on as well
+    │   └── ProxyAuthenticationError          it wants credentials, or others
+    ├── NotProxyError (ConnectionError)       the proxy's port speaks something else
     ├── SubprotocolError (ConnectionError)    no serialization in common
     ├── ProtocolError (ConnectionError)       the peer broke the WebSocket protocol
     ├── MessageTooBigError (ValueError)
@@ -124,17 +127,34 @@ class ConnectionLostError(OneM2MError, ConnectionError):
     """The connection broke while the request waited. Whether it was carried out is not known."""
 
 
-class HandshakeRefusedError(OneM2MError, ConnectionError):
+class _Refusal(OneM2MError, ConnectionError):
+    status: int = 0
+    reason: str = ""
+    headers: Mapping[str, str] = MappingProxyType({})
+    body: bytes = b""
+
+
+class HandshakeRefusedError(_Refusal):
     """The server answered the opening handshake with an HTTP error.
 
     `status` and `reason` are those of its answer, `headers` its fields by their names in lower case (several of one
     name are joined with a comma), `body` the beginning of its body.
     """
 
-    status: int = 0
-    reason: str = ""
-    headers: Mapping[str, str] = MappingProxyType({})
-    body: bytes = b""
+
+class ProxyRefusedError(_Refusal):
+    """The proxy opened no tunnel to the server: it forbids it, or could not reach it.
+
+    `status`, `reason`, `headers` and `body` are those of the proxy's answer, as in `HandshakeRefusedError`.
+    """
+
+
+class ProxyAuthenticationError(ProxyRefusedError):
+    """The proxy wants credentials, or does not accept those that it got (407, or 401)."""
+
+
+class NotProxyError(OneM2MError, ConnectionError):
+    """What listens at the proxy's address does not answer as an HTTP proxy does."""
 
 
 class NotWebSocketError(OneM2MError, ConnectionError):
@@ -193,7 +213,7 @@ def _from_native(
 
         return kind(message, Response._received(response))
     error: OneM2MError = kind(message)
-    if refusal is not None and isinstance(error, HandshakeRefusedError):
+    if refusal is not None and isinstance(error, _Refusal):
         error.status, error.reason, error.body, fields = refusal
         headers: dict[str, str] = {}
         for field, value in fields:

@@ -1,0 +1,59 @@
+"""Settings that have parts of their own, and what becomes of settings on their way to the native module."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass
+from typing import Any
+
+from .errors import ArgumentError
+
+
+@dataclass(frozen=True)
+class Compression:
+    """How messages are compressed with permessage-deflate (RFC 7692), where the peer agrees.
+
+    >>> Compression(level=9, min_size=64).send_takeover
+    False
+    """
+
+    send_takeover: bool = False
+    """Whether a message that is sent may refer to those before it; smaller messages, about 270 kB of memory."""
+    receive_takeover: bool = False
+    """Whether the peer may do so; about 45 kB of memory."""
+    send_window_bits: int = 15
+    """The window for sending, as a power of two: 8 to 15."""
+    receive_window_bits: int = 15
+    """The largest window of the peer's: 8 to 15."""
+    level: int = 6
+    """How hard to try: 1 (fast) to 9 (small)."""
+    min_size: int = 128
+    """Messages of fewer bytes are sent as they are."""
+
+
+def _native_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `connect` as the native module takes them. No error shows what may be a password."""
+    native = dict(settings)
+    headers = native["headers"]
+    native["headers"] = list(headers.items() if isinstance(headers, Mapping) else headers)
+    compression = native["compression"]
+    if isinstance(compression, bool):
+        compression = Compression() if compression else None
+    elif not isinstance(compression, Compression):
+        raise ArgumentError(f"compression is True, False or a Compression, not {compression!r}")
+    native["compression"] = None if compression is None else astuple(compression)
+    proxy = native["proxy"]
+    if proxy is not None and not isinstance(proxy, (str, bool)):
+        raise ArgumentError(f"proxy is text, True or None, not of type {type(proxy).__name__}")
+    native["proxy_from_environment"] = proxy is True
+    native["proxy"] = proxy if isinstance(proxy, str) else None
+    credentials = native["proxy_credentials"]
+    if credentials is not None:
+        if (
+            not isinstance(credentials, (tuple, list))
+            or len(credentials) != 2
+            or not all(isinstance(part, str) for part in credentials)
+        ):
+            raise ArgumentError("proxy_credentials is a pair of texts: user name and password")
+        native["proxy_credentials"] = tuple(credentials)
+    return native
