@@ -39,8 +39,8 @@ enum Phase {
 /// The session outlives its connections: a close loses only the connection (WS-5.2-9, WS-6.4-4). It is a pure machine.
 /// Its methods are of four kinds, called in this order:
 ///
-/// 1. *Inputs*: [`attach`](Self::attach) a connection after the opening handshake, [`handle_data`](Self::handle_data),
-///    [`handle_eof`](Self::handle_eof), [`handle_timeout`](Self::handle_timeout) when the time of `poll_timeout` has come,
+/// 1. *Inputs*: [`attach`](Self::attach) a connection after the opening handshake, [`handle_data`](Self::handle_data) or
+///    [`handle_next`](Self::handle_next), [`handle_eof`](Self::handle_eof), [`handle_timeout`](Self::handle_timeout) when the time of `poll_timeout` has come,
 ///    and what the application wants: [`send`](Self::send), [`respond`](Self::respond), [`close`](Self::close).
 /// 2. [`poll_event`](Self::poll_event) until it returns `None`; handling an event may be an input again.
 /// 3. [`poll_transmit`](Self::poll_transmit): bytes for the socket; all that is ready at once.
@@ -112,12 +112,20 @@ impl<W> Session<W> {
 
     /// Bytes from the socket. They are changed in place (unmasked).
     pub fn handle_data(&mut self, now: Now, mut data: &mut [u8]) {
-        while let Some(connection) = &mut self.connection
-            && connection.handle_next(now.monotonic, &mut data)
-        {
+        while self.handle_next(now, &mut data) {}
+    }
+
+    /// Like [`handle_data`](Self::handle_data), up to the next whole thing in `data`, which is taken off its front. False:
+    /// there was none, and all of `data` was taken. With events taken in between, a request is answered before the next one
+    /// is read, and none need be kept.
+    pub fn handle_next(&mut self, now: Now, data: &mut &mut [u8]) -> bool {
+        let any = self.connection.as_mut().is_some_and(|connection| connection.handle_next(now.monotonic, data));
+        if any {
             self.take_in(now);
+        } else {
+            self.absorb(now);
         }
-        self.absorb(now);
+        any
     }
 
     /// How writing goes: see [`Connection::handle_write`].
@@ -316,20 +324,10 @@ impl<W> Session<W> {
         event
     }
 
-    /// All that happened since the last time, in order; like [`poll_event`](Self::poll_event) until it returns `None`.
-    pub fn take_events(&mut self) -> VecDeque<Event<W>> {
-        std::mem::take(&mut self.events)
-    }
-
-    /// Memory for what is written and what happens next, so that none need be claimed.
-    /// [`poll_transmit`](Self::poll_transmit) and [`take_events`](Self::take_events) give it back.
-    pub fn lend(&mut self, bytes: BytesMut, events: VecDeque<Event<W>>) {
+    /// Memory for what is written next, so that none need be claimed; [`poll_transmit`](Self::poll_transmit) gives it back.
+    pub fn lend(&mut self, room: BytesMut) {
         if let Some(connection) = &mut self.connection {
-            connection.lend(bytes);
-        }
-        if self.events.is_empty() {
-            self.events = events;
-            self.events.clear();
+            connection.lend(room);
         }
     }
 
