@@ -281,8 +281,8 @@ pub(crate) trait Respond: Send + Sync {
 }
 
 impl Respond for Link {
-    fn respond(&self, token: IncomingToken, _about: Option<Box<Request>>, response: Response) -> Result<()> {
-        self.with(|session, now| session.respond(now, token, response))
+    fn respond(&self, token: IncomingToken, _about: Option<Box<Request>>, mut response: Response) -> Result<()> {
+        self.with(|session, now| session.answer(now, token, &mut response))
     }
 
     fn dismiss(&self, token: IncomingToken) {

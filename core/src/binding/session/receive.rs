@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::super::deadline::after;
 use super::super::subprotocol::message_kind;
-use super::super::timers::after;
 use super::super::{Event, Now, Registration};
 use super::Session;
 use crate::ErrorKind;
@@ -99,7 +99,7 @@ impl<W> Session<W> {
         self.events.push_back(Event::Malformed(error.to_string()));
     }
 
-    fn handle_request(&mut self, now: Now, request: Request) {
+    fn handle_request(&mut self, now: Now, request: Box<Request>) {
         self.counters.requests_received += 1;
         if self.said_close {
             // It cannot be answered. Carried out, it would be carried out again when its sender tries again.
@@ -132,9 +132,8 @@ impl<W> Session<W> {
         }
         let rqi = request.request_id.clone();
         let rvi = request.release_version.clone();
-        match self.incoming.push(rqi, rvi, after(now.monotonic, wait), &mut self.timers) {
+        match self.incoming.push(rqi, rvi, after(now.monotonic, wait)) {
             Some(token) => {
-                self.tidy_timers();
                 self.tell(Event::Request { token, request });
             }
             None => {
@@ -167,7 +166,7 @@ impl<W> Session<W> {
             && response.status == StatusCode::DELETED
             && let Some(registration) = self.registration.take_if(|r| r.may_end_with(request))
         {
-            self.events.push_back(Event::Deregistered(registration));
+            self.events.push_back(Event::Deregistered(*registration));
         }
         self.tell(Event::Response { waiter: finished.waiter, result: Ok(response) });
     }

@@ -92,7 +92,7 @@ impl<'a> Envelope<'a> {
         } else {
             None
         };
-        let primitive = Primitive::Request(Request {
+        let request = Box::new(Request {
             operation,
             to,
             from,
@@ -110,7 +110,7 @@ impl<'a> Envelope<'a> {
             release_version: self.release_version()?,
             additional,
         });
-        Ok(Decoded { primitive, deviations: self.deviations })
+        Ok(Decoded { primitive: Primitive::Request(request), deviations: self.deviations })
     }
 
     fn response(&mut self) -> Result<Decoded, DecodeError> {
