@@ -19,7 +19,7 @@ use super::subprotocol::message_kind;
 use super::{Config, Counters, Event, IncomingToken, Now, Registration, Token};
 use crate::codec;
 use crate::primitive::{Format, Operation, Request, Response, StatusCode};
-use crate::websocket::{self, CloseCode, Connection, Disconnect, Random};
+use crate::websocket::{self, CloseCode, Connection, Disconnect, Random, Read};
 use crate::{Error, ErrorKind, Result};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -115,13 +115,13 @@ impl<W> Session<W> {
     /// there was none, and all of `data` was taken. With events taken in between, a request is answered before the next one
     /// is read, and none need be kept.
     pub fn handle_next(&mut self, now: Now, data: &mut &mut [u8]) -> bool {
-        let any = self.connection.as_mut().is_some_and(|connection| connection.handle_next(now.monotonic, data));
-        if any {
-            self.take_in(now);
-        } else {
-            self.absorb(now);
+        let read = self.connection.as_mut().map_or(Read::All, |connection| connection.read_next(now.monotonic, data));
+        match read {
+            Read::Message(message) => self.handle_whole(now, message),
+            Read::Some => self.take_in(now),
+            Read::All => self.absorb(now),
         }
-        any
+        read != Read::All
     }
 
     /// How writing goes: see [`Connection::handle_write`].

@@ -73,6 +73,17 @@ pub fn decode(format: Format, input: Bytes, options: &DecodeOptions) -> Result<D
     }
 }
 
+/// Reads one message that is text already and may be gone afterwards: what is kept of it is copied.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_text(format: Format, input: &str, options: &DecodeOptions) -> Result<Decoded, DecodeError> {
+    match format {
+        Format::Json => json::decode_text(input, options),
+        Format::Xml | Format::Cbor => Err(DecodeError::unsupported(format)),
+    }
+}
+
 /// Appends `request` to `out`.
 ///
 /// # Errors

@@ -14,7 +14,7 @@ use super::Session;
 use crate::ErrorKind;
 use crate::codec::{self, DecodeError, Decoded, Primitive, Shape};
 use crate::primitive::{Request, Response, StatusCode};
-use crate::websocket::{self, CloseCode, Connection, MessageKind};
+use crate::websocket::{self, CloseCode, Connection, MessageKind, Whole};
 
 impl<W> Session<W> {
     /// Takes what the connection has to tell, and then what has run out of time: what has come before counts.
@@ -49,9 +49,27 @@ impl<W> Session<W> {
         }
     }
 
+    /// A message that stands where it was read into.
+    #[inline]
+    pub(super) fn handle_whole(&mut self, now: Now, message: Whole<'_>) {
+        let (kind, decoded) = match message {
+            Whole::Text(text) => (MessageKind::Text, codec::decode_text(self.format, text, &self.config.decode)),
+            Whole::Binary(bytes) => {
+                let bytes = Bytes::copy_from_slice(bytes);
+                (MessageKind::Binary, codec::decode(self.format, bytes, &self.config.decode))
+            }
+        };
+        self.handle_decoded(now, kind, decoded);
+    }
+
     fn handle_message(&mut self, now: Now, kind: MessageKind, payload: Bytes) {
-        self.note_primitive(now);
         let decoded = codec::decode(self.format, payload, &self.config.decode);
+        self.handle_decoded(now, kind, decoded);
+    }
+
+    #[inline]
+    fn handle_decoded(&mut self, now: Now, kind: MessageKind, decoded: Result<Decoded, DecodeError>) {
+        self.note_primitive(now);
         if kind != message_kind(self.format) {
             return self.handle_wrong_opcode(now, kind, decoded);
         }
