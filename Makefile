@@ -207,6 +207,15 @@ format: $(VENV)/requirements.stamp ## formats Rust and Python
 bench: | need ## benchmarks of codec and session, and whole programs beside tokio-tungstenite
 	$(CARGO) bench --locked -p onem2m-ws
 
+.PHONY: bench-server
+bench-server: | need ## CPU time of a server per message, beside tokio-tungstenite, flushing per reply and in batches
+	$(CARGO) bench --locked -p onem2m-ws --bench whole_process -- messages
+
+# Client and server are two processes, and each holds one descriptor per connection.
+.PHONY: bench-idle
+bench-idle: | need ## memory of 10 000 connections, and the CPU time to open them, beside tokio-tungstenite
+	ulimit -Sn "$$(ulimit -Hn)"; $(CARGO) bench --locked -p onem2m-ws --bench whole_process -- idle
+
 .PHONY: clean
 clean: | need ## removes everything that was built
 	$(CARGO) clean

@@ -1,24 +1,40 @@
 //! Request and response over loopback, whole processes: our server and client beside the plain programs that one would
 //! write with tokio-tungstenite and serde_json.
 //!
-//! Four processes are started from this program: a server and a client of each kind. Rounds of the two kinds alternate, each
-//! figure is the median of its rounds, and only ratios within one run mean anything. CPU time is that of the whole process,
-//! user and system. A message is one CREATE of a contentInstance (about 151 bytes) and its response (about 222); neither
-//! server stores anything, and both answer with content that is ready.
+//! Every program is a process, started from this one. Rounds of the kinds alternate, each figure is the median of its
+//! rounds, and only ratios within one run mean anything. CPU time is that of the whole process, user and system. A message
+//! is one CREATE of a contentInstance (about 151 bytes) and its response (about 222); no server stores anything, and all
+//! answer with content that is ready.
 //!
-//! The plain programs are written as is usual: one task for a connection, a `send` (which flushes) for each message, typed
-//! structs whose content stays raw, default settings; the client has a task that owns the connection and a `oneshot` for
-//! each request, and with one request at a time simply sends and reads.
+//! - Without an argument (`make bench`): a server and a client of each kind. The plain programs are written as is usual: one
+//!   task for a connection, a `send` (which flushes) for each message, typed structs whose content stays raw, default
+//!   settings; the client has a task that owns the connection and a `oneshot` for each request, and with one request at a
+//!   time simply sends and reads.
+//! - `messages` (`make bench-server`): servers only, all asked by the same raw client. Beside the usual one there is a plain
+//!   server that flushes once for all replies whose requests are there, with a read buffer of `READ_BUFFER` (8 KiB).
+//! - `idle` (`make bench-idle`): what 10 000 connections cost a server. The tuned plain server has read buffers of 4 KiB.
 //!
-//! Settings, all from the environment: `ROUNDS` (5), `ROUND_MS` (500), `IDLE` (2000 connections; 0 leaves that part out),
-//! `THREADS` (1: a current-thread runtime in every process, and processes are pinned: both to one processor for one request at
-//! a time, else to one each; more: a multi-thread runtime with so many workers, unpinned).
+//! Settings, all from the environment: `ROUNDS`, `ROUND_MS`, `IDLE` (connections), `THREADS` (1: a current-thread runtime in
+//! every process, and processes are pinned: both to one processor for one request at a time, else to one each; more: a
+//! multi-thread runtime with so many workers, unpinned).
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
 #[cfg(unix)]
+#[path = "whole_process/child.rs"]
+mod child;
+#[cfg(unix)]
 #[path = "whole_process/compare.rs"]
 mod compare;
+#[cfg(unix)]
+#[path = "whole_process/idle.rs"]
+mod idle;
+#[cfg(unix)]
+#[path = "whole_process/load.rs"]
+mod load;
+#[cfg(unix)]
+#[path = "whole_process/messages.rs"]
+mod messages;
 #[cfg(unix)]
 #[path = "whole_process/ours.rs"]
 mod ours;
@@ -38,7 +54,15 @@ fn main() {
         ["server", "plain"] => process::server(plain::serve),
         ["client", "ours", port] => process::client(port.parse().unwrap(), ours::open),
         ["client", "plain", port] => process::client(port.parse().unwrap(), plain::open),
+        ["server", "batched"] => process::server(plain::serve_batched),
+        ["server", "tuned"] => process::server(plain::serve_tuned),
+        ["server", "silent"] => process::server(ours::serve_silent),
+        ["server", "strangers"] => process::server(ours::serve_strangers),
+        ["client", "load", port] => process::client(port.parse().unwrap(), load::open),
+        ["client", "hold", port] => load::hold(port.parse().unwrap()),
         // `cargo bench` says `--bench`; anything else, such as a test of all targets, only tries whether it works.
+        ["messages", ..] => messages::run(arguments.contains(&"--bench")),
+        ["idle", ..] => idle::run(arguments.contains(&"--bench")),
         _ => compare::run(arguments.contains(&"--bench")),
     }
 }

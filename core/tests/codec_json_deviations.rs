@@ -31,7 +31,7 @@ fn decode(text: &str, deviations: &[Deviation]) -> Primitive {
 
 fn request(text: &str, deviations: &[Deviation]) -> Request {
     match decode(text, deviations) {
-        Primitive::Request(request) => request,
+        Primitive::Request(request) => *request,
         Primitive::Response(response) => panic!("{response:?}"),
     }
 }

@@ -174,7 +174,11 @@ fn encode(primitive: &Primitive) -> Bytes {
 }
 
 fn primitive() -> BoxedStrategy<Primitive> {
-    prop_oneof![request().prop_map(Primitive::Request), response().prop_map(Primitive::Response)].boxed()
+    prop_oneof![
+        request().prop_map(|request| Primitive::Request(Box::new(request))),
+        response().prop_map(Primitive::Response)
+    ]
+    .boxed()
 }
 
 /// Whether serde_json takes the text; `None` where it is known to be narrower than the grammar.

@@ -271,7 +271,7 @@ fn decode(primitive: &Value) -> (Primitive, Vec<Deviation>) {
 
 fn request(primitive: &Value) -> Request {
     match decode(primitive).0 {
-        Primitive::Request(request) => request,
+        Primitive::Request(request) => *request,
         Primitive::Response(response) => panic!("{response:?}"),
     }
 }

@@ -173,7 +173,7 @@ pub(crate) fn read_request(json: &str) -> Result<Request> {
             if !has_id {
                 request.request_id.clear();
             }
-            Ok(request)
+            Ok(*request)
         }
         (Primitive::Response(_), _) => Err(decode_error("this is a response (it has rsc), not a request")),
     }

@@ -35,7 +35,7 @@ pub(crate) fn request(py: Python<'_>, envelope: &[u8], pc: Option<&[u8]>) -> PyR
     match primitive(py, envelope)? {
         Primitive::Request(mut request) => {
             request.content = pc.map(content);
-            Ok(request)
+            Ok(*request)
         }
         Primitive::Response(_) => {
             Err(errors::new(py, ErrorKind::InvalidArgument, "a response cannot be sent as request"))

@@ -1,19 +1,35 @@
 //! The two programs with this library.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use onem2m_ws::IncomingRequest;
 use onem2m_ws::binding::Registration;
 use onem2m_ws::client::Client;
 use onem2m_ws::primitive::{Content, Format, Request, ResourceType, Response, StatusCode};
-use onem2m_ws::server::Server;
+use onem2m_ws::server::{Server, ServerBuilder};
 
 use super::process::{Exchange, REQUEST_CONTENT, RESPONSE_CONTENT, Workers, originator};
 
 /// Registered beforehand: as many as a client process opens connections at most.
-const MOST_CONNECTIONS: usize = 20_000;
+pub(crate) const MOST_CONNECTIONS: usize = 20_000;
 
 pub(crate) async fn serve() -> u16 {
-    let server = Server::builder()
+    start(Server::builder(), MOST_CONNECTIONS)
+}
+
+/// For clients that do not answer pings.
+pub(crate) async fn serve_silent() -> u16 {
+    start(Server::builder().ping_after(Some(Duration::from_secs(3600))), MOST_CONNECTIONS)
+}
+
+/// With no registration: shows what one costs.
+pub(crate) async fn serve_strangers() -> u16 {
+    start(Server::builder(), 0)
+}
+
+fn start(builder: ServerBuilder, registrations: usize) -> u16 {
+    let server = builder
         .listen("ws://127.0.0.1:0")
         .identity("//sp.example", "/id-in")
         .max_connections(MOST_CONNECTIONS)
@@ -22,7 +38,7 @@ pub(crate) async fn serve() -> u16 {
             request.respond(Response::new(StatusCode::CREATED).content(content)).unwrap();
         })
         .unwrap();
-    for number in 0..MOST_CONNECTIONS {
+    for number in 0..registrations {
         server.restore(Registration::known(originator(number)));
     }
     server.points_of_access()[0].port()
@@ -32,11 +48,12 @@ pub(crate) async fn serve() -> u16 {
 struct Ours(Client);
 
 impl Exchange for Ours {
-    async fn exchange(&mut self) {
+    async fn exchange(&mut self) -> u64 {
         let content = Content::from_encoded(Format::Json, Bytes::from_static(REQUEST_CONTENT.as_bytes()));
         let request = Request::create("in-cse/sensorAE/data", ResourceType::CONTENT_INSTANCE, content);
         let response = self.0.send(request).await.unwrap();
         assert_eq!(response.status, StatusCode::CREATED);
+        1
     }
 }
 

@@ -1,8 +1,9 @@
 //! The two programs without this library, written as is usual.
 
 use std::collections::HashMap;
+use std::future::Future;
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::net::{TcpListener, TcpStream};
@@ -11,6 +12,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use super::process::{Exchange, REQUEST_CONTENT, RESPONSE_CONTENT, Workers, originator};
@@ -43,36 +45,81 @@ struct ResponsePrimitive {
 
 // ---- the server
 
+/// As one writes it at first: default settings, and a `send`, which flushes, for each reply.
 pub(crate) async fn serve() -> u16 {
+    listen(serve_one, WebSocketConfig::default()).await
+}
+
+/// The same with the smallest read buffer that makes sense: it is what an idle connection holds.
+pub(crate) async fn serve_tuned() -> u16 {
+    listen(serve_one, WebSocketConfig::default().read_buffer_size(4 << 10)).await
+}
+
+/// As one writes it for speed: every reply whose request is there is fed, and all are flushed at once. The read buffer is
+/// filled with zeros before each read, so a smaller one is faster.
+pub(crate) async fn serve_batched() -> u16 {
+    let size = super::child::setting("READ_BUFFER", 8 << 10);
+    listen(serve_batches, WebSocketConfig::default().read_buffer_size(size)).await
+}
+
+async fn listen<F: Future<Output = ()> + Send + 'static>(
+    serve: fn(WebSocketStream<TcpStream>) -> F,
+    config: WebSocketConfig,
+) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
-            tokio::spawn(serve_one(stream));
+            tokio::spawn(async move { serve(accept(stream, config).await).await });
         }
     });
     port
 }
 
 #[allow(clippy::result_large_err)] // the callback's type is given
-async fn serve_one(stream: TcpStream) {
+async fn accept(stream: TcpStream, config: WebSocketConfig) -> WebSocketStream<TcpStream> {
     stream.set_nodelay(true).unwrap();
     let choose = |_: &Request, mut response: Response| -> Result<Response, ErrorResponse> {
         response.headers_mut().insert("Sec-WebSocket-Protocol", SUBPROTOCOL);
         Ok(response)
     };
-    let mut socket = tokio_tungstenite::accept_hdr_async(stream, choose).await.unwrap();
+    tokio_tungstenite::accept_hdr_async_with_config(stream, choose, Some(config)).await.unwrap()
+}
+
+async fn serve_one(mut socket: WebSocketStream<TcpStream>) {
     let content: Box<RawValue> = serde_json::from_str(RESPONSE_CONTENT).unwrap();
     while let Some(Ok(message)) = socket.next().await {
-        let Message::Text(text) = message else { continue };
-        let request: RequestPrimitive = serde_json::from_str(&text).unwrap();
-        let response = ResponsePrimitive { rsc: 2001, rqi: request.rqi, pc: Some(content.clone()), rvi: request.rvi };
-        let answer = serde_json::to_string(&response).unwrap();
-        if socket.send(Message::text(answer)).await.is_err() {
+        let Some(answer) = answer(message, &content) else { continue };
+        if socket.send(answer).await.is_err() {
             return;
         }
     }
+}
+
+async fn serve_batches(mut socket: WebSocketStream<TcpStream>) {
+    let content: Box<RawValue> = serde_json::from_str(RESPONSE_CONTENT).unwrap();
+    while let Some(Ok(message)) = socket.next().await {
+        let mut next = Some(message);
+        while let Some(message) = next {
+            if let Some(answer) = answer(message, &content)
+                && socket.feed(answer).await.is_err()
+            {
+                return;
+            }
+            next = socket.next().now_or_never().flatten().and_then(Result::ok);
+        }
+        if socket.flush().await.is_err() {
+            return;
+        }
+    }
+}
+
+fn answer(message: Message, content: &RawValue) -> Option<Message> {
+    let Message::Text(text) = message else { return None };
+    let request: RequestPrimitive = serde_json::from_str(&text).unwrap();
+    let response = ResponsePrimitive { rsc: 2001, rqi: request.rqi, pc: Some(content.to_owned()), rvi: request.rvi };
+    Some(Message::text(serde_json::to_string(&response).unwrap()))
 }
 
 // ---- the client
@@ -119,12 +166,13 @@ struct Sequential {
 }
 
 impl Exchange for Sequential {
-    async fn exchange(&mut self) {
+    async fn exchange(&mut self) -> u64 {
         let request = self.requests.next();
         self.socket.send(Message::text(serde_json::to_string(&request).unwrap())).await.unwrap();
         let Some(Ok(Message::Text(text))) = self.socket.next().await else { panic!("no response") };
         let response: ResponsePrimitive = serde_json::from_str(&text).unwrap();
         assert_eq!((response.rsc, response.rqi), (2001, request.rqi));
+        1
     }
 }
 
@@ -133,10 +181,11 @@ impl Exchange for Sequential {
 struct Shared(mpsc::Sender<oneshot::Sender<ResponsePrimitive>>);
 
 impl Exchange for Shared {
-    async fn exchange(&mut self) {
+    async fn exchange(&mut self) -> u64 {
         let (sender, receiver) = oneshot::channel();
         self.0.send(sender).await.unwrap();
         assert_eq!(receiver.await.unwrap().rsc, 2001);
+        1
     }
 }
 

@@ -17,9 +17,10 @@ pub(crate) fn originator(number: usize) -> String {
     format!("Csensor{number}")
 }
 
-/// One request and its response.
+/// One request and its response, or as many as go together.
 pub(crate) trait Exchange: Send + 'static {
-    fn exchange(&mut self) -> impl Future<Output = ()> + Send;
+    /// Gives the number of responses.
+    fn exchange(&mut self) -> impl Future<Output = u64> + Send;
 }
 
 /// Tasks that exchange one message after the other, all at the same time.
@@ -40,8 +41,7 @@ impl Workers {
             let mut count = 0;
             while go.recv().await.is_some() {
                 while !stop.load(Ordering::Relaxed) {
-                    exchange.exchange().await;
-                    count += 1;
+                    count += exchange.exchange().await;
                 }
             }
             count
@@ -101,7 +101,7 @@ pub(crate) fn client<F: Future<Output = Workers>>(port: u16, open: fn(u16, usize
 }
 
 fn runtime() -> tokio::runtime::Runtime {
-    let mut builder = match super::compare::threads() {
+    let mut builder = match super::child::threads() {
         1 => tokio::runtime::Builder::new_current_thread(),
         threads => {
             let mut builder = tokio::runtime::Builder::new_multi_thread();
@@ -112,7 +112,7 @@ fn runtime() -> tokio::runtime::Runtime {
     builder.enable_all().build().unwrap()
 }
 
-fn answer(line: std::fmt::Arguments<'_>) {
+pub(crate) fn answer(line: std::fmt::Arguments<'_>) {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{line}").unwrap();
     out.flush().unwrap();

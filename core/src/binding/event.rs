@@ -12,8 +12,8 @@ pub enum Event<W> {
     Request {
         /// Names the request in the answer.
         token: IncomingToken,
-        /// The request.
-        request: Request,
+        /// The request; in a box, since it is large and moves from hand to hand.
+        request: Box<Request>,
     },
     /// The outcome of a request of ours.
     Response {

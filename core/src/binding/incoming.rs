@@ -6,19 +6,17 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use super::timers::{Timer, Timers};
+use super::deadline::Earliest;
 use crate::primitive::Response;
 use crate::{Error, ErrorKind, Result};
 
 /// Names one request of the peer's until it is answered. A stale token names nothing.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct IncomingToken(u64);
-
-/// Entries for which an idle session keeps room: one request at a time is what most peers send.
-const IDLE_ENTRIES: usize = 1;
 
 struct Entry {
     number: u64,
+    deadline: Instant,
     rqi: String,
     release_version: Option<String>,
 }
@@ -29,6 +27,7 @@ struct Entry {
 pub(super) struct Incoming {
     next: u64,
     entries: VecDeque<Entry>,
+    earliest: Earliest,
     /// Those whose connection went before they were answered, of the last one only: so that a late answer is told why it
     /// is none.
     lost: Vec<u64>,
@@ -41,7 +40,6 @@ impl Incoming {
         rqi: String,
         release_version: Option<String>,
         deadline: Instant,
-        timers: &mut Timers,
     ) -> Option<IncomingToken> {
         if self.entries.iter().any(|entry| entry.rqi == rqi) {
             return None;
@@ -49,15 +47,15 @@ impl Incoming {
         let number = self.next;
         self.next += 1;
         if self.entries.capacity() == 0 {
-            self.entries.reserve_exact(IDLE_ENTRIES);
+            self.entries.reserve_exact(1); // one request at a time is what most peers send
         }
-        self.entries.push_back(Entry { number, rqi, release_version });
-        timers.add(deadline, Timer::Incoming(number));
+        self.entries.push_back(Entry { number, deadline, rqi, release_version });
+        self.earliest.add(deadline);
         Some(IncomingToken(number))
     }
 
     /// Takes the request out and completes its response with what only the request knows.
-    pub(super) fn answer(&mut self, token: IncomingToken, mut response: Response) -> Result<Response> {
+    pub(super) fn answer(&mut self, token: IncomingToken, response: &mut Response) -> Result<()> {
         let Some(entry) = self.position(token.0).and_then(|at| self.entries.remove(at)) else {
             return Err(self.why_not(token));
         };
@@ -65,8 +63,7 @@ impl Incoming {
         if response.release_version.is_none() {
             response.release_version = entry.release_version;
         }
-        self.let_go();
-        Ok(response)
+        Ok(())
     }
 
     fn why_not(&mut self, token: IncomingToken) -> Error {
@@ -79,29 +76,30 @@ impl Incoming {
         }
     }
 
-    /// An idle session holds no memory of its busiest hour.
-    fn let_go(&mut self) {
-        if self.entries.is_empty() && self.entries.capacity() > IDLE_ENTRIES {
-            self.entries = VecDeque::new();
+    /// The next deadline. When nothing waits there is none, and no memory is held.
+    pub(super) fn poll_timeout(&mut self) -> Option<Instant> {
+        if self.entries.is_empty() {
+            if self.entries.capacity() > 0 {
+                self.entries = VecDeque::new();
+            }
+            self.earliest = Earliest::default();
         }
+        self.earliest.get()
+    }
+
+    /// Those that have waited long enough for our application.
+    pub(super) fn take_due(&mut self, now: Instant) -> Vec<IncomingToken> {
+        let all = self.entries.iter().map(|entry| (entry.deadline, IncomingToken(entry.number)));
+        self.earliest.take_due(now, all)
     }
 
     /// Takes the request out without an answer.
     pub(super) fn dismiss(&mut self, token: IncomingToken) {
         self.entries.retain(|entry| entry.number != token.0);
-        self.let_go();
-    }
-
-    pub(super) fn token(&self, number: u64) -> Option<IncomingToken> {
-        self.contains(number).then_some(IncomingToken(number))
     }
 
     fn position(&self, number: u64) -> Option<usize> {
         self.entries.binary_search_by_key(&number, |entry| entry.number).ok()
-    }
-
-    pub(super) fn contains(&self, number: u64) -> bool {
-        self.position(number).is_some()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -125,21 +123,29 @@ mod tests {
 
     #[test]
     fn answers_find_their_request_in_any_order_and_once() {
-        let (mut incoming, mut timers, now) = (Incoming::default(), Timers::default(), Instant::now());
-        let mut tokens: Vec<_> =
-            (0..9).map(|n| incoming.push(format!("r{n}"), None, now, &mut timers).unwrap()).collect();
-        assert_eq!(incoming.push("r4".to_owned(), None, now, &mut timers), None, "it is pending already");
+        let (mut incoming, now) = (Incoming::default(), Instant::now());
+        let ok = || Response::new(StatusCode::OK);
+        let mut tokens: Vec<_> = (0..9).map(|n| incoming.push(format!("r{n}"), None, now).unwrap()).collect();
+        assert_eq!(incoming.push("r4".to_owned(), None, now), None, "it is pending already");
         for (at, rqi) in [(4, "r4"), (0, "r0"), (6, "r8"), (2, "r3")] {
             let token = tokens.remove(at);
-            let answer = incoming.answer(token, Response::new(StatusCode::OK)).unwrap();
+            let mut answer = ok();
+            incoming.answer(token, &mut answer).unwrap();
             assert_eq!(answer.request_id, rqi);
-            let again = incoming.answer(token, Response::new(StatusCode::OK)).unwrap_err();
+            let again = incoming.answer(token, &mut ok()).unwrap_err();
             assert_eq!(again.kind(), ErrorKind::AlreadyResponded);
-            assert!(!incoming.contains(token.0));
         }
-        assert!(incoming.push("r4".to_owned(), None, now, &mut timers).is_some(), "a finished one is a new request");
+        assert!(incoming.push("r4".to_owned(), None, now).is_some(), "a finished one is a new request");
         assert_eq!(incoming.len(), 6);
         tokens.into_iter().for_each(|token| incoming.dismiss(token));
         assert_eq!(incoming.len(), 1);
+    }
+    #[test]
+    fn nothing_that_waits_holds_no_memory_and_has_no_deadline() {
+        let (mut incoming, now) = (Incoming::default(), Instant::now());
+        let tokens: Vec<_> = (0..100).map(|n| incoming.push(format!("r{n}"), None, now).unwrap()).collect();
+        assert_eq!(incoming.poll_timeout(), Some(now));
+        tokens.into_iter().for_each(|token| incoming.dismiss(token));
+        assert_eq!((incoming.poll_timeout(), incoming.entries.capacity()), (None, 0));
     }
 }

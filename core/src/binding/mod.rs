@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod config;
+mod deadline;
 mod event;
 mod incoming;
 mod outgoing;
@@ -16,7 +17,6 @@ mod registration;
 mod registry;
 mod session;
 pub mod subprotocol;
-mod timers;
 
 use std::time::{Instant, SystemTime};
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use slab::Slab;
 
-use super::timers::{Timer, Timers};
+use super::deadline::Earliest;
 use crate::primitive::Request;
 use crate::{Error, ErrorKind, Result};
 
@@ -80,12 +80,22 @@ pub(super) struct Finished<W> {
     pub(super) ending: Option<Box<Request>>,
 }
 
+/// What our identifiers begin with, before a hyphen: characters that need no escape in any format.
+pub(super) type Prefix = [u8; 12];
+
+/// The requests of ours that wait, and what their identifiers are made of.
 pub(super) struct Outgoing<W> {
-    limits: OutgoingLimits,
     /// Makes our identifiers unique across restarts: random, given at construction.
-    prefix: String,
+    prefix: Prefix,
     next: u64,
+    /// While something waits: most sessions of a registrar never send anything.
+    table: Option<Box<Table<W>>>,
+}
+
+struct Table<W> {
+    limits: OutgoingLimits,
     entries: Slab<Entry<W>>,
+    earliest: Earliest,
     named: HashMap<Box<str>, u64>,
     queue: VecDeque<u64>,
     queued: usize,
@@ -94,14 +104,179 @@ pub(super) struct Outgoing<W> {
 }
 
 impl<W> Outgoing<W> {
-    pub(super) fn new(mut limits: OutgoingLimits, prefix: String) -> Self {
-        // With none, nothing would ever be sent.
-        limits.window = limits.window.max(1);
+    pub(super) fn new(prefix: Prefix) -> Self {
+        Self { prefix, next: 1, table: None }
+    }
+
+    /// Takes a request in, gives it an identifier if it has none, and returns its number. It is to go on with
+    /// [`send_at_once`](Self::send_at_once) or [`queue`](Self::queue).
+    pub(super) fn push(
+        &mut self,
+        limits: &OutgoingLimits,
+        request: &mut Request,
+        waiter: W,
+        deadline: Instant,
+    ) -> Result<u64> {
+        let own_rqi: Option<Box<str>> = if request.request_id.is_empty() {
+            None
+        } else {
+            let rqi = request.request_id.as_str();
+            if self.number_of(rqi).is_some() {
+                return Err(Error::new(
+                    ErrorKind::DuplicateRequestId,
+                    format!("a request with the identifier {rqi:?} waits already; leave it empty to have one made"),
+                ));
+            }
+            Some(rqi.into())
+        };
+        let table = self.table.get_or_insert_with(|| Box::new(Table::new(*limits)));
+        table.admit(request.size())?;
+        let number = (self.next << SLOT_BITS) | table.entries.vacant_key() as u64;
+        self.next += 1;
+        match &own_rqi {
+            Some(rqi) => {
+                table.named.insert(rqi.clone(), number);
+            }
+            None => request.request_id = identifier(&self.prefix, number),
+        }
+        table.entries.insert(Entry { number, waiter, deadline, own_rqi, state: State::New });
+        table.earliest.add(deadline);
+        Ok(number)
+    }
+
+    /// Counts a new request as sent, if there is a place in the window and none is before it: it is never queued.
+    pub(super) fn send_at_once(&mut self, number: u64) -> bool {
+        self.table.as_mut().is_some_and(|table| table.send_at_once(number))
+    }
+
+    /// Puts a new request at the end of the queue.
+    pub(super) fn queue(&mut self, number: u64, request: Request) {
+        if let Some(table) = &mut self.table {
+            table.queue(number, request);
+        }
+    }
+
+    /// The next request to be written, if the window has a place: it counts as sent from here on.
+    pub(super) fn next_to_send(&mut self) -> Option<(u64, Box<Request>)> {
+        self.table.as_mut()?.next_to_send()
+    }
+
+    /// Keeps a registration request beside the entry: its response decides about the registration.
+    pub(super) fn keep_registration(&mut self, number: u64, request: Box<Request>) {
+        if let Some(Entry { state: State::Sent { registration, .. }, .. }) = self.entry_mut(number) {
+            *registration = Some(request);
+        }
+    }
+
+    /// Keeps a request that may end the registration beside the entry.
+    pub(super) fn keep_ending(&mut self, number: u64, request: Box<Request>) {
+        if let Some(Entry { state: State::Sent { ending, .. }, .. }) = self.entry_mut(number) {
+            *ending = Some(request);
+        }
+    }
+
+    /// The request that waits for a response with this identifier.
+    pub(super) fn find(&self, rqi: &str) -> Option<u64> {
+        self.number_of(rqi).filter(|number| self.is_sent(*number))
+    }
+
+    /// The request that waits, whether its identifier was made here or by the caller.
+    fn number_of(&self, rqi: &str) -> Option<u64> {
+        let table = self.table.as_ref()?;
+        let made_here = number_in(&self.prefix, rqi);
+        if made_here.and_then(|number| table.get(number)).is_some_and(|entry| entry.own_rqi.is_none()) {
+            return made_here;
+        }
+        table.named.get(rqi).copied()
+    }
+
+    /// The only request on the wire, for a response that names none (tinyIoT and Mobius send such).
+    ///
+    /// A late answer of such a peer, to a request that has timed out, goes to the request after it: nothing tells them
+    /// apart. `strict` decoding refuses answers without `rqi`.
+    pub(super) fn only_sent(&self) -> Option<u64> {
+        if self.sent() != 1 {
+            return None;
+        }
+        self.entries().find(|entry| entry.is_sent()).map(|entry| entry.number)
+    }
+
+    /// Takes an entry out.
+    pub(super) fn finish(&mut self, number: u64) -> Option<Finished<W>> {
+        self.table.as_mut()?.finish(number)
+    }
+
+    pub(super) fn cancel(&mut self, token: Token) -> Option<W> {
+        self.finish(token.0).map(|finished| finished.waiter)
+    }
+
+    /// The numbers of all requests on the wire, in the order in which they were taken.
+    pub(super) fn sent_numbers(&self) -> Vec<u64> {
+        let mut numbers: Vec<u64> = self.entries().filter(|entry| entry.is_sent()).map(|entry| entry.number).collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    /// The numbers of all requests, in the order in which they were taken.
+    pub(super) fn all_numbers(&self) -> Vec<u64> {
+        let mut numbers: Vec<u64> = self.entries().map(|entry| entry.number).collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    /// The next deadline. When nothing waits there is none, and no memory is held.
+    pub(super) fn poll_timeout(&mut self) -> Option<Instant> {
+        self.table.take_if(|table| table.entries.is_empty());
+        self.table.as_ref()?.earliest.get()
+    }
+
+    /// The numbers of those that have waited long enough.
+    pub(super) fn take_due(&mut self, now: Instant) -> Vec<u64> {
+        let Some(table) = &mut self.table else { return Vec::new() };
+        table.earliest.take_due(now, table.entries.iter().map(|(_, entry)| (entry.deadline, entry.number)))
+    }
+
+    pub(super) fn is_sent(&self, number: u64) -> bool {
+        self.entry(number).is_some_and(Entry::is_sent)
+    }
+
+    pub(super) fn queued(&self) -> usize {
+        self.table.as_ref().map_or(0, |table| table.queued)
+    }
+
+    pub(super) fn sent(&self) -> usize {
+        self.table.as_ref().map_or(0, |table| table.sent)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.table.as_ref().is_none_or(|table| table.entries.is_empty())
+    }
+
+    fn entries(&self) -> impl Iterator<Item = &Entry<W>> {
+        self.table.iter().flat_map(|table| &table.entries).map(|(_, entry)| entry)
+    }
+
+    fn entry(&self, number: u64) -> Option<&Entry<W>> {
+        self.table.as_ref()?.get(number)
+    }
+
+    fn entry_mut(&mut self, number: u64) -> Option<&mut Entry<W>> {
+        self.table.as_mut()?.get_mut(number)
+    }
+}
+
+impl<W> Entry<W> {
+    fn is_sent(&self) -> bool {
+        matches!(self.state, State::Sent { .. })
+    }
+}
+
+impl<W> Table<W> {
+    fn new(limits: OutgoingLimits) -> Self {
         Self {
             limits,
-            prefix,
-            next: 1,
             entries: Slab::new(),
+            earliest: Earliest::default(),
             named: HashMap::new(),
             queue: VecDeque::new(),
             queued: 0,
@@ -110,16 +285,8 @@ impl<W> Outgoing<W> {
         }
     }
 
-    /// Takes a request in, gives it an identifier if it has none, and returns its number. It is to go on with
-    /// [`send_at_once`](Self::send_at_once) or [`queue`](Self::queue).
-    pub(super) fn push(
-        &mut self,
-        request: &mut Request,
-        waiter: W,
-        deadline: Instant,
-        timers: &mut Timers,
-    ) -> Result<u64> {
-        let size = request.size();
+    /// Whether there is a place for one more.
+    fn admit(&self, size: usize) -> Result<()> {
         if self.queued >= self.limits.queued_requests || self.queued_bytes + size > self.limits.queued_bytes {
             return Err(Error::new(
                 ErrorKind::QueueFull,
@@ -133,36 +300,16 @@ impl<W> Outgoing<W> {
         if self.entries.len() >= MOST_WAITING {
             return Err(Error::new(ErrorKind::QueueFull, format!("{MOST_WAITING} requests wait already")));
         }
-        let own_rqi = if request.request_id.is_empty() {
-            None
-        } else {
-            let rqi: Box<str> = request.request_id.as_str().into();
-            let made_here = self.made_here(&rqi).is_some_and(|number| self.get(number).is_some());
-            if made_here || self.named.contains_key(&rqi) {
-                return Err(Error::new(
-                    ErrorKind::DuplicateRequestId,
-                    format!("a request with the identifier {rqi:?} waits already; leave it empty to have one made"),
-                ));
-            }
-            Some(rqi)
-        };
-        let slot = self.entries.vacant_key();
-        let number = (self.next << SLOT_BITS) | slot as u64;
-        self.next += 1;
-        match &own_rqi {
-            Some(rqi) => {
-                self.named.insert(rqi.clone(), number);
-            }
-            None => request.request_id = self.identifier(number),
-        }
-        self.entries.insert(Entry { number, waiter, deadline, own_rqi, state: State::New });
-        timers.add(deadline, Timer::Outgoing(number));
-        Ok(number)
+        Ok(())
     }
 
-    /// Counts a new request as sent, if there is a place in the window and none is before it: it is never queued.
-    pub(super) fn send_at_once(&mut self, number: u64) -> bool {
-        let passes = self.queued == 0 && self.sent < self.limits.window;
+    /// With none, nothing would ever be sent.
+    fn window(&self) -> usize {
+        self.limits.window.max(1)
+    }
+
+    fn send_at_once(&mut self, number: u64) -> bool {
+        let passes = self.queued == 0 && self.sent < self.window();
         if passes && let Some(entry) = self.get_mut(number) {
             entry.state = State::SENT;
             self.sent += 1;
@@ -170,8 +317,7 @@ impl<W> Outgoing<W> {
         passes
     }
 
-    /// Puts a new request at the end of the queue.
-    pub(super) fn queue(&mut self, number: u64, request: Request) {
+    fn queue(&mut self, number: u64, request: Request) {
         let size = request.size();
         if let Some(entry) = self.get_mut(number) {
             entry.state = State::Queued { request: Box::new(request), size };
@@ -186,18 +332,8 @@ impl<W> Outgoing<W> {
         }
     }
 
-    fn identifier(&self, number: u64) -> String {
-        let mut digits = itoa::Buffer::new();
-        let digits = digits.format(number);
-        let mut rqi = String::with_capacity(self.prefix.len() + digits.len());
-        rqi.push_str(&self.prefix);
-        rqi.push_str(digits);
-        rqi
-    }
-
-    /// The next request to be written, if the window has a place: it counts as sent from here on.
-    pub(super) fn next_to_send(&mut self) -> Option<(u64, Box<Request>)> {
-        while self.sent < self.limits.window {
+    fn next_to_send(&mut self) -> Option<(u64, Box<Request>)> {
+        while self.sent < self.window() {
             let number = self.queue.pop_front()?;
             let Some(entry) = self.get_mut(number) else { continue }; // timed out or cancelled while it was queued
             let State::Queued { request, size } = std::mem::replace(&mut entry.state, State::SENT) else { continue };
@@ -209,50 +345,7 @@ impl<W> Outgoing<W> {
         None
     }
 
-    /// Keeps a registration request beside the entry: its response decides about the registration.
-    pub(super) fn keep_registration(&mut self, number: u64, request: Box<Request>) {
-        if let Some(Entry { state: State::Sent { registration, .. }, .. }) = self.get_mut(number) {
-            *registration = Some(request);
-        }
-    }
-
-    /// Keeps a request that may end the registration beside the entry.
-    pub(super) fn keep_ending(&mut self, number: u64, request: Box<Request>) {
-        if let Some(Entry { state: State::Sent { ending, .. }, .. }) = self.get_mut(number) {
-            *ending = Some(request);
-        }
-    }
-
-    /// The request that waits for a response with this identifier.
-    pub(super) fn find(&self, rqi: &str) -> Option<u64> {
-        if let Some(number) = self.made_here(rqi)
-            && self.get(number).is_some_and(|entry| entry.own_rqi.is_none())
-        {
-            return self.is_sent(number).then_some(number);
-        }
-        self.named.get(rqi).copied().filter(|number| self.is_sent(*number))
-    }
-
-    /// The number in an identifier that looks like one of ours.
-    fn made_here(&self, rqi: &str) -> Option<u64> {
-        let digits = rqi.strip_prefix(self.prefix.as_str())?;
-        // What `parse` takes besides the form that was sent.
-        if digits.starts_with(['+', '0']) { None } else { digits.parse().ok() }
-    }
-
-    /// The only request on the wire, for a response that names none (tinyIoT and Mobius send such).
-    ///
-    /// A late answer of such a peer, to a request that has timed out, goes to the request after it: nothing tells them
-    /// apart. `strict` decoding refuses answers without `rqi`.
-    pub(super) fn only_sent(&self) -> Option<u64> {
-        if self.sent != 1 {
-            return None;
-        }
-        self.entries.iter().find(|(_, e)| matches!(e.state, State::Sent { .. })).map(|(_, e)| e.number)
-    }
-
-    /// Takes an entry out.
-    pub(super) fn finish(&mut self, number: u64) -> Option<Finished<W>> {
+    fn finish(&mut self, number: u64) -> Option<Finished<W>> {
         self.get(number)?;
         let entry = self.entries.remove(slot_of(number));
         if let Some(rqi) = &entry.own_rqi {
@@ -271,60 +364,7 @@ impl<W> Outgoing<W> {
                 (registration, ending)
             }
         };
-        if self.entries.is_empty() {
-            // An idle session holds no memory of its busiest hour.
-            self.entries = Slab::new();
-            self.queue = VecDeque::new();
-            self.named = HashMap::new();
-        }
         Some(Finished { waiter: entry.waiter, registration, ending })
-    }
-
-    pub(super) fn cancel(&mut self, token: Token) -> Option<W> {
-        self.finish(token.0).map(|finished| finished.waiter)
-    }
-
-    /// The numbers of all requests on the wire, in the order in which they were taken.
-    pub(super) fn sent_numbers(&self) -> Vec<u64> {
-        let mut numbers: Vec<u64> = self
-            .entries
-            .iter()
-            .filter(|(_, entry)| matches!(entry.state, State::Sent { .. }))
-            .map(|(_, entry)| entry.number)
-            .collect();
-        numbers.sort_unstable();
-        numbers
-    }
-
-    /// The numbers of all requests, in the order in which they were taken.
-    pub(super) fn all_numbers(&self) -> Vec<u64> {
-        let mut numbers: Vec<u64> = self.entries.iter().map(|(_, entry)| entry.number).collect();
-        numbers.sort_unstable();
-        numbers
-    }
-
-    pub(super) fn deadline(&self, number: u64) -> Option<Instant> {
-        self.get(number).map(|entry| entry.deadline)
-    }
-
-    pub(super) fn is_sent(&self, number: u64) -> bool {
-        self.get(number).is_some_and(|entry| matches!(entry.state, State::Sent { .. }))
-    }
-
-    pub(super) fn queued(&self) -> usize {
-        self.queued
-    }
-
-    pub(super) fn sent(&self) -> usize {
-        self.sent
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.entries.len()
     }
 
     fn get(&self, number: u64) -> Option<&Entry<W>> {
@@ -336,6 +376,25 @@ impl<W> Outgoing<W> {
     }
 }
 
+/// The identifier of a request that has none of its caller's.
+fn identifier(prefix: &Prefix, number: u64) -> String {
+    let mut digits = itoa::Buffer::new();
+    let digits = digits.format(number);
+    let mut rqi = String::with_capacity(prefix.len() + 1 + digits.len());
+    rqi.extend(prefix.iter().copied().map(char::from));
+    rqi.push('-');
+    rqi.push_str(digits);
+    rqi
+}
+
+/// The number in an identifier that looks like one of ours.
+fn number_in(prefix: &Prefix, rqi: &str) -> Option<u64> {
+    let (before, digits) = rqi.split_at_checked(prefix.len())?;
+    let digits = digits.strip_prefix('-').filter(|_| before.as_bytes() == prefix)?;
+    // What `parse` takes besides the form that was sent.
+    if digits.starts_with(['+', '0']) { None } else { digits.parse().ok() }
+}
+
 #[allow(clippy::cast_possible_truncation)] // the mask leaves 16 bits
 const fn slot_of(number: u64) -> usize {
     (number & ((1 << SLOT_BITS) - 1)) as usize
@@ -345,13 +404,15 @@ const fn slot_of(number: u64) -> usize {
 mod tests {
     use super::*;
 
+    const PREFIX: Prefix = *b"abcdefghijkl";
+    const LIMITS: OutgoingLimits = OutgoingLimits { window: 64, queued_requests: 1024, queued_bytes: 8 << 20 };
+
     #[test]
     fn ws_5_2_8_what_timed_out_without_a_connection_leaves_nothing_behind() {
-        let mut outgoing = Outgoing::new(OutgoingLimits::default(), "p-".to_owned());
-        let mut timers = Timers::default();
-        let mut push = |outgoing: &mut Outgoing<()>| {
+        let mut outgoing = Outgoing::new(PREFIX);
+        let push = |outgoing: &mut Outgoing<()>| {
             let mut request = Request::retrieve("x");
-            let number = outgoing.push(&mut request, (), Instant::now(), &mut timers).unwrap();
+            let number = outgoing.push(&LIMITS, &mut request, (), Instant::now()).unwrap();
             outgoing.queue(number, request);
             number
         };
@@ -361,23 +422,31 @@ mod tests {
             let number = push(&mut outgoing);
             outgoing.finish(number).unwrap();
         }
-        assert!(outgoing.queue.len() < 100, "{}", outgoing.queue.len());
-        assert_eq!((outgoing.queued, outgoing.entries.len()), (1, 1));
+        let table = outgoing.table.as_ref().unwrap();
+        assert!(table.queue.len() < 100, "{}", table.queue.len());
+        assert_eq!((table.queued, table.entries.len()), (1, 1));
         assert_eq!(outgoing.next_to_send().unwrap().0, first);
         outgoing.finish(first).unwrap();
-        assert_eq!((outgoing.queued_bytes, outgoing.sent), (0, 0));
+        let table = outgoing.table.as_ref().unwrap();
+        assert_eq!((table.queued_bytes, table.sent), (0, 0));
+        assert_eq!(outgoing.poll_timeout(), None);
+        assert!(outgoing.table.is_none(), "nothing waits, and memory is held");
     }
 
     #[test]
     fn an_identifier_is_ours_only_in_the_form_that_was_sent() {
-        let mut outgoing = Outgoing::new(OutgoingLimits::default(), "p-".to_owned());
+        let mut outgoing = Outgoing::new(PREFIX);
         let mut request = Request::retrieve("x");
-        let number = outgoing.push(&mut request, (), Instant::now(), &mut Timers::default()).unwrap();
-        assert_eq!(request.request_id, "p-65536");
-        assert_eq!(outgoing.find("p-65536"), None, "it is not sent yet");
+        let number = outgoing.push(&LIMITS, &mut request, (), Instant::now()).unwrap();
+        assert_eq!(request.request_id, "abcdefghijkl-65536");
+        assert_eq!(outgoing.find("abcdefghijkl-65536"), None, "it is not sent yet");
         assert!(outgoing.send_at_once(number));
-        assert_eq!(outgoing.find("p-65536"), Some(number));
-        for other in ["p-+65536", "p-065536", "p-65537", "p-131072", "65536", "p-", "P-65536", "p-65536 "] {
+        assert_eq!(outgoing.find("abcdefghijkl-65536"), Some(number));
+        for other in ["+65536", "065536", "65537", "131072", "", "65536 "].map(|end| format!("abcdefghijkl-{end}")) {
+            assert_eq!(outgoing.find(&other), None, "{other}");
+        }
+        for other in ["65536", "Abcdefghijkl-65536", "abcdefghijkl65536", "abcdefghijk\u{e4}-65536", "abcdefghijkl", ""]
+        {
             assert_eq!(outgoing.find(other), None, "{other}");
         }
     }

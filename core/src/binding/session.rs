@@ -12,14 +12,14 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 
+use super::deadline::after;
 use super::incoming::Incoming;
-use super::outgoing::Outgoing;
+use super::outgoing::{Outgoing, Prefix};
 use super::subprotocol::message_kind;
-use super::timers::{Timer, Timers, after};
 use super::{Config, Counters, Event, IncomingToken, Now, Registration, Token};
 use crate::codec;
 use crate::primitive::{Format, Operation, Request, Response, StatusCode};
-use crate::websocket::{self, CloseCode, Connection, Disconnect, Random};
+use crate::websocket::{self, CloseCode, Connection, Disconnect, Random, Read};
 use crate::{Error, ErrorKind, Result};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,8 +39,8 @@ enum Phase {
 /// The session outlives its connections: a close loses only the connection (WS-5.2-9, WS-6.4-4). It is a pure machine.
 /// Its methods are of four kinds, called in this order:
 ///
-/// 1. *Inputs*: [`attach`](Self::attach) a connection after the opening handshake, [`handle_data`](Self::handle_data),
-///    [`handle_eof`](Self::handle_eof), [`handle_timeout`](Self::handle_timeout) when the time of `poll_timeout` has come,
+/// 1. *Inputs*: [`attach`](Self::attach) a connection after the opening handshake, [`handle_data`](Self::handle_data) or
+///    [`handle_next`](Self::handle_next), [`handle_eof`](Self::handle_eof), [`handle_timeout`](Self::handle_timeout) when the time of `poll_timeout` has come,
 ///    and what the application wants: [`send`](Self::send), [`respond`](Self::respond), [`close`](Self::close).
 /// 2. [`poll_event`](Self::poll_event) until it returns `None`; handling an event may be an input again.
 /// 3. [`poll_transmit`](Self::poll_transmit): bytes for the socket; all that is ready at once.
@@ -49,10 +49,9 @@ pub struct Session<W> {
     config: Arc<Config>,
     connection: Option<Connection>,
     format: Format,
-    registration: Option<Registration>,
+    registration: Option<Box<Registration>>,
     outgoing: Outgoing<W>,
     incoming: Incoming,
-    timers: Timers,
     events: VecDeque<Event<W>>,
     counters: Counters,
     phase: Phase,
@@ -63,7 +62,7 @@ pub struct Session<W> {
     /// The connection was closed because nothing travelled over it.
     closed_idle: bool,
     /// Why there is no connection.
-    last_failure: Option<String>,
+    last_failure: Option<Box<str>>,
 }
 
 impl<W> Session<W> {
@@ -71,16 +70,13 @@ impl<W> Session<W> {
     /// their settings.
     #[must_use]
     pub fn new(config: impl Into<Arc<Config>>, random: &mut dyn Random) -> Self {
-        let config = config.into();
-        let outgoing = Outgoing::new(config.outgoing, identifier_prefix(random));
         Self {
-            config,
+            config: config.into(),
             connection: None,
             format: Format::Json,
             registration: None,
-            outgoing,
+            outgoing: Outgoing::new(identifier_prefix(random)),
             incoming: Incoming::default(),
-            timers: Timers::default(),
             events: VecDeque::new(),
             counters: Counters::default(),
             phase: Phase::Open,
@@ -112,12 +108,20 @@ impl<W> Session<W> {
 
     /// Bytes from the socket. They are changed in place (unmasked).
     pub fn handle_data(&mut self, now: Now, mut data: &mut [u8]) {
-        while let Some(connection) = &mut self.connection
-            && connection.handle_next(now.monotonic, &mut data)
-        {
-            self.take_in(now);
+        while self.handle_next(now, &mut data) {}
+    }
+
+    /// Like [`handle_data`](Self::handle_data), up to the next whole thing in `data`, which is taken off its front. False:
+    /// there was none, and all of `data` was taken. With events taken in between, a request is answered before the next one
+    /// is read, and none need be kept.
+    pub fn handle_next(&mut self, now: Now, data: &mut &mut [u8]) -> bool {
+        let read = self.connection.as_mut().map_or(Read::All, |connection| connection.read_next(now.monotonic, data));
+        match read {
+            Read::Message(message) => self.handle_whole(now, message),
+            Read::Some => self.take_in(now),
+            Read::All => self.absorb(now),
         }
-        self.absorb(now);
+        read != Read::All
     }
 
     /// How writing goes: see [`Connection::handle_write`].
@@ -195,8 +199,8 @@ impl<W> Session<W> {
         if request.release_version.is_none() {
             request.release_version.clone_from(&self.config.release_version);
         }
-        let number = self.outgoing.push(&mut request, waiter, after(now.monotonic, wait), &mut self.timers)?;
-        self.tidy_timers();
+        let deadline = after(now.monotonic, wait);
+        let number = self.outgoing.push(&self.config.outgoing, &mut request, waiter, deadline)?;
         self.note_primitive(now);
         if self.is_writable() && self.outgoing.send_at_once(number) {
             self.write_request(number, request);
@@ -219,16 +223,21 @@ impl<W> Session<W> {
     /// # Errors
     /// `AlreadyResponded` if it was answered (by the application or by its time-out), `ConnectionLost` if the connection
     /// that brought it is gone or closing, `Encode` if the content cannot be written: then 5000 has been sent.
-    pub fn respond(&mut self, now: Now, token: IncomingToken, response: Response) -> Result<()> {
-        let response = self.incoming.answer(token, response)?;
+    pub fn respond(&mut self, now: Now, token: IncomingToken, mut response: Response) -> Result<()> {
+        self.answer(now, token, &mut response)
+    }
+
+    /// [`respond`](Self::respond) with a response that is not moved, since it is large.
+    pub(crate) fn answer(&mut self, now: Now, token: IncomingToken, response: &mut Response) -> Result<()> {
+        self.incoming.answer(token, response)?;
         self.note_primitive(now);
-        let written = self.write_response(&response);
+        let written = self.write_response(response);
         if let Err(error) = &written
             && error.kind() == ErrorKind::Encode
         {
             let mut instead = Response::error(StatusCode::INTERNAL_SERVER_ERROR, "the answer could not be encoded");
-            instead.request_id = response.request_id;
-            instead.release_version = response.release_version;
+            instead.request_id = std::mem::take(&mut response.request_id);
+            instead.release_version = response.release_version.take();
             self.write_response(&instead)?;
         }
         self.go_on_closing(now);
@@ -244,7 +253,7 @@ impl<W> Session<W> {
     /// Declares a registration that is in force from an earlier run, so that nothing is held back.
     pub fn assume_registered(&mut self, registration: Registration) {
         Arc::make_mut(&mut self.config).originator = Some(registration.entity.clone());
-        self.registration = Some(registration);
+        self.registration = Some(Box::new(registration));
     }
 
     /// Closes: no further request is taken; the connection is closed as soon as nothing waits for a response on it
@@ -295,7 +304,7 @@ impl<W> Session<W> {
                 self.fail_with(number, cause.clone());
             }
         }
-        self.last_failure = Some(cause.to_string());
+        self.last_failure = Some(cause.to_string().into());
     }
 
     /// Asks the peer for a sign of life; it is given up if none comes in time.
@@ -316,20 +325,10 @@ impl<W> Session<W> {
         event
     }
 
-    /// All that happened since the last time, in order; like [`poll_event`](Self::poll_event) until it returns `None`.
-    pub fn take_events(&mut self) -> VecDeque<Event<W>> {
-        std::mem::take(&mut self.events)
-    }
-
-    /// Memory for what is written and what happens next, so that none need be claimed.
-    /// [`poll_transmit`](Self::poll_transmit) and [`take_events`](Self::take_events) give it back.
-    pub fn lend(&mut self, bytes: BytesMut, events: VecDeque<Event<W>>) {
+    /// Memory for what is written next, so that none need be claimed; [`poll_transmit`](Self::poll_transmit) gives it back.
+    pub fn lend(&mut self, room: BytesMut) {
         if let Some(connection) = &mut self.connection {
-            connection.lend(bytes);
-        }
-        if self.events.is_empty() {
-            self.events = events;
-            self.events.clear();
+            connection.lend(room);
         }
     }
 
@@ -341,14 +340,15 @@ impl<W> Session<W> {
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called if nothing else happens.
     pub fn poll_timeout(&mut self) -> Option<Instant> {
-        let (outgoing, incoming) = (&self.outgoing, &self.incoming);
-        let own = self.timers.next(|timer| is_live(outgoing, incoming, timer));
         let connection = self.connection.as_ref().and_then(Connection::poll_timeout);
         let close = match self.phase {
             Phase::Draining { until, .. } if self.is_connected() => Some(until),
             _ => None,
         };
-        [own, connection, close, self.idle_deadline()].into_iter().flatten().min()
+        [self.outgoing.poll_timeout(), self.incoming.poll_timeout(), connection, close, self.idle_deadline()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     // ---- state
@@ -399,7 +399,7 @@ impl<W> Session<W> {
     /// The registration in force.
     #[must_use]
     pub fn registration(&self) -> Option<&Registration> {
-        self.registration.as_ref()
+        self.registration.as_deref()
     }
 
     /// The originator of requests that name none: as configured, or as assigned at registration.
@@ -486,36 +486,26 @@ impl<W> Session<W> {
         let _ = self.write_response(&response);
     }
 
-    fn answer_for_the_application(&mut self, now: Now, number: u64) {
-        if let Some(token) = self.incoming.token(number) {
-            self.counters.unanswered += 1;
-            let text = "the application did not answer in time";
-            // As in `refuse`: a connection that is gone has been reported.
-            let _ = self.respond(now, token, Response::error(StatusCode::INTERNAL_SERVER_ERROR, text));
-        }
+    fn answer_for_the_application(&mut self, now: Now, token: IncomingToken) {
+        self.counters.unanswered += 1;
+        let text = "the application did not answer in time";
+        // As in `refuse`: a connection that is gone has been reported.
+        let _ = self.respond(now, token, Response::error(StatusCode::INTERNAL_SERVER_ERROR, text));
     }
 
     // ---- ends
 
     /// Ends what has run out of time.
     fn expire(&mut self, now: Now) {
-        while let Some(timer) = self.timers.pop_due(now.monotonic) {
-            match timer {
-                Timer::Outgoing(number) => self.time_out(number, now.monotonic),
-                Timer::Incoming(number) => self.answer_for_the_application(now, number),
-            }
+        for number in self.outgoing.take_due(now.monotonic) {
+            self.time_out(number);
+        }
+        for token in self.incoming.take_due(now.monotonic) {
+            self.answer_for_the_application(now, token);
         }
     }
 
-    fn tidy_timers(&mut self) {
-        let (outgoing, incoming) = (&self.outgoing, &self.incoming);
-        self.timers.tidy(outgoing.len() + incoming.len(), |timer| is_live(outgoing, incoming, timer));
-    }
-
-    fn time_out(&mut self, number: u64, now: Instant) {
-        if self.outgoing.deadline(number).is_none_or(|deadline| deadline > now) {
-            return;
-        }
+    fn time_out(&mut self, number: u64) {
         self.counters.timeouts += 1;
         let text = if self.outgoing.is_sent(number) {
             "no response in time; whether the request was carried out is not known".to_owned()
@@ -584,14 +574,6 @@ impl<W> Session<W> {
     }
 }
 
-/// True if somebody still waits for this deadline.
-fn is_live<W>(outgoing: &Outgoing<W>, incoming: &Incoming, timer: Timer) -> bool {
-    match timer {
-        Timer::Outgoing(number) => outgoing.deadline(number).is_some(),
-        Timer::Incoming(number) => incoming.contains(number),
-    }
-}
-
 /// Writes one primitive as one message (WS-5.1-1), straight into the outgoing buffer.
 fn write_primitive(
     connection: &mut Connection,
@@ -610,11 +592,9 @@ fn write_primitive(
 }
 
 /// 72 random bits in characters that need no escape in any format.
-fn identifier_prefix(random: &mut dyn Random) -> String {
+fn identifier_prefix(random: &mut dyn Random) -> Prefix {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_~";
-    let mut bytes = [0; 12];
-    random.fill(&mut bytes);
-    let mut prefix: String = bytes.iter().map(|b| ALPHABET[usize::from(b & 63)] as char).collect();
-    prefix.push('-');
-    prefix
+    let mut prefix = Prefix::default();
+    random.fill(&mut prefix);
+    prefix.map(|byte| ALPHABET[usize::from(byte & 63)])
 }

@@ -3,7 +3,6 @@
 //! Covers: row WS-5.1-1 (requests and responses in either direction). One lock; it is never held while user code runs,
 //! and no task, channel or box is made for a request: a future waits in a slab beside the session.
 
-use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -109,38 +108,52 @@ impl Link {
         self.with(|session, now| session.send(now, request, Waiter::Call(completion, id)))
     }
 
-    /// Gives everything that happened to the role above; outcomes of requests go to their waiters. No lock is held
-    /// meanwhile. Returns memory that can be lent again.
-    pub(crate) fn hand_out(&self, mut on_event: impl FnMut(Event<Waiter>)) -> VecDeque<Event<Waiter>> {
-        loop {
-            let mut events = self.lock().session.take_events();
-            if events.is_empty() {
-                return events;
-            }
-            for event in events.drain(..) {
-                match event {
-                    Event::Response { waiter, result } => self.finish(waiter, result),
-                    event => on_event(event),
-                }
-            }
-            if !self.peek(Session::has_events) {
-                return events;
-            }
-        }
+    /// For the driver: gives everything that happened to the role above; outcomes of requests go to their waiters. No lock is
+    /// held meanwhile.
+    pub(crate) fn hand_out(&self, on_event: impl FnMut(Event<Waiter>)) {
+        self.hand_on(None, on_event);
     }
 
-    fn finish(&self, waiter: Waiter, result: Result<Response>) {
-        match waiter {
-            Waiter::Task(place) => {
-                let waker = self.lock().tasks.get_mut(place).and_then(|task| {
-                    task.result = Some(result);
-                    task.waker.take()
-                });
-                if let Some(waker) = waker {
-                    waker.wake();
+    /// For the driver: takes in what came from the peer, and hands out what happened. Each request goes to the role above, and
+    /// its answer into the outgoing buffer if it is ready at once, before the next one is read: what a message needs is in the
+    /// nearest cache and is claimed again by the next one, however many came together.
+    pub(crate) fn take_in(&self, room: BytesMut, data: &mut [u8], on_event: impl FnMut(Event<Waiter>)) {
+        self.drive(|session, _| session.lend(room));
+        self.hand_on(Some(data), on_event);
+    }
+
+    fn hand_on(&self, mut data: Option<&mut [u8]>, mut on_event: impl FnMut(Event<Waiter>)) {
+        loop {
+            let mut state = self.lock();
+            let time = state.time();
+            while let Some(bytes) = &mut data
+                && !state.session.has_events()
+            {
+                if !state.session.handle_next(time, bytes) {
+                    data = None;
                 }
             }
-            Waiter::Call(completion, id) => completion.complete(id, result),
+            match state.session.poll_event() {
+                Some(Event::Response { waiter: Waiter::Task(place), result }) => {
+                    let waker = state.tasks.get_mut(place).and_then(|task| {
+                        task.result = Some(result);
+                        task.waker.take()
+                    });
+                    drop(state);
+                    if let Some(waker) = waker {
+                        waker.wake();
+                    }
+                }
+                Some(Event::Response { waiter: Waiter::Call(completion, id), result }) => {
+                    drop(state);
+                    completion.complete(id, result);
+                }
+                Some(event) => {
+                    drop(state);
+                    on_event(event);
+                }
+                None => return,
+            }
         }
     }
 
@@ -268,8 +281,8 @@ pub(crate) trait Respond: Send + Sync {
 }
 
 impl Respond for Link {
-    fn respond(&self, token: IncomingToken, _about: Option<Box<Request>>, response: Response) -> Result<()> {
-        self.with(|session, now| session.respond(now, token, response))
+    fn respond(&self, token: IncomingToken, _about: Option<Box<Request>>, mut response: Response) -> Result<()> {
+        self.with(|session, now| session.answer(now, token, &mut response))
     }
 
     fn dismiss(&self, token: IncomingToken) {

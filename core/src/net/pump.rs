@@ -5,8 +5,7 @@
 //! holds no buffer: the one that is read into belongs to the worker thread, and so does the one that is written from, which
 //! is lent to the connection meanwhile.
 
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -29,15 +28,13 @@ const ROUNDS: usize = 16;
 const HIGH_WATER: usize = 1 << 20;
 
 thread_local! {
-    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-    static SPARE_BYTES: Cell<BytesMut> = Cell::new(BytesMut::new());
-    static SPARE_EVENTS: Cell<VecDeque<Event<Waiter>>> = const { Cell::new(VecDeque::new()) };
+    // Taken while they are used: the application is called meanwhile, and may drive another connection on this thread.
+    static READ: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    static WRITE: Cell<BytesMut> = Cell::new(BytesMut::new());
 }
 
 /// Largest buffer that a worker thread keeps for writing.
-const MOST_SPARE_BYTES: usize = 64 << 10;
-/// Most events for which a worker thread keeps room.
-const MOST_SPARE_EVENTS: usize = 128;
+const WRITE_BUFFER: usize = 64 << 10;
 
 /// Drives the connection that `link`'s session has, until nothing of it is left. `on_event` is called without a lock.
 pub(crate) async fn run<S>(stream: S, link: &Link, mut on_event: impl FnMut(Event<Waiter>))
@@ -68,11 +65,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<'_, S> {
     fn poll(&mut self, cx: &mut Context<'_>, on_event: &mut impl FnMut(Event<Waiter>)) -> Poll<()> {
         for _ in 0..ROUNDS {
             let congested = self.out.len() > HIGH_WATER;
-            let mut progress = !congested && self.read(cx);
-            let room = self.link.hand_out(&mut *on_event);
-            if (1..=MOST_SPARE_EVENTS).contains(&room.capacity()) {
-                SPARE_EVENTS.set(room);
-            }
+            let mut progress = !congested && self.read(cx, on_event);
+            self.link.hand_out(&mut *on_event);
             let deadline = match self.link.poll_transmit((!congested).then_some(&mut self.out), cx.waker()) {
                 Transmit::Progress => {
                     progress = true;
@@ -108,28 +102,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<'_, S> {
     }
 
     /// Takes what is there; true if there was anything.
-    fn read(&mut self, cx: &mut Context<'_>) -> bool {
+    fn read(&mut self, cx: &mut Context<'_>, on_event: &mut impl FnMut(Event<Waiter>)) -> bool {
         if self.ended {
             return false;
         }
-        BUFFER.with_borrow_mut(|buffer| {
-            buffer.resize(READ_BUFFER, 0);
-            let mut read = ReadBuf::new(buffer);
-            match Pin::new(&mut self.stream).poll_read(cx, &mut read) {
-                Poll::Pending => return false,
-                Poll::Ready(Ok(())) if !read.filled().is_empty() => {
-                    self.link.drive(|session, now| {
-                        session.lend(SPARE_BYTES.take(), SPARE_EVENTS.take());
-                        session.handle_data(now, read.filled_mut());
-                    });
-                }
-                Poll::Ready(_) => {
-                    self.ended = true;
-                    self.link.drive(|session, now| session.handle_eof(now));
-                }
+        let mut buffer = READ.take();
+        buffer.resize(READ_BUFFER, 0);
+        let mut read = ReadBuf::new(&mut buffer);
+        let any = match Pin::new(&mut self.stream).poll_read(cx, &mut read) {
+            Poll::Pending => false,
+            Poll::Ready(Ok(())) if !read.filled().is_empty() => {
+                self.link.take_in(WRITE.take(), read.filled_mut(), on_event);
+                true
             }
-            true
-        })
+            Poll::Ready(_) => {
+                self.ended = true;
+                self.link.drive(|session, now| session.handle_eof(now));
+                true
+            }
+        };
+        READ.set(buffer);
+        any
     }
 
     /// Writes as much as the socket takes. True if the connection was told that it takes less than there is, or does again.
@@ -152,8 +145,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<'_, S> {
         if self.out.capacity() > 0 {
             let mut spare = std::mem::take(&mut self.out);
             spare.clear();
-            if spare.capacity() <= MOST_SPARE_BYTES {
-                SPARE_BYTES.set(spare);
+            if spare.capacity() <= WRITE_BUFFER {
+                WRITE.set(spare);
             }
         }
         Ok(self.tell_written(written))

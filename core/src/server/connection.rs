@@ -147,10 +147,11 @@ impl Shared {
                     let _ = reply.link.respond(token, None, Response::error(*status, text));
                     return;
                 }
-                let about = Registration::is_requested_by(&request).then(|| Box::new(request.clone()));
+                let about = Registration::is_requested_by(&request).then(|| request.clone());
                 let to: Arc<Reply> = Arc::clone(reply);
                 let responder = Responder::new(to, token, about);
-                call_application(|| self.handler.on_request(server, IncomingRequest { request, responder }));
+                let request = IncomingRequest { request: *request, responder };
+                call_application(|| self.handler.on_request(server, request));
                 self.follow(server, &admission);
             }
             Event::Alive => {

@@ -19,7 +19,7 @@ use super::{
     escape,
     frame::{Opcode, Violation},
     keep_alive::{Action, KeepAlive},
-    receive::{Received, Receiver},
+    receive::{Received, Receiver, Whole},
     send::Sender,
 };
 
@@ -65,6 +65,17 @@ impl Default for Config {
             max_control_frames: 256,
         }
     }
+}
+
+/// What [`Connection::read_next`] took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Read<'a> {
+    /// All of the data: there was no whole thing in it, or nothing more is read.
+    All,
+    /// Something; there may be events.
+    Some,
+    /// A message, where it stands.
+    Message(Whole<'a>),
 }
 
 /// What a connection has to tell.
@@ -273,17 +284,31 @@ impl Connection {
     /// Input: like [`handle_data`](Self::handle_data), up to the next whole thing in `data`, which is taken off its front.
     /// False: there was none, and all of `data` was taken. With events taken in between, none need be kept.
     pub fn handle_next(&mut self, now: Instant, data: &mut &mut [u8]) -> bool {
+        let (kind, payload) = match self.read_next(now, data) {
+            Read::All => return false,
+            Read::Some => return true,
+            Read::Message(Whole::Text(text)) => (MessageKind::Text, text.as_bytes()),
+            Read::Message(Whole::Binary(bytes)) => (MessageKind::Binary, bytes),
+        };
+        self.tell(Event::Message { kind, payload: Bytes::copy_from_slice(payload) });
+        true
+    }
+
+    /// Input: like [`handle_next`](Self::handle_next), but a message that stands in `data` as a whole is lent, and no event
+    /// tells of it. It comes after the events that there are already.
+    pub fn read_next<'a>(&mut self, now: Instant, data: &mut &'a mut [u8]) -> Read<'a> {
         // What follows the peer's close frame, or a violation, is not looked at (RFC 6455 1.4, 7.1.7).
         if data.is_empty() || self.is_closed() {
-            return false;
+            return Read::All;
         }
         self.keep_alive.heard(now);
         match self.receiver.next(data) {
+            Ok(Some(Received::Whole(message))) => return Read::Message(message),
             Ok(Some(received)) => self.take(now, received),
-            Ok(None) => return false,
+            Ok(None) => return Read::All,
             Err(violation) => self.fail(now, violation),
         }
-        true
+        Read::Some
     }
 
     /// Input: of what was transmitted before, the socket took `written` bytes, and `left` bytes still wait for it. To be told
@@ -450,7 +475,7 @@ impl Connection {
     }
 
     /// Acts on what the peer sent.
-    fn take(&mut self, now: Instant, received: Received) {
+    fn take(&mut self, now: Instant, received: Received<'_>) {
         if matches!(received, Received::Ping(_) | Received::Pong(_)) {
             let most = self.config.max_control_frames;
             if self.control.add(now) > most {
@@ -459,6 +484,7 @@ impl Connection {
             }
         }
         match received {
+            Received::Whole(_) => {} // given on by the caller
             Received::Message { kind, payload } => self.tell(Event::Message { kind, payload }),
             Received::Ping(payload) => self.answer_ping(payload),
             Received::Pong(payload) => {

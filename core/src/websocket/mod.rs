@@ -37,7 +37,8 @@ pub(crate) mod testing;
 mod utf8;
 
 pub use compression::{Agreement, Compression, Direction};
-pub use connection::{Closed, Config, Connection, Disconnect, Event, SendError};
+pub use connection::{Closed, Config, Connection, Disconnect, Event, Read, SendError};
+pub use receive::Whole;
 pub use tungstenite::protocol::frame::coding::CloseCode;
 
 /// Where masking keys and handshake keys come from.

@@ -18,11 +18,25 @@ use super::{
 
 /// What one or more frames amount to.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Received {
-    Message { kind: MessageKind, payload: Bytes },
+pub(super) enum Received<'a> {
+    /// A message in one frame, all of which was there: nothing of it need be copied.
+    Whole(Whole<'a>),
+    Message {
+        kind: MessageKind,
+        payload: Bytes,
+    },
     Ping(Bytes),
     Pong(Bytes),
     Close(Bytes),
+}
+
+/// The payload of a message where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whole<'a> {
+    /// Of a text message.
+    Text(&'a str),
+    /// Of a binary message.
+    Binary(&'a [u8]),
 }
 
 /// The reader. Between two messages it owns no heap memory, but for what compression with take-over remembers.
@@ -91,7 +105,7 @@ impl Receiver {
     /// Takes the next whole thing off the front of `data`, unmasking in place. `None`: all of `data` was taken.
     ///
     /// After an error the stream has lost its meaning; nothing more may be read from it.
-    pub(super) fn next(&mut self, data: &mut &mut [u8]) -> Result<Option<Received>, Violation> {
+    pub(super) fn next<'a>(&mut self, data: &mut &'a mut [u8]) -> Result<Option<Received<'a>>, Violation> {
         loop {
             let mut frame = match self.begun.as_mut().and_then(|begun| begun.frame.take()) {
                 Some(frame) => frame,
@@ -129,7 +143,12 @@ impl Receiver {
     }
 
     /// The common case: a message in one frame, all of which is there.
-    fn take_whole(&self, kind: MessageKind, head: Head, data: &mut &mut [u8]) -> Result<Received, Violation> {
+    fn take_whole<'a>(
+        &self,
+        kind: MessageKind,
+        head: Head,
+        data: &mut &'a mut [u8],
+    ) -> Result<Received<'a>, Violation> {
         let length = head.length as usize; // as much as there is in memory
         if length > self.config.max_message_size {
             return Err(self.too_large());
@@ -138,10 +157,10 @@ impl Receiver {
         if let Some(key) = head.mask {
             mask::apply(key, 0, payload);
         }
-        if kind == MessageKind::Text && !utf8::is_valid(payload) {
-            return Err(not_utf8());
-        }
-        Ok(Received::Message { kind, payload: Bytes::copy_from_slice(payload) })
+        Ok(Received::Whole(match kind {
+            MessageKind::Text => Whole::Text(utf8::whole(payload).ok_or_else(not_utf8)?),
+            MessageKind::Binary => Whole::Binary(payload),
+        }))
     }
 
     /// Checks a data frame's place in its message and its announced size, before any of its payload is kept.
@@ -175,7 +194,7 @@ impl Receiver {
     }
 
     /// Takes the next piece of a frame's payload; `is_whole` with its last one.
-    fn take(&mut self, head: Head, piece: &[u8], is_whole: bool) -> Result<Option<Received>, Violation> {
+    fn take(&mut self, head: Head, piece: &[u8], is_whole: bool) -> Result<Option<Received<'static>>, Violation> {
         let received = match head.opcode {
             Opcode::Start(_) | Opcode::Continuation => return self.take_data(piece, is_whole && head.is_final),
             Opcode::Ping => Received::Ping,
@@ -190,7 +209,7 @@ impl Receiver {
         Ok(is_whole.then(|| received(Bytes::from(std::mem::take(control)))))
     }
 
-    fn take_data(&mut self, piece: &[u8], is_end: bool) -> Result<Option<Received>, Violation> {
+    fn take_data(&mut self, piece: &[u8], is_end: bool) -> Result<Option<Received<'static>>, Violation> {
         let Some(begun) = &mut self.begun else { return Ok(None) };
         let Some(message) = &mut begun.message else { return Ok(None) };
         let before = message.payload.len();

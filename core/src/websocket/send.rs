@@ -142,7 +142,9 @@ impl Sender {
             let (head, length) = if is_final { (last_head, last_size) } else { (full_head, full) };
             let from = start + room + index * full;
             let frame = start + index * (full_head + full);
-            self.out.copy_within(from..from + length, frame + head);
+            if from != frame + head {
+                self.out.copy_within(from..from + length, frame + head);
+            }
             let opcode = if index == 0 { Opcode::Start(kind) } else { Opcode::Continuation };
             let is_compressed = is_compressed && index == 0;
             self.finish_frame(frame, Head { opcode, is_final, is_compressed, mask: None, length: length as u64 });

@@ -5,9 +5,9 @@
 
 use simdutf8::{basic, compat::from_utf8};
 
-/// The check of a text that is there as a whole.
-pub(super) fn is_valid(text: &[u8]) -> bool {
-    basic::from_utf8(text).is_ok()
+/// A text that is there as a whole, if it is one.
+pub(super) fn whole(text: &[u8]) -> Option<&str> {
+    basic::from_utf8(text).ok()
 }
 
 /// The check of one text, from its first to its last byte.

@@ -409,7 +409,7 @@ impl World {
             match event {
                 Event::Response { waiter, result } => this.outcomes.push((waiter, result)),
                 Event::Request { token, request } => match this.manner {
-                    Manner::Manual => this.asked.push((token, request)),
+                    Manner::Manual => this.asked.push((token, *request)),
                     Manner::Prompt => {
                         let _ = this.session.respond(now, token, answer_to(&request));
                     }

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::super::deadline::after;
 use super::super::subprotocol::message_kind;
-use super::super::timers::after;
 use super::super::{Event, Now, Registration};
 use super::Session;
 use crate::ErrorKind;
 use crate::codec::{self, DecodeError, Decoded, Primitive, Shape};
 use crate::primitive::{Request, Response, StatusCode};
-use crate::websocket::{self, CloseCode, Connection, MessageKind};
+use crate::websocket::{self, CloseCode, Connection, MessageKind, Whole};
 
 impl<W> Session<W> {
     /// Takes what the connection has to tell, and then what has run out of time: what has come before counts.
@@ -49,9 +49,27 @@ impl<W> Session<W> {
         }
     }
 
+    /// A message that stands where it was read into.
+    #[inline]
+    pub(super) fn handle_whole(&mut self, now: Now, message: Whole<'_>) {
+        let (kind, decoded) = match message {
+            Whole::Text(text) => (MessageKind::Text, codec::decode_text(self.format, text, &self.config.decode)),
+            Whole::Binary(bytes) => {
+                let bytes = Bytes::copy_from_slice(bytes);
+                (MessageKind::Binary, codec::decode(self.format, bytes, &self.config.decode))
+            }
+        };
+        self.handle_decoded(now, kind, decoded);
+    }
+
     fn handle_message(&mut self, now: Now, kind: MessageKind, payload: Bytes) {
-        self.note_primitive(now);
         let decoded = codec::decode(self.format, payload, &self.config.decode);
+        self.handle_decoded(now, kind, decoded);
+    }
+
+    #[inline]
+    fn handle_decoded(&mut self, now: Now, kind: MessageKind, decoded: Result<Decoded, DecodeError>) {
+        self.note_primitive(now);
         if kind != message_kind(self.format) {
             return self.handle_wrong_opcode(now, kind, decoded);
         }
@@ -99,7 +117,7 @@ impl<W> Session<W> {
         self.events.push_back(Event::Malformed(error.to_string()));
     }
 
-    fn handle_request(&mut self, now: Now, request: Request) {
+    fn handle_request(&mut self, now: Now, request: Box<Request>) {
         self.counters.requests_received += 1;
         if self.said_close {
             // It cannot be answered. Carried out, it would be carried out again when its sender tries again.
@@ -132,9 +150,8 @@ impl<W> Session<W> {
         }
         let rqi = request.request_id.clone();
         let rvi = request.release_version.clone();
-        match self.incoming.push(rqi, rvi, after(now.monotonic, wait), &mut self.timers) {
+        match self.incoming.push(rqi, rvi, after(now.monotonic, wait)) {
             Some(token) => {
-                self.tidy_timers();
                 self.tell(Event::Request { token, request });
             }
             None => {
@@ -167,7 +184,7 @@ impl<W> Session<W> {
             && response.status == StatusCode::DELETED
             && let Some(registration) = self.registration.take_if(|r| r.may_end_with(request))
         {
-            self.events.push_back(Event::Deregistered(registration));
+            self.events.push_back(Event::Deregistered(*registration));
         }
         self.tell(Event::Response { waiter: finished.waiter, result: Ok(response) });
     }

@@ -45,9 +45,6 @@ const RESPONSE_FIELDS: Parameters = Parameter::Rsc.bit()
 
 /// Reads one primitive.
 pub(in super::super) fn decode(input: &Bytes, options: &DecodeOptions) -> Result<Decoded, DecodeError> {
-    if u32::try_from(input.len()).is_err() {
-        return Err(DecodeError::at(DecodeErrorKind::TooLarge, 0));
-    }
     let text = match simdutf8::basic::from_utf8(input) {
         Ok(text) => text,
         Err(_) => {
@@ -55,7 +52,19 @@ pub(in super::super) fn decode(input: &Bytes, options: &DecodeOptions) -> Result
             return Err(DecodeError::at(DecodeErrorKind::NotUtf8, at));
         }
     };
-    let mut envelope = Envelope::new(input, text, options);
+    decode_kept(text, Some(input), options)
+}
+
+/// Reads one primitive of which nothing else is kept.
+pub(in super::super) fn decode_text(text: &str, options: &DecodeOptions) -> Result<Decoded, DecodeError> {
+    decode_kept(text, None, options)
+}
+
+fn decode_kept(text: &str, kept: Option<&Bytes>, options: &DecodeOptions) -> Result<Decoded, DecodeError> {
+    if u32::try_from(text.len()).is_err() {
+        return Err(DecodeError::at(DecodeErrorKind::TooLarge, 0));
+    }
+    let mut envelope = Envelope::new(text, kept, options);
     let mut result = read(&mut envelope);
     if let Err(error) = &mut result {
         envelope.describe(error);
@@ -92,7 +101,7 @@ impl<'a> Envelope<'a> {
         } else {
             None
         };
-        let primitive = Primitive::Request(Request {
+        let request = Box::new(Request {
             operation,
             to,
             from,
@@ -110,7 +119,7 @@ impl<'a> Envelope<'a> {
             release_version: self.release_version()?,
             additional,
         });
-        Ok(Decoded { primitive, deviations: self.deviations })
+        Ok(Decoded { primitive: Primitive::Request(request), deviations: self.deviations })
     }
 
     fn response(&mut self) -> Result<Decoded, DecodeError> {
@@ -197,9 +206,13 @@ impl<'a> Envelope<'a> {
             .collect()
     }
 
-    /// The value as bytes of the input.
+    /// The value as bytes of the input, or a copy of them.
     fn slice(&self, span: Span) -> Content {
-        Content::from_encoded(Format::Json, self.input.slice(span.start as usize..span.end as usize))
+        let bytes = match self.kept {
+            Some(kept) => kept.slice(span.start as usize..span.end as usize),
+            None => Bytes::copy_from_slice(self.token(span).as_bytes()),
+        };
+        Content::from_encoded(Format::Json, bytes)
     }
 
     /// The value of a parameter, unless it is absent or null.

@@ -27,10 +27,9 @@ impl Span {
 
 /// The members of one primitive.
 pub(super) struct Envelope<'a> {
-    /// The message; what is kept of it shares its bytes.
-    pub(super) input: &'a Bytes,
-    /// The same as text.
     pub(super) text: &'a str,
+    /// The same, if it is kept: then what is taken out of it shares its bytes.
+    pub(super) kept: Option<&'a Bytes>,
     pub(super) options: &'a DecodeOptions,
     /// The parameters that were found.
     pub(super) seen: Parameters,
@@ -48,10 +47,10 @@ pub(super) struct Envelope<'a> {
 }
 
 impl<'a> Envelope<'a> {
-    pub(super) fn new(input: &'a Bytes, text: &'a str, options: &'a DecodeOptions) -> Self {
+    pub(super) fn new(text: &'a str, kept: Option<&'a Bytes>, options: &'a DecodeOptions) -> Self {
         Self {
-            input,
             text,
+            kept,
             options,
             seen: 0,
             escaped: 0,

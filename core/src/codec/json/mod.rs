@@ -8,5 +8,5 @@ mod encode;
 mod envelope;
 mod scanner;
 
-pub(super) use decode::decode;
+pub(super) use decode::{decode, decode_text};
 pub(super) use encode::{encode_request, encode_response};
