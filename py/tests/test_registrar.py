@@ -127,9 +127,11 @@ def test_ws_6_2_2_9_2_stray_names_when_told_so(face: Face, stray: bool) -> None:
 @pytest.mark.parametrize("compression", [True, Compression(send_takeover=True, receive_takeover=True, level=9)])
 def test_ws_6_2_3_6_1_messages_may_be_compressed(face: Face, compression: bool | Compression) -> None:
     connecting: dict[str, Any] = {"originator": "CAdmin", "registered": True, "compression": True}
-    with face.registrar(listen=LISTEN, compression=compression) as registrar:
-        with face.connect(registrar.url, **connecting) as admin:
-            content = "21.5 degC; " * 5000
-            assert admin.create("cse-in", ty=3, content={"m2m:cnt": {"rn": "zip"}}).ok
-            assert admin.create("cse-in/zip", ty=4, content={"m2m:cin": {"con": content}}).ok
-            assert admin.retrieve("cse-in/zip/la").content["m2m:cin"]["con"] == content
+    with (
+        face.registrar(listen=LISTEN, compression=compression) as registrar,
+        face.connect(registrar.url, **connecting) as admin,
+    ):
+        content = "21.5 degC; " * 5000
+        assert admin.create("cse-in", ty=3, content={"m2m:cnt": {"rn": "zip"}}).ok
+        assert admin.create("cse-in/zip", ty=4, content={"m2m:cin": {"con": content}}).ok
+        assert admin.retrieve("cse-in/zip/la").content["m2m:cin"]["con"] == content

@@ -19,7 +19,7 @@ class Registrar:
 
     Who it is and where:
         listen: where registrees reach it, `ws://host:port`, or several of them; port 0 takes any that is free.
-        point_of_access: where they reach it, if that is elsewhere (behind a proxy, or at all addresses); or several.
+        point_of_access: where they reach it, if that is elsewhere (behind a proxy, or at all addresses), or several.
         allow_insecure: allows to listen at an address that others can reach, though nothing is encrypted.
         cse_id: its CSE-ID.
         cse_name: the name of its CSEBase.
@@ -27,7 +27,8 @@ class Registrar:
 
     Who may connect, and how:
         paths: the paths that are served, as `/` or `/onem2m`; others are answered 404. By default every path is.
-        allow_origins: the web pages that may connect, as `https://app.example`; others are answered 403. By default none.
+        allow_origins: the web pages that may connect, as `https://app.example`; others are answered 403. None by
+            default.
         stray_subprotocols: takes the subprotocol names of older texts, as `oneM2M-pro-v1.0`.
         compression: permessage-deflate is taken: `True`, or a `Compression`. Off by default.
         strict: deviations of registrees from the standard that are tolerated otherwise are refused.
@@ -36,8 +37,8 @@ class Registrar:
         max_connections: the most connections at a time (10 000); one more is answered 503.
         max_half_open, max_half_open_per_address: the most connections whose handshake is not done, in total (1024) and
             from one address (128); one more is answered 503.
-        max_handshake_bytes, max_handshake_fields: the largest opening handshake (16 384 bytes; 256 to 1 048 576), and its
-            most fields (64; 8 to 1024); a larger one is answered 431.
+        max_handshake_bytes, max_handshake_fields: the largest opening handshake (16 384 bytes; 256 to 1 048 576), and
+            its most fields (64; 8 to 1024); a larger one is answered 431.
         max_message_size: the largest message taken, in bytes (1 MiB).
         max_fragments: the most fragments of one message taken (4096).
         fragment_size: the largest payload of one frame that is sent, in bytes (32 KiB); 0 for messages that are always
@@ -52,8 +53,8 @@ class Registrar:
         pong_timeout: after a ping, silence after which the connection is given up (10).
         write_timeout: the registree takes no byte for so long, and the connection is given up (30).
         close_timeout: for the registree's part in each step of the closing handshake (5).
-        idle_close: a connection over which no request or response travels for so long is closed. Never by default; 0 for
-            never.
+        idle_close: a connection over which no request or response travels for so long is closed. Never by default; 0
+            for never.
         Each is more than 0 and at most a year.
     """
 
