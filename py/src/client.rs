@@ -7,14 +7,14 @@ use onem2m_ws::binding::{self, Accepts};
 use onem2m_ws::bridge;
 use onem2m_ws::client::{AeRegistration, ClientBuilder, CseRegistration, Preset, Reopening, Subscription};
 use onem2m_ws::primitive::{NotificationContentType, NotificationEventType, Operation, Request, ResourceType};
-use onem2m_ws::websocket::Compression;
-use onem2m_ws::{Error, ErrorKind, client};
+use onem2m_ws::{ErrorKind, client};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use zeroize::Zeroizing;
 
 use crate::errors::OrRaise;
 use crate::queue::{Queue, To, registered, state};
+use crate::settings::{CompressionFields, bad, compression, count, or_none, seconds};
 use crate::{errors, message};
 
 /// Names one request that was sent, to cancel it.
@@ -28,24 +28,6 @@ pub(crate) struct Client {
     queue: Arc<bridge::Queue>,
 }
 
-fn bad(text: impl Into<String>) -> Error {
-    Error::new(ErrorKind::InvalidArgument, text)
-}
-
-fn seconds(name: &str, value: f64) -> onem2m_ws::Result<Duration> {
-    Duration::try_from_secs_f64(value).map_err(|_| bad(format!("{name}: {value} is not a time in seconds")))
-}
-
-/// Where there may be no time, 0 is none.
-fn or_none(time: Duration) -> Option<Duration> {
-    Some(time).filter(|time| !time.is_zero())
-}
-
-/// A number that may be anything in Python.
-fn count<T: TryFrom<i128>>(name: &str, value: i128) -> onem2m_ws::Result<T> {
-    value.try_into().map_err(|_| bad(format!("{name}: {value} is out of range")))
-}
-
 /// A text whose copy here does not stay in memory.
 struct Secret(Zeroizing<String>);
 
@@ -55,35 +37,6 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Secret {
     fn extract(text: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
         Ok(Self(Zeroizing::new(text.extract()?)))
     }
-}
-
-/// The fields of `onem2m_ws.Compression`.
-type CompressionFields = (bool, bool, i128, i128, i128, i128);
-
-fn compression(fields: CompressionFields) -> onem2m_ws::Result<Compression> {
-    let (send_takeover, receive_takeover, send_window_bits, receive_window_bits, level, min_size) = fields;
-    Ok(Compression {
-        send_takeover,
-        receive_takeover,
-        send_window_bits: count("compression: send_window_bits", send_window_bits)?,
-        receive_window_bits: count("compression: receive_window_bits", receive_window_bits)?,
-        level: count("compression: level", level)?,
-        min_size: count("compression: min_size", min_size)?,
-    })
-}
-
-/// The library's defaults, in the order of the fields of `onem2m_ws.Compression`.
-#[pyfunction]
-pub(crate) fn default_compression() -> (bool, bool, u8, u8, u32, usize) {
-    let default = Compression::default();
-    (
-        default.send_takeover,
-        default.receive_takeover,
-        default.send_window_bits,
-        default.receive_window_bits,
-        default.level,
-        default.min_size,
-    )
 }
 
 /// Settings from Python's keyword arguments; `None` means the library's default.

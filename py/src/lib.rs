@@ -12,6 +12,7 @@ mod errors;
 mod message;
 mod queue;
 mod registrar;
+mod settings;
 mod wait;
 
 use onem2m_ws::ErrorKind;
@@ -48,7 +49,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<message::ReceivedResponse>()?;
     module.add_function(wrap_pyfunction!(error_classes, module)?)?;
     module.add_function(wrap_pyfunction!(name_in_table, module)?)?;
-    module.add_function(wrap_pyfunction!(client::default_compression, module)?)?;
+    module.add_function(wrap_pyfunction!(settings::default_compression, module)?)?;
     module.add_function(wrap_pyfunction!(wait::begin_exit, module)?)?;
     module.add_function(wrap_pyfunction!(wait::forked, module)?)?;
     module.add("RESULT", queue::RESULT)?;

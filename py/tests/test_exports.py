@@ -134,6 +134,8 @@ def test_both_faces_connect_with_the_same_arguments() -> None:
     for name in list(inspect.signature(sync.connect).parameters)[1:]:
         assert name in (sync.connect.__doc__ or ""), f"{name} is not documented"
     assert signature(onem2m_ws.Registrar) == signature(sync.Registrar)
+    for name in inspect.signature(sync.Registrar).parameters:
+        assert name in (sync.Registrar.__doc__ or "") and name in (onem2m_ws.Registrar.__doc__ or ""), name
 
 
 MODULES = [

@@ -3,7 +3,6 @@
 //! Covers: TS-0020 6.2.3, RFC 6455 4.2.2 and 10.2; rows WS-6.2.2.7-2, WS-6.2.3.1-1, WS-6.2.3.5-1. What it does not do: count
 //! connections, or serve them.
 
-use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -45,21 +44,12 @@ pub(crate) struct Upgraded {
     pub(crate) agreement: Option<Agreement>,
 }
 
-/// Why there is no connection. [`Display`](fmt::Display) makes one line of it that is safe to log.
+/// Why there is no connection.
 pub(crate) enum NotUpgraded {
     /// It is refused, and is to be told so.
     Refused(Rejection),
-    /// The peer went away, or said nothing until the deadline.
+    /// The peer went away, or said nothing until the deadline; in our words.
     Gone(String),
-}
-
-impl fmt::Display for NotUpgraded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused(rejection) => rejection.fmt(f),
-            Self::Gone(why) => f.write_str(why),
-        }
-    }
 }
 
 impl Listen {

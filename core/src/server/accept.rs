@@ -21,7 +21,7 @@ use crate::net::socket;
 use crate::websocket::handshake::server::Rejection;
 
 /// Peers without a place that are told so at a time. Each holds a socket for a second at most.
-pub(super) const MOST_TURNED_AWAY: usize = 64;
+const MOST_TURNED_AWAY: usize = 64;
 
 /// How many peers got no connection, by cause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -400,6 +400,21 @@ mod tests {
     }
 
     #[test]
+    fn the_defaults_are_the_documented_ones() {
+        let ServerBuilder { max_connections, half_open, listening, websocket, session, .. } = ServerBuilder::new();
+        assert_eq!((max_connections, half_open.total, half_open.per_address), (10_000, 1024, 128));
+        assert_eq!((listening.limits, listening.deadline), (Limits::default(), Duration::from_secs(10)));
+        assert!(listening.paths.is_empty() && listening.allow_origins.is_empty());
+        assert!(!listening.stray_subprotocols && listening.compression.is_none() && !session.decode.strict);
+        assert_eq!(websocket, websocket::Config::default());
+        let seconds = Duration::from_secs;
+        assert_eq!(
+            (session.request_timeout, session.answer_timeout, session.idle_close),
+            (seconds(30), seconds(30), None)
+        );
+    }
+
+    #[test]
     fn every_time_has_a_range_and_is_named_by_its_error() {
         let times: [(&str, Set<Duration>); 8] = [
             ("handshake_timeout", ServerBuilder::handshake_timeout),

@@ -339,6 +339,17 @@ async fn a_server_that_stops_closes_with_1001() {
     stopping.await.unwrap();
 }
 
+#[tokio::test]
+async fn a_connection_that_is_idle_for_too_long_is_closed_with_1000() {
+    let (_server, address) = start(|server| server.idle_close(Some(std::time::Duration::from_millis(100))));
+    let mut peer = Peer::open(&address).await;
+    peer.say(&frame(TEXT, &request("1"))).await;
+    assert_eq!(peer.status().await, 2000);
+    assert_eq!(peer.close_frame().await.0, 1000);
+    peer.say(&frame(CLOSE, &1000_u16.to_be_bytes())).await;
+    assert_eq!(peer.rest().await, b"");
+}
+
 /// A store with a defect.
 struct Broken;
 

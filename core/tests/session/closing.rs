@@ -38,6 +38,25 @@ fn ws_6_5_2_a_close_waits_for_the_response() {
 }
 
 #[test]
+fn ws_6_5_2_an_end_that_stops_waits_as_well_and_says_1001() {
+    let mut world = World::connected();
+    world.server().manner = Manner::Manual;
+    world.ask(CLIENT);
+    world.settle();
+    world.go_away(SERVER);
+    world.run(25 * SECOND);
+    assert!(world.server().session.is_connected() && world.server().session.is_closing());
+    world.answer(SERVER, Response::ok()).unwrap();
+    world.settle();
+    assert_eq!(world.client().outcome().unwrap().status, StatusCode::OK);
+    for side in &world.ends {
+        let ends = side.ends();
+        assert_eq!((ends.len(), ends[0].code, ends[0].clean), (1, Some(1001), true));
+    }
+    assert!(world.server().is_over() && !world.client().is_over(), "the registree may come back");
+}
+
+#[test]
 fn ws_6_5_2_a_close_waits_for_what_is_queued_behind_the_window() {
     let outgoing = OutgoingLimits { window: 1, ..OutgoingLimits::default() };
     let mut world = World::connected_with(Config { outgoing, ..Config::default() }, Config::default());

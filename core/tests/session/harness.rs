@@ -263,6 +263,10 @@ impl World {
         self.ends[end].session.close(self.now);
     }
 
+    pub(crate) fn go_away(&mut self, end: usize) {
+        self.ends[end].session.go_away(self.now);
+    }
+
     /// Answers the oldest request that waits at this end.
     pub(crate) fn answer(&mut self, end: usize, response: Response) -> Result<()> {
         let (token, _) = self.ends[end].asked.remove(0);

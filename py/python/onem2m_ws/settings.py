@@ -36,12 +36,7 @@ def _native_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     native = dict(settings)
     headers = native["headers"]
     native["headers"] = list(headers.items() if isinstance(headers, Mapping) else headers)
-    compression = native["compression"]
-    if isinstance(compression, bool):
-        compression = Compression() if compression else None
-    elif not isinstance(compression, Compression):
-        raise ArgumentError(f"compression is True, False or a Compression, not {compression!r}")
-    native["compression"] = None if compression is None else astuple(compression)
+    native["compression"] = _native_compression(native["compression"])
     proxy = native["proxy"]
     if proxy is not None and not isinstance(proxy, (str, bool)):
         raise ArgumentError(f"proxy is text, True or None, not of type {type(proxy).__name__}")
@@ -56,4 +51,22 @@ def _native_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
         ):
             raise ArgumentError("proxy_credentials is a pair of texts: user name and password")
         native["proxy_credentials"] = tuple(credentials)
+    return native
+
+
+def _native_compression(compression: Any) -> tuple[Any, ...] | None:
+    if isinstance(compression, bool):
+        compression = Compression() if compression else None
+    elif not isinstance(compression, Compression):
+        raise ArgumentError(f"compression is True, False or a Compression, not {compression!r}")
+    return None if compression is None else astuple(compression)
+
+
+def _registrar_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a `Registrar` as the native module takes them."""
+    native = {name: value for name, value in settings.items() if name != "self"}
+    for name in ("listen", "point_of_access", "paths", "allow_origins"):
+        value = native[name]
+        native[name] = [value] if isinstance(value, str) else list(value)
+    native["compression"] = _native_compression(native["compression"])
     return native
