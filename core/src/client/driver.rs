@@ -13,7 +13,8 @@ use super::{ConnectionState, Reopening, Shared, StateChange};
 use crate::binding::{Event, Session};
 use crate::net::dial::Opened;
 use crate::net::link::{Until, Waiter};
-use crate::net::{OsRandom, now, pump};
+use crate::net::pump::{self, Pump};
+use crate::net::{OsRandom, now};
 use crate::websocket::{Connection, Random, Role};
 use crate::{Error, ErrorKind};
 
@@ -93,7 +94,7 @@ fn is_fatal(error: &Error) -> bool {
 impl Shared {
     /// Carries the session over a connection until it ends; returns why it ended.
     async fn carry(&self, opened: Opened) -> Error {
-        let Opened { stream, format, agreement, mut leftover } = opened;
+        let Opened { mut stream, format, agreement, mut leftover } = opened;
         let random = Box::new(OsRandom::new());
         let mut connection = Connection::new(Role::Client, Arc::clone(&self.websocket), random, now().monotonic);
         if let Some(agreement) = &agreement {
@@ -105,15 +106,9 @@ impl Shared {
         if !leftover.is_empty() {
             self.link.with(|session, now| session.handle_data(now, &mut leftover));
         }
-        let mut cause = None;
-        pump::run(stream, &self.link, |event| {
-            if let Event::Disconnected(closed) = &event {
-                cause = Some(Error::new(ErrorKind::ConnectionLost, format!("the connection was {closed}")));
-            }
-            self.handle(event);
-        })
-        .await;
-        cause.unwrap_or_else(|| Error::new(ErrorKind::ConnectionLost, "the connection failed"))
+        let mut owner = Owner { shared: self, cause: None };
+        Pump::new(&mut stream, &self.link, &mut owner).await;
+        owner.cause.unwrap_or_else(|| Error::new(ErrorKind::ConnectionLost, "the connection failed"))
     }
 
     /// Keeps the session's deadlines and hands out its events while there is no connection, until `ready`.
@@ -150,6 +145,26 @@ impl Shared {
 
     fn tell(&self, state: ConnectionState, cause: Option<Error>, attempt: u32, next_attempt: Option<Duration>) {
         self.publish(StateChange { state, cause, attempt, next_attempt });
+    }
+}
+
+/// Hears what happens on a connection.
+struct Owner<'a> {
+    shared: &'a Shared,
+    /// Why it ended.
+    cause: Option<Error>,
+}
+
+impl pump::Owner for Owner<'_> {
+    fn on_event(&mut self, event: Event<Waiter>) {
+        if let Event::Disconnected(closed) = &event {
+            self.cause = Some(Error::new(ErrorKind::ConnectionLost, format!("the connection was {closed}")));
+        }
+        self.shared.handle(event);
+    }
+
+    fn wake_before(&self, _now: Instant, _deadline: Instant) -> Option<Instant> {
+        None // there is one connection, and a timer for it is no matter
     }
 }
 

@@ -136,7 +136,7 @@ impl Client {
         let disconnected =
             StateChange { state: ConnectionState::Disconnected, cause: None, attempt: 0, next_attempt: None };
         let shared = Arc::new(Shared {
-            link: Link::new(session),
+            link: Arc::new(Link::new(session)),
             dial: Dial {
                 poa,
                 proxy,

@@ -40,7 +40,7 @@ struct State {
     driver: Option<Waker>,
     /// The time of this turn, which ends when the driver rests: read once for everything in it.
     time: Option<Now>,
-    tasks: Slab<Task>,
+    tasks: Tasks,
 }
 
 impl State {
@@ -55,14 +55,37 @@ impl State {
     }
 }
 
+/// The futures that wait; in a box, since most sessions of a registrar send nothing.
+#[derive(Default)]
+struct Tasks(Option<Box<Slab<Task>>>);
+
+impl Tasks {
+    fn insert(&mut self, task: Task) -> usize {
+        self.0.get_or_insert_default().insert(task)
+    }
+
+    fn get_mut(&mut self, place: usize) -> Option<&mut Task> {
+        self.0.as_mut()?.get_mut(place)
+    }
+
+    fn remove(&mut self, place: usize) -> Option<Task> {
+        let tasks = self.0.as_mut()?;
+        let task = tasks.try_remove(place);
+        if tasks.is_empty() {
+            self.0 = None;
+        }
+        task
+    }
+}
+
 struct Task {
     waker: Option<Waker>,
     result: Option<Result<Response>>,
 }
 
 impl Link {
-    pub(crate) fn new(session: Session<Waiter>) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(State { session, driver: None, time: None, tasks: Slab::new() })))
+    pub(crate) fn new(session: Session<Waiter>) -> Self {
+        Self(Mutex::new(State { session, driver: None, time: None, tasks: Tasks::default() }))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -91,6 +114,11 @@ impl Link {
         state.driver = None;
         let time = *state.time.insert(now());
         use_session(&mut state.session, time)
+    }
+
+    /// Wakes the driver, which looks for what has changed, or is due.
+    pub(crate) fn wake(&self) {
+        self.with(|_, _| ());
     }
 
     /// Looks at the session without waking anybody.
@@ -164,8 +192,9 @@ impl Link {
         if out.is_some_and(|out| state.session.poll_transmit(out)) || state.session.has_events() {
             return Transmit::Progress;
         }
+        let now = state.time().monotonic;
         state.rest(waker);
-        Transmit::Idle(state.session.poll_timeout())
+        Transmit::Idle { now, deadline: state.session.poll_timeout() }
     }
 
     /// For the driver between connections: waits until `ready` says that there is something to do, and handles deadlines
@@ -185,7 +214,7 @@ pub(crate) enum Transmit {
     /// Bytes, or an event: look again.
     Progress,
     /// Nothing until a wake-up, or this time.
-    Idle(Option<Instant>),
+    Idle { now: Instant, deadline: Option<Instant> },
 }
 
 /// What [`Link::poll_until`] found.
@@ -237,13 +266,14 @@ impl Future for ResponseFuture<'_> {
             }
             FutureState::Waiting { place, token } => {
                 let mut state = this.link.lock();
-                let task = &mut state.tasks[place];
-                if let Some(result) = task.result.take() {
-                    state.tasks.remove(place);
-                    return Poll::Ready(result);
-                }
-                if !task.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-                    task.waker = Some(cx.waker().clone());
+                if let Some(task) = state.tasks.get_mut(place) {
+                    if let Some(result) = task.result.take() {
+                        state.tasks.remove(place);
+                        return Poll::Ready(result);
+                    }
+                    if !task.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+                        task.waker = Some(cx.waker().clone());
+                    }
                 }
                 drop(state);
                 this.state = FutureState::Waiting { place, token };
@@ -260,7 +290,7 @@ impl Drop for ResponseFuture<'_> {
             let mut state = self.link.lock();
             let time = state.time();
             state.session.cancel(time, token);
-            state.tasks.try_remove(place);
+            state.tasks.remove(place);
             // Its place in the window is free, and a close may have waited for it.
             let driver = state.driver.take();
             drop(state);

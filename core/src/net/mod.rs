@@ -3,6 +3,7 @@
 //! Covers: TS-0020 5.1 (TCP before the handshake), 6.2, 6.6; rows WS-5.1-2, WS-6.2.2.5-1, WS-6.6-1. One [`pump`] moves bytes between a
 //! stream and a session. Knows no roles: who dials, listens and answers is decided above.
 
+pub(crate) mod alarms;
 pub(crate) mod dial;
 pub(crate) mod link;
 pub(crate) mod listen;
@@ -37,6 +38,15 @@ pub(crate) struct OsRandom {
 }
 
 const BLOCK: usize = 512;
+
+/// For the connections of a server, whose frames have no masking key (RFC 6455 5.1).
+pub(crate) struct MasksNothing;
+
+impl Random for MasksNothing {
+    fn fill(&mut self, out: &mut [u8]) {
+        OsRandom::new().fill(out);
+    }
+}
 
 impl OsRandom {
     pub(crate) fn new() -> Self {

@@ -6,7 +6,7 @@
 //! is lent to the connection meanwhile.
 
 use std::cell::Cell;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -36,56 +36,85 @@ thread_local! {
 /// Largest buffer that a worker thread keeps for writing.
 const WRITE_BUFFER: usize = 64 << 10;
 
-/// Drives the connection that `link`'s session has, until nothing of it is left. `on_event` is called without a lock.
-pub(crate) async fn run<S>(stream: S, link: &Link, mut on_event: impl FnMut(Event<Waiter>))
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let mut pump =
-        Pump { stream, link, out: BytesMut::new(), ended: false, stalled: false, finished: false, timer: None };
-    poll_fn(|cx| pump.poll(cx, &mut on_event)).await;
-    link.drive(|session, now| session.detach(now));
-    link.hand_out(on_event);
+/// Whose connection it is.
+pub(crate) trait Owner {
+    /// Something happened. Called without a lock.
+    fn on_event(&mut self, event: Event<Waiter>);
+
+    /// Has the driver of the link woken not after `deadline`, and tells when; `None` if the pump needs a timer of its own.
+    fn wake_before(&self, now: Instant, deadline: Instant) -> Option<Instant>;
 }
 
-struct Pump<'a, S> {
-    stream: S,
+/// Drives the connection that `link`'s session has, until nothing of it is left.
+pub(crate) struct Pump<'a, S, O> {
+    stream: &'a mut S,
     link: &'a Link,
-    out: BytesMut,
+    owner: &'a mut O,
+    /// What the socket does not take yet; mostly there is none, and no memory.
+    unwritten: Option<Box<BytesMut>>,
     /// The peer has ended the stream, or it failed.
     ended: bool,
     /// The socket does not take all that there is.
     stalled: bool,
     /// The sending side is shut down; reading goes on.
     finished: bool,
-    timer: Option<(Instant, Pin<Box<Sleep>>)>,
+    timer: Timer,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Pump<'_, S> {
-    fn poll(&mut self, cx: &mut Context<'_>, on_event: &mut impl FnMut(Event<Waiter>)) -> Poll<()> {
+/// What wakes the pump for the next deadline. It is only ever set earlier: a deadline that moves away (each byte moves the
+/// keep-alive) costs nothing, the pump is then woken once in vain.
+enum Timer {
+    None,
+    /// The owner wakes it then.
+    Coarse(Instant),
+    Exact(Pin<Box<Sleep>>),
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin, O: Owner> Future for Pump<'_, S, O> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        let ended = this.turn(cx);
+        if ended.is_ready() {
+            this.link.drive(|session, now| session.detach(now));
+            this.link.hand_out(|event| this.owner.on_event(event));
+        }
+        ended
+    }
+}
+
+impl<'a, S: AsyncRead + AsyncWrite + Unpin, O: Owner> Pump<'a, S, O> {
+    pub(crate) fn new(stream: &'a mut S, link: &'a Link, owner: &'a mut O) -> Self {
+        Self { stream, link, owner, unwritten: None, ended: false, stalled: false, finished: false, timer: Timer::None }
+    }
+
+    fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let link = self.link;
+        let mut out = self.unwritten.take().map_or_else(BytesMut::new, |out| *out);
         for _ in 0..ROUNDS {
-            let congested = self.out.len() > HIGH_WATER;
-            let mut progress = !congested && self.read(cx, on_event);
-            self.link.hand_out(&mut *on_event);
-            let deadline = match self.link.poll_transmit((!congested).then_some(&mut self.out), cx.waker()) {
+            let congested = out.len() > HIGH_WATER;
+            let mut progress = !congested && self.read(cx);
+            link.hand_out(|event| self.owner.on_event(event));
+            let deadline = match link.poll_transmit((!congested).then_some(&mut out), cx.waker()) {
                 Transmit::Progress => {
                     progress = true;
                     None
                 }
-                Transmit::Idle(deadline) => deadline,
+                Transmit::Idle { now, deadline } => deadline.map(|deadline| (now, deadline)),
             };
-            match self.write(cx) {
+            match self.write(cx, &mut out) {
                 Ok(changed) => progress |= changed, // the deadline may be another one
                 Err(_) => return Poll::Ready(()),
             }
             // What was left alone meanwhile has its turn.
-            progress |= congested && self.out.len() <= HIGH_WATER;
+            progress |= congested && out.len() <= HIGH_WATER;
             if !progress {
-                let written = self.out.is_empty();
-                match self.link.peek(|session| session.transport()) {
+                let written = out.is_empty();
+                match link.peek(|session| session.transport()) {
                     Disconnect::Finish if written => self.finish(cx),
                     Disconnect::Now if written => {
-                        if Pin::new(&mut self.stream).poll_shutdown(cx).is_ready() {
+                        if Pin::new(&mut *self.stream).poll_shutdown(cx).is_ready() {
                             return Poll::Ready(());
                         }
                     }
@@ -94,25 +123,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<'_, S> {
                 }
             }
             if !progress && !self.is_due(cx, deadline) {
+                self.keep(out);
                 return Poll::Pending;
             }
         }
+        self.keep(out);
         cx.waker().wake_by_ref();
         Poll::Pending
     }
 
+    /// Keeps what the socket did not take.
+    fn keep(&mut self, out: BytesMut) {
+        if !out.is_empty() {
+            self.unwritten = Some(Box::new(out));
+        }
+    }
+
     /// Takes what is there; true if there was anything.
-    fn read(&mut self, cx: &mut Context<'_>, on_event: &mut impl FnMut(Event<Waiter>)) -> bool {
+    fn read(&mut self, cx: &mut Context<'_>) -> bool {
         if self.ended {
             return false;
         }
         let mut buffer = READ.take();
         buffer.resize(READ_BUFFER, 0);
         let mut read = ReadBuf::new(&mut buffer);
-        let any = match Pin::new(&mut self.stream).poll_read(cx, &mut read) {
+        let any = match Pin::new(&mut *self.stream).poll_read(cx, &mut read) {
             Poll::Pending => false,
             Poll::Ready(Ok(())) if !read.filled().is_empty() => {
-                self.link.take_in(WRITE.take(), read.filled_mut(), on_event);
+                self.link.take_in(WRITE.take(), read.filled_mut(), |event| self.owner.on_event(event));
                 true
             }
             Poll::Ready(_) => {
@@ -126,13 +164,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<'_, S> {
     }
 
     /// Writes as much as the socket takes. True if the connection was told that it takes less than there is, or does again.
-    fn write(&mut self, cx: &mut Context<'_>) -> std::io::Result<bool> {
+    fn write(&mut self, cx: &mut Context<'_>, out: &mut BytesMut) -> std::io::Result<bool> {
         let mut written = 0;
-        while written < self.out.len() {
-            match Pin::new(&mut self.stream).poll_write(cx, &self.out[written..]) {
+        while written < out.len() {
+            match Pin::new(&mut *self.stream).poll_write(cx, &out[written..]) {
                 Poll::Pending => {
-                    self.out.advance(written);
-                    return Ok(self.tell_written(written));
+                    out.advance(written);
+                    return Ok(self.tell_written(written, out.len()));
                 }
                 Poll::Ready(Ok(0)) => return Err(std::io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(count)) => written += count,
@@ -142,19 +180,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<'_, S> {
                 }
             }
         }
-        if self.out.capacity() > 0 {
-            let mut spare = std::mem::take(&mut self.out);
+        if out.capacity() > 0 {
+            let mut spare = std::mem::take(out);
             spare.clear();
             if spare.capacity() <= WRITE_BUFFER {
                 WRITE.set(spare);
             }
         }
-        Ok(self.tell_written(written))
+        Ok(self.tell_written(written, 0))
     }
 
     /// Tells the connection how writing goes, as far as that matters to it.
-    fn tell_written(&mut self, written: usize) -> bool {
-        let left = self.out.len();
+    fn tell_written(&mut self, written: usize, left: usize) -> bool {
         let matters = if self.stalled { written > 0 || left == 0 } else { left > 0 };
         if matters {
             self.stalled = left > 0;
@@ -166,29 +203,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pump<'_, S> {
     /// Shuts the sending side down, once.
     fn finish(&mut self, cx: &mut Context<'_>) {
         if !self.finished {
-            self.finished = Pin::new(&mut self.stream).poll_shutdown(cx).is_ready();
+            self.finished = Pin::new(&mut *self.stream).poll_shutdown(cx).is_ready();
         }
     }
 
-    /// True if `deadline` has passed and was handled; otherwise the timer wakes the task then.
-    ///
-    /// The timer is only ever set earlier: a deadline that moves away (each byte moves the keep-alive) costs nothing, the
-    /// timer then fires once in vain.
-    fn is_due(&mut self, cx: &mut Context<'_>, deadline: Option<Instant>) -> bool {
-        let Some(deadline) = deadline else { return false };
-        let timer = match &mut self.timer {
-            Some((at, timer)) => {
-                if deadline < *at || timer.is_elapsed() {
-                    *at = deadline;
-                    timer.as_mut().reset(deadline.into());
+    /// True if the deadline, which comes with the time that it is, has passed and was handled; otherwise the pump is woken then.
+    fn is_due(&mut self, cx: &mut Context<'_>, deadline: Option<(Instant, Instant)>) -> bool {
+        let Some((now, deadline)) = deadline else { return false };
+        match &mut self.timer {
+            Timer::Coarse(at) if now < *at && *at <= deadline => return false,
+            Timer::Exact(timer) if !timer.is_elapsed() && timer.deadline() <= deadline.into() => {}
+            timer => {
+                if let Some(at) = self.owner.wake_before(now, deadline) {
+                    *timer = Timer::Coarse(at);
+                    return false;
                 }
-                timer
+                match timer {
+                    Timer::Exact(timer) => timer.as_mut().reset(deadline.into()),
+                    _ => *timer = Timer::Exact(Box::pin(tokio::time::sleep_until(deadline.into()))),
+                }
             }
-            None => &mut self.timer.insert((deadline, Box::pin(tokio::time::sleep_until(deadline.into())))).1,
-        };
-        if timer.as_mut().poll(cx).is_pending() {
+        }
+        if let Timer::Exact(timer) = &mut self.timer
+            && timer.as_mut().poll(cx).is_pending()
+        {
             return false;
         }
+        self.timer = Timer::None;
         self.link.drive(|session, now| session.handle_timeout(now));
         true
     }
@@ -220,13 +261,24 @@ mod tests {
             Connection::new(Role::Server, config, Box::new(OsRandom::new()), now.monotonic),
             Format::Json,
         );
-        let link = Link::new(session);
-        let (ours, theirs) = duplex(room);
+        let link = Arc::new(Link::new(session));
+        let (mut ours, theirs) = duplex(room);
         let run = {
             let link = Arc::clone(&link);
-            async move { run(ours, &link, |_| {}).await }
+            async move { Pump::new(&mut ours, &link, &mut Nobody).await }
         };
         (link, theirs, tokio::spawn(run))
+    }
+
+    /// Nobody hears what happens.
+    struct Nobody;
+
+    impl Owner for Nobody {
+        fn on_event(&mut self, _event: Event<Waiter>) {}
+
+        fn wake_before(&self, _now: Instant, _deadline: Instant) -> Option<Instant> {
+            None
+        }
     }
 
     fn send(link: &Arc<Link>, size: usize) {

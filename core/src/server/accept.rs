@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::connection::{Reply, serve};
+use super::connection::serve;
 use super::half_open::HalfOpen;
 use super::{Server, Shared};
 use crate::net::listen::{NotUpgraded, farewell};
@@ -75,8 +75,8 @@ pub(super) async fn accept(server: Server, listener: std::net::TcpListener) {
         };
         match accepted {
             Ok((stream, peer)) => match Place::claim(&server, peer.ip()) {
-                Ok(place) => {
-                    tokio::spawn(serve(place, stream, peer, Instant::now()));
+                Ok((place, opening)) => {
+                    tokio::spawn(welcome(place, opening, stream, peer, Instant::now()));
                 }
                 Err(full) => turn_away(&server, stream, peer, full),
             },
@@ -89,16 +89,16 @@ pub(super) async fn accept(server: Server, listener: std::net::TcpListener) {
     }
 }
 
-/// A place for one connection, and until it is open also one among those that are being opened.
-pub(super) struct Place {
-    server: Server,
-    opening: Option<IpAddr>,
-}
+/// A place for one connection, from its accept to its end.
+pub(super) struct Place(Server);
+
+/// A place among those that are being opened.
+struct Opening(Server, IpAddr);
 
 impl Place {
-    fn claim(server: &Server, peer: IpAddr) -> Result<Self, Full> {
+    fn claim(server: &Server, peer: IpAddr) -> Result<(Self, Opening), Full> {
         let shared = &*server.0;
-        let mut place = Self { server: server.clone(), opening: None };
+        let place = Self(server.clone());
         let mut fits = false;
         shared.open.send_modify(|open| {
             *open += 1;
@@ -110,26 +110,23 @@ impl Place {
         if !shared.half_open().enter(peer) {
             return Err(Full::HalfOpen);
         }
-        place.opening = Some(peer);
-        Ok(place)
+        Ok((place, Opening(server.clone(), peer)))
     }
 
     pub(super) fn server(&self) -> &Server {
-        &self.server
-    }
-
-    /// The handshake is over, one way or the other.
-    fn opened(&mut self) {
-        if let Some(peer) = self.opening.take() {
-            self.server.0.half_open().leave(peer);
-        }
+        &self.0
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.opened();
-        self.server.0.open.send_modify(|open| *open -= 1);
+        self.0.0.open.send_modify(|open| *open -= 1);
+    }
+}
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        self.0.0.half_open().leave(self.1);
     }
 }
 
@@ -155,20 +152,16 @@ fn turn_away(server: &Server, mut stream: TcpStream, peer: SocketAddr, full: Ful
     });
 }
 
-/// The opening of a connection: `None` if there will be none.
-pub(super) async fn welcome(
-    place: &mut Place,
-    stream: &mut TcpStream,
-    peer: SocketAddr,
-    accepted: Instant,
-) -> Option<Arc<Reply>> {
-    let server = place.server.clone();
+/// The opening of a connection. What becomes of it has a task of its own, since what only the opening needs is not to be held
+/// for as long as the connection lives.
+async fn welcome(place: Place, half_open: Opening, mut stream: TcpStream, peer: SocketAddr, accepted: Instant) {
+    let server = place.server();
     let shared = &*server.0;
-    if let Err(error) = socket::tune(stream, shared.websocket.write_timeout) {
+    if let Err(error) = socket::tune(&stream, shared.websocket.write_timeout) {
         tracing::warn!(%peer, %error, "a socket option could not be set");
     }
     let opening = async {
-        let why = match shared.listening.upgrade(stream, accepted).await {
+        let why = match shared.listening.upgrade(&mut stream, accepted).await {
             Ok(upgraded) => return Some(upgraded),
             Err(why) => why,
         };
@@ -177,17 +170,20 @@ pub(super) async fn welcome(
             NotUpgraded::Gone(why) => tracing::debug!(%peer, "no connection: {why}"),
             NotUpgraded::Refused(rejection) => {
                 tracing::info!(%peer, "no connection: {rejection}");
-                farewell(stream, &rejection).await;
+                farewell(&mut stream, &rejection).await;
             }
         }
         None
     };
     let upgraded = tokio::select! {
-        upgraded = opening => upgraded?,
-        () = shared.stopped() => return None,
+        upgraded = opening => upgraded,
+        () = shared.stopped() => None,
     };
-    place.opened();
-    Some(shared.open(&server, peer, upgraded))
+    drop(half_open);
+    if let Some(upgraded) = upgraded {
+        let registree = shared.open(server, peer, upgraded);
+        tokio::spawn(serve(place, stream, registree));
+    }
 }
 
 impl Shared {

@@ -2,61 +2,84 @@
 //!
 //! Covers: rows WS-5.2-3, WS-6.4-2, -3, -4. What it does not do: accept and open it ([`super::accept`] does).
 
+use std::future::Future;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
+use std::time::Instant;
 
 use tokio::net::TcpStream;
-use tokio::time::Instant;
 
-use super::accept::{Place, welcome};
+use super::accept::Place;
 use super::{Server, Shared};
+use crate::Result;
 use crate::binding::{Admission, ConnectionId, Event, IncomingToken, Registration, Session};
 use crate::net::link::{IncomingRequest, Link, Respond, Responder, Waiter, call_application};
 use crate::net::listen::Upgraded;
-use crate::net::{OsRandom, now, pump};
+use crate::net::pump::{Owner, Pump};
+use crate::net::{MasksNothing, now};
 use crate::primitive::{Request, Response};
 use crate::websocket::{CloseCode, Connection, Role};
-use crate::{Result, binding};
 
-/// Serves a connection that was accepted, until it has ended.
-pub(super) async fn serve(mut place: Place, mut stream: TcpStream, peer: SocketAddr, accepted: Instant) {
-    // Boxed: what only the opening needs is not to be held for as long as the connection lives.
-    let Some(reply) = Box::pin(welcome(&mut place, &mut stream, peer, accepted)).await else { return };
-    let server = place.server();
-    let shared = &*server.0;
-    let mut admitted = None;
-    let mut on_event = |event| {
-        let handle = AssertUnwindSafe(|| shared.handle(server, &reply, &mut admitted, peer, event));
-        if catch_unwind(handle).is_err() {
-            // A defect of ours, or of a spool. Nobody knows what it left undone here (RFC 6455 7.4.1: 1011).
-            tracing::error!(%peer, "a defect ended the connection");
-            reply.link.with(|session, now| session.abort(now, CloseCode::Error.into(), "internal error"));
+/// Serves a connection that is open, until it has ended.
+pub(super) fn serve(
+    place: Place,
+    mut stream: TcpStream,
+    registree: Arc<Registree>,
+) -> impl Future<Output = ()> + Send + 'static {
+    // No `async fn`: that would hold each argument twice.
+    async move {
+        let mut gate = Gate { registree: &registree, admitted: None };
+        Pump::new(&mut stream, &registree.link, &mut gate).await;
+
+        let shared = &*place.server().0;
+        shared.registrees().remove(&registree.id);
+        // A stored request that was handed to this connection while it ended would wait for ever: it is told that it failed,
+        // and goes to the next connection.
+        registree.link.with(|session, now| session.abort(now, CloseCode::Normal.into(), ""));
+        registree.link.hand_out(|event| gate.on_event(event));
+        shared.past.lock().unwrap_or_else(PoisonError::into_inner).add(registree.link.peek(Session::counters));
+        let handed_over = shared.registry().disconnected(registree.id);
+        for (entity, _) in handed_over {
+            shared.forward(place.server(), &entity);
         }
-    };
-    pump::run(&mut stream, &reply.link, &mut on_event).await;
-
-    shared.links().remove(&reply.id);
-    // A stored request that was handed to this connection while it ended would wait for ever: it is told that it failed,
-    // and goes to the next connection.
-    reply.link.with(|session, now| session.abort(now, CloseCode::Normal.into(), ""));
-    reply.link.hand_out(&mut on_event);
-    shared.past.lock().unwrap_or_else(PoisonError::into_inner).add(reply.link.peek(Session::counters));
-    let handed_over = shared.registry().disconnected(reply.id);
-    for (entity, _) in handed_over {
-        shared.forward(server, &entity);
+        drop(stream);
+        drop(place);
     }
 }
 
-/// Where the handler's answers to one connection go: registrations are seen on the way.
-pub(super) struct Reply {
+/// Who is at the other end of a connection, and where the handler's answers to it go: registrations are seen on the way.
+pub(super) struct Registree {
     server: Server,
-    link: Arc<Link>,
     id: ConnectionId,
+    peer: SocketAddr,
+    pub(super) link: Link,
 }
 
-impl Respond for Reply {
+/// Hears what happens on a connection, and lets requests pass.
+struct Gate<'a> {
+    registree: &'a Arc<Registree>,
+    /// The originator of the last request that passed because its entity is reached over the connection, and the number of
+    /// changes then: most connections speak for one entity, and its next request need not ask the registry.
+    admitted: Option<(Box<str>, u64)>,
+}
+
+impl Owner for Gate<'_> {
+    fn on_event(&mut self, event: Event<Waiter>) {
+        if catch_unwind(AssertUnwindSafe(|| self.handle(event))).is_err() {
+            // A defect of ours, or of a spool. Nobody knows what it left undone here (RFC 6455 7.4.1: 1011).
+            tracing::error!(peer = %self.registree.peer, "a defect ended the connection");
+            self.registree.link.with(|session, now| session.abort(now, CloseCode::Error.into(), "internal error"));
+        }
+    }
+
+    fn wake_before(&self, now: Instant, deadline: Instant) -> Option<Instant> {
+        self.registree.server.0.alarms.set(now, deadline, self.registree.id)
+    }
+}
+
+impl Respond for Registree {
     fn respond(&self, token: IncomingToken, about: Option<Box<Request>>, response: Response) -> Result<()> {
         let shared = &*self.server.0;
         // WS-6.4-2: the route is there before the registree hears of its success.
@@ -80,28 +103,27 @@ impl Respond for Reply {
     }
 }
 
-/// The originator of the last request that passed because its entity is reached over the connection, and the number of
-/// changes then: most connections speak for one entity, and its next request need not ask the registry.
-type Admitted = Option<(String, u64)>;
-
 impl Shared {
     /// Makes the session of a connection and everything that finds it.
-    pub(super) fn open(&self, server: &Server, peer: SocketAddr, mut upgraded: Upgraded) -> Arc<Reply> {
+    pub(super) fn open(&self, server: &Server, peer: SocketAddr, mut upgraded: Upgraded) -> Arc<Registree> {
         let id = ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed));
-        let random = Box::new(OsRandom::new());
-        let mut connection = Connection::new(Role::Server, Arc::clone(&self.websocket), random, now().monotonic);
+        let mut connection =
+            Connection::new(Role::Server, Arc::clone(&self.websocket), Box::new(MasksNothing), now().monotonic);
         if let Some(agreement) = &upgraded.agreement {
             connection = connection.with_compression(agreement);
         }
-        let mut session = Session::new(Arc::clone(&self.session), &mut OsRandom::new());
+        let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut session = Session::new(Arc::clone(&self.session), &mut *random);
+        drop(random);
         session.attach(now(), connection, upgraded.format);
-        let link = Link::new(session);
-        self.links().insert(id, Arc::clone(&link));
+        let registree = Arc::new(Registree { server: server.clone(), id, peer, link: Link::new(session) });
+        self.registrees().insert(id, Arc::downgrade(&registree));
         tracing::debug!(%peer, "connection opened");
 
         let hint = upgraded.request.header("X-M2M-Origin").filter(|hint| !hint.is_empty());
         let admission = self.registry().connected(id, hint);
         self.follow(server, &admission);
+        let link = &registree.link;
         if *self.stopping.borrow() {
             link.with(|session, now| session.go_away(now));
         }
@@ -109,57 +131,69 @@ impl Shared {
         if !leftover.is_empty() {
             link.with(|session, now| session.handle_data(now, leftover));
         }
-        Arc::new(Reply { server: server.clone(), link, id })
+        registree
     }
 
-    /// The gate, without a look at the registry where nothing can have changed since the last request.
-    fn admit(&self, id: ConnectionId, admitted: &mut Admitted, request: &Request) -> Admission {
-        if let (Some((originator, changes)), Some(from)) = (&*admitted, &request.from)
-            && originator == from
-            && *changes == self.changes.load(Ordering::Acquire)
+    /// What follows from an admission besides passing.
+    fn follow(&self, server: &Server, admission: &Admission) {
+        match admission {
+            Admission::PassAndRoute(entity) => self.forward(server, entity),
+            Admission::PassAndProbe(holder) => {
+                if let Some(holder) = self.registree(*holder) {
+                    holder.link.with(|session, now| session.probe(now));
+                }
+            }
+            Admission::Pass | Admission::Refuse(..) => {}
+        }
+    }
+}
+
+impl Gate<'_> {
+    /// Without a look at the registry where nothing can have changed since the last request.
+    fn admit(&mut self, request: &Request) -> Admission {
+        let Registree { server, id, .. } = &**self.registree;
+        let shared = &*server.0;
+        if let (Some((originator, changes)), Some(from)) = (&self.admitted, &request.from)
+            && **originator == **from
+            && *changes == shared.changes.load(Ordering::Acquire)
         {
             return Admission::Pass;
         }
-        let mut registry = self.registry();
-        let admission = registry.admit(id, request);
-        *admitted = match &request.from {
-            Some(from) if registry.route(from) == Some(id) => {
-                Some((from.clone(), self.changes.load(Ordering::Acquire)))
+        let mut registry = shared.registry();
+        let admission = registry.admit(*id, request);
+        self.admitted = match &request.from {
+            Some(from) if registry.route(from) == Some(*id) => {
+                Some((from.as_str().into(), shared.changes.load(Ordering::Acquire)))
             }
             _ => None,
         };
         admission
     }
 
-    fn handle(
-        &self,
-        server: &Server,
-        reply: &Arc<Reply>,
-        admitted: &mut Admitted,
-        peer: SocketAddr,
-        event: Event<Waiter>,
-    ) {
+    fn handle(&mut self, event: Event<Waiter>) {
+        let Registree { server, id, peer, link } = &**self.registree;
+        let shared = &*server.0;
         match event {
             Event::Request { token, request } => {
-                let admission = self.admit(reply.id, admitted, &request);
+                let admission = self.admit(&request);
                 if let Admission::Refuse(status, text) = &admission {
                     // A connection that is gone needs no answer.
-                    let _ = reply.link.respond(token, None, Response::error(*status, text));
+                    let _ = link.respond(token, None, Response::error(*status, text));
                     return;
                 }
                 let about = Registration::is_requested_by(&request).then(|| request.clone());
-                let to: Arc<Reply> = Arc::clone(reply);
+                let to: Arc<Registree> = Arc::clone(self.registree);
                 let responder = Responder::new(to, token, about);
                 let request = IncomingRequest { request: *request, responder };
-                call_application(|| self.handler.on_request(server, request));
-                self.follow(server, &admission);
+                call_application(|| shared.handler.on_request(server, request));
+                shared.follow(server, &admission);
             }
             Event::Alive => {
-                let refused = self.registry().is_alive(reply.id);
+                let refused = shared.registry().is_alive(*id);
                 for id in refused {
-                    if let Some(link) = self.links().get(&id).cloned() {
+                    if let Some(other) = shared.registree(id) {
                         let text = "another connection of this entity is alive";
-                        link.with(|session, now| session.disconnect(now, CloseCode::Policy.into(), text));
+                        other.link.with(|session, now| session.disconnect(now, CloseCode::Policy.into(), text));
                     }
                 }
             }
@@ -170,19 +204,6 @@ impl Shared {
             Event::Disconnected(closed) => tracing::debug!(%peer, "{closed}"),
             // Outcomes go to their waiters before they come here; a registrar's end registers nobody itself.
             Event::Response { .. } | Event::Registered(_) | Event::Deregistered(_) | Event::Closed => {}
-        }
-    }
-
-    /// What follows from an admission besides passing.
-    fn follow(&self, server: &Server, admission: &Admission) {
-        match admission {
-            Admission::PassAndRoute(entity) => self.forward(server, entity),
-            Admission::PassAndProbe(holder) => {
-                if let Some(link) = self.links().get(holder).cloned() {
-                    link.with(|session, now: binding::Now| session.probe(now));
-                }
-            }
-            Admission::Pass | Admission::Refuse(..) => {}
         }
     }
 }

@@ -105,8 +105,8 @@ impl Shared {
     pub(super) fn forward(&self, server: &Server, entity: &str) {
         let mut refused_by = None;
         loop {
-            let Ok(link) = server.link_to(entity) else { return };
-            if refused_by.as_ref().is_some_and(|refused_by| Arc::ptr_eq(refused_by, &link)) {
+            let Ok(registree) = server.registree_of(entity) else { return };
+            if refused_by.as_ref().is_some_and(|refused_by| Arc::ptr_eq(refused_by, &registree)) {
                 return;
             }
             let (id, request) = {
@@ -135,13 +135,13 @@ impl Shared {
                 }
             };
             let outcome = Arc::new(Outcome { server: server.clone(), entity: entity.to_owned() });
-            match link.request_with(request, outcome, id) {
+            match registree.link.request_with(request, outcome, id) {
                 Ok(_) => return,
                 // It was not taken: as with an outcome, and on with the next one.
                 Err(error) => {
                     if !self.settle(entity, id, Err(error)) {
                         // It ended; if another one has taken its place, that one found the request taken.
-                        refused_by = Some(link);
+                        refused_by = Some(registree);
                     }
                 }
             }

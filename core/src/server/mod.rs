@@ -13,8 +13,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
@@ -23,12 +23,15 @@ pub use accept::Refusals;
 pub use config::ServerBuilder;
 
 use crate::binding::{ConnectionId, Counters, PointOfAccess, Registration, Registry, Session};
-use crate::net::link::{IncomingRequest, Link};
+use crate::net::OsRandom;
+use crate::net::alarms::Alarms;
+use crate::net::link::IncomingRequest;
 use crate::net::listen::Listen;
 use crate::primitive::{Request, Response};
 use crate::{Error, ErrorKind, Result, binding, websocket};
 
 use accept::RefusalCounts;
+use connection::Registree;
 use delivery::Deliveries;
 use half_open::HalfOpen;
 
@@ -73,7 +76,12 @@ pub(crate) struct Shared {
     registry: Mutex<Registry>,
     /// Counts what takes an entity away from a connection that lives; changed with the registry locked.
     changes: AtomicU64,
-    links: Mutex<HashMap<ConnectionId, Arc<Link>>>,
+    /// By connection; each belongs to the task that serves it, and knows the server.
+    registrees: Mutex<HashMap<ConnectionId, Weak<Registree>>>,
+    /// Wakes those that wait long.
+    alarms: Alarms<ConnectionId>,
+    /// For the identifiers of what connections send.
+    random: Mutex<OsRandom>,
     deliveries: Deliveries,
     points_of_access: Vec<PointOfAccess>,
     session: Arc<binding::Config>,
@@ -115,7 +123,9 @@ impl Server {
             handler,
             registry: Mutex::new(Registry::new(config.sp_id, config.cse_id, config.trusted)),
             changes: AtomicU64::new(0),
-            links: Mutex::default(),
+            registrees: Mutex::default(),
+            alarms: Alarms::new(Instant::now()),
+            random: Mutex::new(OsRandom::new()),
             deliveries: Deliveries::new(config.spool, config.notification_age),
             points_of_access: bound.points_of_access,
             session: Arc::new(config.session),
@@ -135,6 +145,7 @@ impl Server {
             runtime.spawn(accept::accept(server.clone(), listener));
         }
         runtime.spawn(delivery::expire(server.clone()));
+        runtime.spawn(ring(server.clone()));
         Ok(server)
     }
 
@@ -149,8 +160,8 @@ impl Server {
     /// # Errors
     /// `NotRegistered` or `NotConnected` if it cannot be reached; what [`crate::client::Client::send`] returns.
     pub async fn send(&self, entity: &str, request: Request) -> Result<Response> {
-        let link = self.link_to(entity)?;
-        link.request(request).await
+        let registree = self.registree_of(entity)?;
+        registree.link.request(request).await
     }
 
     /// Accepts a request, usually a NOTIFY, for a registree: it is sent now, or stored and sent when the registree opens its
@@ -211,15 +222,15 @@ impl Server {
     /// Connections that are open.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.0.links().len()
+        self.0.registrees().len()
     }
 
     /// What all connections counted so far.
     #[must_use]
     pub fn counters(&self) -> Counters {
         let mut sum = *self.0.past.lock().unwrap_or_else(PoisonError::into_inner);
-        for link in self.0.links().values() {
-            sum.add(link.peek(Session::counters));
+        for registree in self.all() {
+            sum.add(registree.link.peek(Session::counters));
         }
         sum
     }
@@ -234,8 +245,8 @@ impl Server {
     /// latest after `grace`. Registrations stay in force in a store that is durable. Returns when all is closed.
     pub async fn shutdown_within(&self, grace: Duration) {
         self.0.stopping.send_replace(true);
-        for link in self.all_links() {
-            link.with(|session, now| session.go_away(now));
+        for registree in self.all() {
+            registree.link.with(|session, now| session.go_away(now));
         }
         let mut open = self.0.open.subscribe();
         if tokio::time::timeout(grace, open.wait_for(|open| *open == 0)).await.is_err() {
@@ -252,8 +263,8 @@ impl Server {
     pub(crate) fn abort(&self) {
         self.0.stopping.send_replace(true);
         let code = websocket::CloseCode::Away.into();
-        for link in self.all_links() {
-            link.with(|session, now| session.abort(now, code, "the server stops"));
+        for registree in self.all() {
+            registree.link.with(|session, now| session.abort(now, code, "the server stops"));
         }
     }
 
@@ -261,18 +272,18 @@ impl Server {
         *self.0.stopping.borrow()
     }
 
-    fn all_links(&self) -> Vec<Arc<Link>> {
-        self.0.links().values().cloned().collect()
+    fn all(&self) -> Vec<Arc<Registree>> {
+        self.0.registrees().values().filter_map(Weak::upgrade).collect()
     }
 
-    fn link_to(&self, entity: &str) -> Result<Arc<Link>> {
+    fn registree_of(&self, entity: &str) -> Result<Arc<Registree>> {
         let registry = self.0.registry();
         if !registry.is_registered(entity) {
             return Err(Error::new(ErrorKind::NotRegistered, format!("{entity:?} is not registered here")));
         }
         let route = registry.route(entity);
         drop(registry);
-        route.and_then(|connection| self.0.links().get(&connection).cloned()).ok_or_else(|| {
+        route.and_then(|connection| self.0.registree(connection)).ok_or_else(|| {
             let text = format!("{entity:?} is registered but not connected; only it can open the connection");
             Error::new(ErrorKind::NotConnected, text)
         })
@@ -297,7 +308,30 @@ impl Shared {
         let _ = stopping.wait_for(|stopping| *stopping).await;
     }
 
-    fn links(&self) -> MutexGuard<'_, HashMap<ConnectionId, Arc<Link>>> {
-        self.links.lock().unwrap_or_else(PoisonError::into_inner)
+    fn registrees(&self) -> MutexGuard<'_, HashMap<ConnectionId, Weak<Registree>>> {
+        self.registrees.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn registree(&self, connection: ConnectionId) -> Option<Arc<Registree>> {
+        self.registrees().get(&connection).and_then(Weak::upgrade)
+    }
+}
+
+/// Wakes the connections that wait long, until the server has stopped and the last one has gone.
+async fn ring(server: Server) {
+    let shared = &*server.0;
+    let over = async {
+        shared.stopped().await;
+        // The sender lives as long as `server`.
+        let _ = shared.open.subscribe().wait_for(|open| *open == 0).await;
+    };
+    let ring = |due: Vec<ConnectionId>| {
+        for registree in due.into_iter().filter_map(|connection| shared.registree(connection)) {
+            registree.link.wake();
+        }
+    };
+    tokio::select! {
+        () = shared.alarms.run(ring) => {}
+        () = over => {}
     }
 }
