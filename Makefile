@@ -31,7 +31,7 @@ PY_SOURCES := $(wildcard py/Cargo.toml py/pyproject.toml py/build.rs) \
     $(shell find py/src py/python -type f -not -path '*/__pycache__/*' -not -name '*.so' 2>/dev/null)
 C_EXAMPLES := $(patsubst examples/c/%.c,build/examples/%,$(wildcard examples/c/*.c))
 # Our own Python files, in groups in which no module name occurs twice.
-PY_TOOLS := tests/interop tests/conformance tests/architecture tests/tools
+PY_TOOLS := tests/interop tests/conformance tests/architecture tests/tools tests/autobahn
 
 # Also tested as optimized: rustc 1.95 once made wrong code of a line of the codec (scanner.rs, `take_if`), which only
 # these tests of the optimized build saw.
@@ -105,7 +105,7 @@ demo: build ## shows the binding at work: register, exchange, go offline, come b
 # --- test ------------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: test-clean test-rust test-c test-python test-interop ## all tests; the last lines count them
+test: test-clean test-rust test-c test-python test-interop test-autobahn ## all tests; the last lines count them
 	@$(BIN)/python tests/tools/summary.py $(LOGS)/test-*.log
 
 .PHONY: test-clean
@@ -135,6 +135,18 @@ test-python: $(VENV)/wheel.stamp ## the Python package, as installed, with a liv
 test-interop: build ## across languages, against ACME, the examples, and the rules of the tree
 	$(CARGO) build --release --locked -p onem2m-ws --examples
 	$(call logged,$(BIN)/python -m pytest $(PY_TOOLS))
+
+# tests/autobahn/README.md says what is judged.
+AUTOBAHN := $(CARGO) build --release --locked -p onem2m-ws --example autobahn_echo && $(PYTHON) tests/autobahn/run.py
+
+.PHONY: test-autobahn
+test-autobahn: | need
+	$(call logged,$(AUTOBAHN))
+
+.PHONY: autobahn autobahn-full
+autobahn: test-autobahn ## the WebSocket layer before the Autobahn test suite: 251 cases a side, both sides at once
+autobahn-full: | need ## all 517 cases a side, 15 minutes
+	$(AUTOBAHN) --full
 
 # --- check -----------------------------------------------------------------------------------------------------------
 
