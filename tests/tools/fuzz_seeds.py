@@ -71,6 +71,7 @@ def connections(masked: bool) -> dict[str, bytes]:
         "binary-in-fragments": [(BINARY, b"a" * 30), (CONTINUATION, b"b" * 30), (FINAL, b"c" * 30)],
         "character-in-fragments": [(TEXT, euro[:1]), (FINAL | PING, b"ping"), (FINAL, euro[1:])],
         "pings": [(FINAL | PING, bytes([number])) for number in range(20)],
+        "pings-with-much-in-them": [(FINAL | PING, b"x" * 125)] * 20,
         "pong": [(FINAL | PONG, b"unasked"), (FINAL | PONG, (1).to_bytes(8, "big"))],
         "close": [(FINAL | TEXT, b"bye"), (FINAL | CLOSE, b"\x03\xe8bye"), (FINAL | TEXT, b"too late")],
         "close-empty": [(FINAL | CLOSE, b"")],
@@ -148,6 +149,7 @@ def server_handshakes() -> dict[str, bytes]:
         "http-1.0": ["GET / HTTP/1.0", *asks, key],
         "post": ["POST / HTTP/1.1", *asks, key],
         "no-host": [get, *asks[1:], key],
+        "empty-host": [get, "Host:", *asks[1:], key],
         "two-hosts": [*good, host],
         "body": [*good, "Content-Length: 5"],
         "chunks": [*good, "Transfer-Encoding: chunked"],
@@ -267,6 +269,8 @@ def inflates() -> dict[str, bytes]:
     for window in range(8):
         level = bytes([window | window << 3])
         seeds[f"sent-window-{8 + window}"] = head(0x09 | window % 2 << 1, 90) + level + text * 4
+    # Repeats at 300 bytes, beyond the smallest window.
+    seeds["sent-beyond-the-window"] = head(0x09) + b"\x28" + hashlib.shake_128(b"seed").digest(300)
     seeds["sent-small"] = head(0x05, 31, 32, 33) + b"\x0f" + text
     seeds["sent-takeover"] = head(0x03, 86) + b"\x0f" + text * 4
     return seeds
@@ -299,6 +303,9 @@ def negotiations() -> dict[str, bytes]:
         "no-comma": f'{pmd}; server_max_window_bits="12" x',
     }
     seeds = {name: head(0x0F) + windows + text.encode() for name, text in texts.items()}
+    bounded = bytes([0x17, 0x3F])  # send 15, receive 10
+    for name, bits in {"at-most": "=10", "too-large": "=11", "of-no-size": ""}.items():
+        seeds[f"window-{name}"] = head(0x03) + bounded + f"{pmd}; server_max_window_bits{bits}".encode()
     for number, settings in enumerate([0x00, 0x05, 0x0A, 0x0F]):
         seeds[f"settings-{number}"] = head(settings) + bytes([8 * number, 0x3F - number]) + texts["all"].encode()
     return seeds
