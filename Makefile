@@ -31,7 +31,7 @@ PY_SOURCES := $(wildcard py/Cargo.toml py/pyproject.toml py/build.rs) \
     $(shell find py/src py/python -type f -not -path '*/__pycache__/*' -not -name '*.so' 2>/dev/null)
 C_EXAMPLES := $(patsubst examples/c/%.c,build/examples/%,$(wildcard examples/c/*.c))
 # Our own Python files, in groups in which no module name occurs twice.
-PY_TOOLS := tests/interop tests/conformance tests/architecture tests/tools
+PY_TOOLS := tests/interop tests/conformance tests/architecture tests/tools tests/autobahn
 
 # Also tested as optimized: rustc 1.95 once made wrong code of a line of the codec (scanner.rs, `take_if`), which only
 # these tests of the optimized build saw.
@@ -105,7 +105,7 @@ demo: build ## shows the binding at work: register, exchange, go offline, come b
 # --- test ------------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: test-clean test-rust test-c test-python test-interop ## all tests; the last lines count them
+test: test-clean test-rust test-c test-python test-interop test-autobahn ## all tests; the last lines count them
 	@$(BIN)/python tests/tools/summary.py $(LOGS)/test-*.log
 
 .PHONY: test-clean
@@ -136,14 +136,50 @@ test-interop: build ## across languages, against ACME, the examples, and the rul
 	$(CARGO) build --release --locked -p onem2m-ws --examples
 	$(call logged,$(BIN)/python -m pytest $(PY_TOOLS))
 
+# tests/autobahn/README.md says what is judged.
+AUTOBAHN := $(CARGO) build --release --locked -p onem2m-ws --example autobahn_echo && $(PYTHON) tests/autobahn/run.py
+
+.PHONY: test-autobahn
+test-autobahn: | need
+	$(call logged,$(AUTOBAHN))
+
+.PHONY: autobahn autobahn-full
+autobahn: test-autobahn ## the WebSocket layer before the Autobahn test suite: 251 cases a side, both sides at once
+autobahn-full: | need ## all 517 cases a side, 15 minutes
+	$(AUTOBAHN) --full
+
+# core/fuzz/README.md says what is searched for. The sanitizer needs options that the stable compiler has, but hides.
+FUZZ := core/fuzz
+FUZZ_TARGETS := $(basename $(notdir $(wildcard $(FUZZ)/fuzz_targets/*.rs)))
+CARGO_FUZZ := build/cargo-fuzz/bin/cargo-fuzz
+SECONDS ?= 60
+
+$(CARGO_FUZZ): | need
+	$(CARGO) install cargo-fuzz --version 0.13.2 --locked --quiet --root build/cargo-fuzz
+
+.PHONY: fuzz
+fuzz: $(CARGO_FUZZ) ## every fuzz target for SECONDS=60 each, from its seeds; fails on a finding
+	@found=(); \
+	for target in $(FUZZ_TARGETS); do \
+	    inputs=($(FUZZ)/{corpus,seeds,regressions}/$$target); \
+	    mkdir -p "$${inputs[@]}"; \
+	    echo "--- $$target, $(SECONDS) s"; \
+	    RUSTC_BOOTSTRAP=1 $(CARGO_FUZZ) fuzz run --fuzz-dir $(FUZZ) $$target "$${inputs[@]}" -- \
+	        -max_total_time=$(SECONDS) -max_len=4096 -malloc_limit_mb=8 || found+=("$$target"); \
+	done; \
+	if [ $${#found[@]} -ne 0 ]; then \
+	    echo "found something: $${found[*]}; the inputs are in $(FUZZ)/artifacts" >&2; exit 1; \
+	fi
+
 # --- check -----------------------------------------------------------------------------------------------------------
 
 .PHONY: check
-check: check-format check-clippy check-doc check-types check-c check-deny check-conformance ## format, lints, types, header, symbols, licences
+check: check-format check-clippy check-fuzz check-doc check-types check-c check-deny check-conformance ## format, lints, types, header, symbols, licences
 
 .PHONY: check-format
 check-format: $(VENV)/requirements.stamp
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path $(FUZZ)/Cargo.toml --check
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
@@ -151,6 +187,11 @@ check-format: $(VENV)/requirements.stamp
 check-clippy: | need
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --locked -p onem2m-ws --no-default-features -- -D warnings
+
+# Without the fuzzer's C++ code. Not --locked: the lock file of the targets follows the library's dependencies.
+.PHONY: check-fuzz
+check-fuzz: | need
+	$(CARGO) clippy --manifest-path $(FUZZ)/Cargo.toml --no-default-features -- -D warnings
 
 .PHONY: check-doc
 check-doc: | need
@@ -219,5 +260,5 @@ bench-idle: | need ## memory of 10 000 connections, and the CPU time to open the
 .PHONY: clean
 clean: | need ## removes everything that was built
 	$(CARGO) clean
-	rm -rf $(VENV) build
+	rm -rf $(VENV) build $(FUZZ)/target
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -2,8 +2,9 @@
 
     python tests/tools/summary.py build/log/test-*.log
 
-Reads the closing lines of cargo test, of pytest, and of our C test programs (`C: 12 passed, 0 failed`). Exit status 1
-when a test failed or when a log shows no test at all: a run that tested nothing must not look like success.
+Reads the closing lines of cargo test, of pytest, of our C test programs (`C: 12 passed, 0 failed`), and of the Autobahn
+suite (`autobahn client: 251 passed, 0 failed, 0 skipped`). Exit status 1 when a test failed or when a log shows no test
+at all: a run that tested nothing must not look like success.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sys
 from pathlib import Path
 
 CARGO = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored", re.MULTILINE)
-C = re.compile(r"^C: (\d+) passed, (\d+) failed(?:, (\d+) skipped)?", re.MULTILINE)
+OURS = re.compile(r"^(?:C|autobahn(?: \w+)?): (\d+) passed, (\d+) failed(?:, (\d+) skipped)?", re.MULTILINE)
 PYTEST = re.compile(r"^=*\s*((?:\d+ [a-z]+,? ?)+) in [\d.]+s", re.MULTILINE)
 FAILED = {"failed", "error", "errors", "xpassed"}
 
@@ -21,7 +22,7 @@ FAILED = {"failed", "error", "errors", "xpassed"}
 def counts(text: str) -> tuple[int, int, int]:
     """Passed, failed and skipped tests in one log."""
     passed = failed = skipped = 0
-    for match in [*CARGO.finditer(text), *C.finditer(text)]:
+    for match in [*CARGO.finditer(text), *OURS.finditer(text)]:
         good, bad, left = (int(number or 0) for number in match.groups())
         passed, failed, skipped = passed + good, failed + bad, skipped + left
     for match in PYTEST.finditer(text):

@@ -24,6 +24,11 @@ C: 7 passed, 1 failed
         ("====== 4 passed, 1 skipped in 3.87s ======", (4, 0, 1)),
         ("=== 1 failed, 2 passed, 1 xpassed, 3 errors in 62.10s (0:01:02) ===", (2, 5, 0)),
         ("4 passed in 4.04s", (4, 0, 0)),
+        (
+            "autobahn server: 250 passed, 1 failed, 0 skipped\nautobahn client: 251 passed, 0 failed, 0 skipped",
+            (501, 1, 0),
+        ),
+        ("SKIPPED, the Autobahn test suite: no CPython 2.7\nautobahn: 0 passed, 0 failed, 502 skipped", (0, 0, 502)),
         ("nothing was tested", (0, 0, 0)),
     ],
 )

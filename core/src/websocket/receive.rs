@@ -213,27 +213,30 @@ impl Receiver {
         let Some(begun) = &mut self.begun else { return Ok(None) };
         let Some(message) = &mut begun.message else { return Ok(None) };
         let before = message.payload.len();
-        match &mut self.inflater {
+        let decompressed = match &mut self.inflater {
             Some(inflater) if message.is_compressed => {
-                let most = self.config.max_message_size;
-                match inflater.decompress(piece, is_end, &mut message.payload, most) {
-                    Ok(()) => {}
-                    Err(InflateError::TooLarge) => return Err(self.too_large()),
-                    Err(InflateError::Corrupt) => {
-                        let reason = "a compressed message is not in DEFLATE format (RFC 7692 7.2.2)";
-                        return Err(Violation::new(CloseCode::Invalid, reason));
-                    }
-                }
+                inflater.decompress(piece, is_end, &mut message.payload, self.config.max_message_size)
             }
             _ => {
                 message.make_room(piece.len());
                 message.payload.extend_from_slice(piece);
+                Ok(())
             }
-        }
+        };
+        // What came out before a fault counts first: the same fault is found however the bytes are cut.
         if message.kind == MessageKind::Text {
-            let valid = message.text.accepts(&message.payload[before..]) && (!is_end || message.text.may_end());
+            let is_whole = is_end && decompressed.is_ok();
+            let valid = message.text.accepts(&message.payload[before..]) && (!is_whole || message.text.may_end());
             if !valid {
                 return Err(not_utf8());
+            }
+        }
+        match decompressed {
+            Ok(()) => {}
+            Err(InflateError::TooLarge) => return Err(self.too_large()),
+            Err(InflateError::Corrupt) => {
+                let reason = "a compressed message is not in DEFLATE format (RFC 7692 7.2.2)";
+                return Err(Violation::new(CloseCode::Invalid, reason));
             }
         }
         if !is_end {

@@ -97,9 +97,11 @@ impl AnswerReader {
                 }
             };
             let room = self.limits.max_bytes - self.interim;
-            let gathered = gatherer.push(&data, room).map_err(|_| AnswerError::TooLarge(self.limits))?;
-            let Some((head, leftover)) = gathered else {
-                return check_start(gatherer.so_far()).map(|()| None);
+            let gathered = gatherer.push(&data, room);
+            // Before the size, so that it is the same however the bytes are cut.
+            check_start(gatherer.so_far())?;
+            let Some((head, leftover)) = gathered.map_err(|_| AnswerError::TooLarge(self.limits))? else {
+                return Ok(None);
             };
             match self.read_head(&head)? {
                 Head::Wanted { version, fields } => return Ok(Some(Answer { version, fields, leftover })),

@@ -11,7 +11,7 @@ use tungstenite::handshake::derive_accept_key;
 
 use super::{
     InvalidField, Limits, check_field, check_subprotocol, extension,
-    head::{Fields, Gatherer, room},
+    head::{Fields, Gatherer, TooLarge, room},
     is_token, printable, target,
 };
 use crate::websocket::{Agreement, Compression, escape};
@@ -73,12 +73,15 @@ impl ServerHandshake {
     /// The answer to a request that cannot be accepted: 400 (malformed), 405 (not GET), 426 (another version of the protocol),
     /// 431 (beyond the limits).
     pub fn handle_data(&mut self, data: &[u8]) -> Result<Option<UpgradeRequest>, Rejection> {
-        let gathered = self.gatherer.push(data, self.limits.max_bytes).map_err(|_| {
-            Rejection::new(431, format!("the handshake is larger than {} bytes", self.limits.max_bytes))
-        })?;
+        let gathered = self.gatherer.push(data, self.limits.max_bytes);
+        // Before the size, so that a TLS peer hears the same of it however its bytes are cut.
+        refuse_early(self.gatherer.so_far())?;
         match gathered {
-            Some((head, leftover)) => self.read(&head, leftover).map(Some),
-            None => refuse_early(self.gatherer.so_far()).map(|()| None),
+            Ok(Some((head, leftover))) => self.read(&head, leftover).map(Some),
+            Ok(None) => Ok(None),
+            Err(TooLarge) => {
+                Err(Rejection::new(431, format!("the handshake is larger than {} bytes", self.limits.max_bytes)))
+            }
         }
     }
 
