@@ -3,6 +3,8 @@
 
 mod environment;
 mod hostile;
+#[cfg(target_os = "linux")]
+mod memory;
 mod support;
 mod tinyproxy;
 mod tunnel;
