@@ -23,12 +23,12 @@ use crate::primitive::{Request, Response};
 use crate::websocket::{CloseCode, Connection, Role};
 
 /// Serves a connection that is open, until it has ended.
+#[allow(clippy::manual_async_fn)] // it would hold each argument twice
 pub(super) fn serve(
     place: Place,
     mut stream: TcpStream,
     registree: Arc<Registree>,
 ) -> impl Future<Output = ()> + Send + 'static {
-    // No `async fn`: that would hold each argument twice.
     async move {
         let mut gate = Gate { registree: &registree, admitted: None };
         Pump::new(&mut stream, &registree.link, &mut gate).await;
