@@ -91,34 +91,31 @@ def python27() -> str:
 
 def install() -> str:
     """The Python that has the suite installed; installs it into `build/autobahn` first where it is not."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    with open(FOLDER / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        env, tool, stamp = FOLDER / "env", FOLDER / "tool", FOLDER / "installed.txt"
-        python, wanted = env / "bin" / "python", REQUIREMENTS.read_text()
-        if stamp.is_file() and stamp.read_text() == wanted:
-            return str(python)
-        base = python27()
-        shutil.rmtree(env, ignore_errors=True)
-        shutil.rmtree(tool, ignore_errors=True)
-        for step in (
-            [base, "-m", "pip", "install", "--quiet", "--target", str(tool), VIRTUALENV],
-            [base, "-m", "virtualenv", "--quiet", str(env)],
-            [str(python), "-m", "pip", "install", "--quiet", "-r", str(REQUIREMENTS)],
-        ):
-            environment = {**os.environ, "PYTHONPATH": str(tool)} if "virtualenv" in step else None
-            try:
-                result = subprocess.run(
-                    step, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", env=environment
-                )
-            except OSError as error:
-                raise Unavailable(f"the suite cannot be installed here: {step[0]}: {error.strerror}") from None
-            if result.returncode != 0:
-                lines = (result.stderr or result.stdout).strip().splitlines() or [f"exit status {result.returncode}"]
-                errors = [line.strip() for line in lines if line.strip().startswith("ERROR")] or lines
-                raise Unavailable(f"the suite cannot be installed here: {errors[-1]}")
-        stamp.write_text(wanted)
+    env, tool, stamp = FOLDER / "env", FOLDER / "tool", FOLDER / "installed.txt"
+    python, wanted = env / "bin" / "python", REQUIREMENTS.read_text()
+    if stamp.is_file() and stamp.read_text() == wanted:
         return str(python)
+    base = python27()
+    shutil.rmtree(env, ignore_errors=True)
+    shutil.rmtree(tool, ignore_errors=True)
+    for step in (
+        [base, "-m", "pip", "install", "--quiet", "--target", str(tool), VIRTUALENV],
+        [base, "-m", "virtualenv", "--quiet", str(env)],
+        [str(python), "-m", "pip", "install", "--quiet", "-r", str(REQUIREMENTS)],
+    ):
+        environment = {**os.environ, "PYTHONPATH": str(tool)} if "virtualenv" in step else None
+        try:
+            result = subprocess.run(
+                step, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", env=environment
+            )
+        except OSError as error:
+            raise Unavailable(f"it cannot be installed here: {step[0]}: {error.strerror}") from None
+        if result.returncode != 0:
+            lines = (result.stderr or result.stdout).strip().splitlines() or [f"exit status {result.returncode}"]
+            errors = [line.strip() for line in lines if line.strip().startswith("ERROR")] or lines
+            raise Unavailable(f"it cannot be installed here: {errors[-1]}")
+    stamp.write_text(wanted)
+    return str(python)
 
 
 class Programs:
@@ -279,6 +276,31 @@ def _terminated(_number: int, _frame: FrameType | None) -> None:
     raise SystemExit(128 + signal.SIGTERM)
 
 
+def report(cases: list[str], peer: str, update: bool) -> int:
+    """Runs the cases and prints what came of them; the exit status."""
+    try:
+        python = install()
+    except Unavailable as reason:
+        skipped = sum(
+            any(fnmatch.fnmatchcase(case, pattern) for pattern in cases) for case in read_expected()["server"]
+        )
+        print(f"SKIPPED, the Autobahn test suite: {reason}")
+        print(f"autobahn: 0 passed, 0 failed, {2 * skipped} skipped")
+        return 0
+    try:
+        found = run(python, peer, cases, FAST_SECONDS if cases == FAST else FULL_SECONDS)
+    except Failed as reason:
+        print(reason)
+        print("autobahn: 0 passed, 1 failed, 0 skipped")
+        return 1
+    if update:
+        write_expected(found)
+    expected = read_expected()
+    failed = [judge(side, found[side], expected[side], cases) for side in SIDES]
+    print(f"reports: {FOLDER / 'reports'}/{{server,client}}/index.html")
+    return 1 if any(failed) else 0
+
+
 def main() -> int:
     """The command; see the module's text."""
     parser = argparse.ArgumentParser(description="Runs the Autobahn test suite against our WebSocket layer.")
@@ -292,27 +314,14 @@ def main() -> int:
     cases = ["*"] if arguments.full else arguments.cases or FAST
     # So that the programs end when this one is terminated.
     signal.signal(signal.SIGTERM, _terminated)
+    FOLDER.mkdir(parents=True, exist_ok=True)
     try:
-        python = install()
-    except Unavailable as reason:
-        skipped = sum(any(fnmatch.fnmatchcase(case, p) for p in cases) for case in read_expected()["server"])
-        print(f"SKIPPED, the Autobahn test suite: {reason}")
-        print(f"autobahn: 0 passed, 0 failed, {2 * skipped} skipped")
-        return 0
-    try:
-        found = run(python, arguments.peer, cases, FAST_SECONDS if cases == FAST else FULL_SECONDS)
+        with open(FOLDER / "lock", "w") as lock:
+            # One run at a time: they share the folder.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return report(cases, arguments.peer, arguments.update)
     except KeyboardInterrupt:
         return 130
-    except Failed as reason:
-        print(reason)
-        print("autobahn: 0 passed, 1 failed, 0 skipped")
-        return 1
-    if arguments.update:
-        write_expected(found)
-    expected = read_expected()
-    failed = [judge(side, found[side], expected[side], cases) for side in SIDES]
-    print(f"reports: {FOLDER / 'reports'}/{{server,client}}/index.html")
-    return 1 if any(failed) else 0
 
 
 if __name__ == "__main__":
