@@ -3,6 +3,8 @@
 //! Covers: RFC 8259 in full, and no more than that: no byte order mark, no comments, no lone surrogates. Builds nothing.
 //! Nesting is counted in a word of bits, not on the stack of the thread, so that a peer cannot exhaust that.
 
+use wide::u8x16;
+
 use super::super::{DecodeError, DecodeErrorKind, MAX_DEPTH};
 
 /// What a value turned out to be. One word, like what it is returned beside.
@@ -50,26 +52,20 @@ pub(super) struct Scanner<'a> {
     max_depth: u32,
 }
 
-const ONES: u64 = u64::from_le_bytes([0x01; 8]);
-const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
-
 /// The first byte from `at` on that cannot stand in a string as it is (`"`, `\`, a control character), or the end.
 #[inline]
 pub(super) fn find_special(bytes: &[u8], mut at: usize) -> usize {
-    // Eight at a time: a byte of `word` is zero in `word ^ pattern` if it equals the pattern. Subtracting borrows from
-    // higher bytes, so marks above the lowest one may be wrong; only the lowest is used.
-    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-        let word = u64::from_le_bytes(*chunk);
-        let quote = word ^ (ONES * 0x22);
-        let backslash = word ^ (ONES * 0x5c);
-        let marks = ((quote.wrapping_sub(ONES) & !quote)
-            | (backslash.wrapping_sub(ONES) & !backslash)
-            | (word.wrapping_sub(ONES * 0x20) & !word))
-            & HIGH;
+    // Sixteen at a time, which is more than most strings have.
+    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<16>) {
+        let chunk = u8x16::new(*chunk);
+        let special = chunk.cmp_eq(u8x16::splat(b'"'))
+            | chunk.cmp_eq(u8x16::splat(b'\\'))
+            | chunk.cmp_eq(chunk.min(u8x16::splat(0x1f)));
+        let marks = special.move_mask();
         if marks != 0 {
-            return at + marks.trailing_zeros() as usize / 8;
+            return at + marks.trailing_zeros() as usize;
         }
-        at += 8;
+        at += 16;
     }
     while let Some(byte) = bytes.get(at) {
         if matches!(byte, b'"' | b'\\' | 0..0x20) {
