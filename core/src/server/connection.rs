@@ -70,7 +70,8 @@ impl Owner for Gate<'_> {
         if catch_unwind(AssertUnwindSafe(|| self.handle(event))).is_err() {
             // A defect of ours, or of a spool. Nobody knows what it left undone here (RFC 6455 7.4.1: 1011).
             tracing::error!(peer = %self.registree.peer, "a defect ended the connection");
-            self.registree.link.with(|session, now| session.abort(now, CloseCode::Error.into(), "internal error"));
+            // With the time that it is now: reporting a panic can take seconds.
+            self.registree.link.drive(|session, now| session.abort(now, CloseCode::Error.into(), "internal error"));
         }
     }
 
