@@ -8,6 +8,7 @@
 //! newcomer never takes over a live connection.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::Registration;
 use super::registration::RegistreeKind;
@@ -40,17 +41,11 @@ pub struct Registry {
     cse_id: String,
     /// Originators that need no registration, such as the CSE's administrator.
     trusted: Vec<String>,
-    entities: HashMap<String, Entry>,
-    connections: HashMap<ConnectionId, Carried>,
-}
-
-/// The entities that a connection speaks for.
-#[derive(Default, Debug)]
-struct Carried {
-    /// Reached over it.
-    routed: Vec<String>,
-    /// Reached over another one, which it would take the place of.
-    claimed: Vec<String>,
+    /// By the stems of their identifiers.
+    entities: HashMap<Arc<str>, Entry>,
+    /// The entities that each connection speaks for, if any: reached over it, or over another one, which it would take the
+    /// place of.
+    connections: HashMap<ConnectionId, Vec<Arc<str>>>,
 }
 
 #[derive(Debug)]
@@ -91,7 +86,6 @@ impl Registry {
 
     /// A connection was opened; `hint` is the entity that its handshake named (`X-M2M-Origin`), which proves nothing.
     pub fn connected(&mut self, connection: ConnectionId, hint: Option<&str>) -> Admission {
-        self.connections.insert(connection, Carried::default());
         match hint {
             Some(entity) => self.speak_for(connection, entity).unwrap_or(Admission::Pass),
             None => Admission::Pass,
@@ -125,30 +119,53 @@ impl Registry {
 
     /// True if the connection belongs to a registered CSE, which forwards the requests of others.
     fn forwards(&self, connection: ConnectionId) -> bool {
-        self.connections.get(&connection).is_some_and(|carried| {
-            carried.routed.iter().any(|entity| {
-                self.entities.get(entity).is_some_and(|entry| entry.registration.kind == RegistreeKind::Cse)
-            })
-        })
+        self.routed(connection).any(|(_, entry)| entry.registration.kind == RegistreeKind::Cse)
+    }
+
+    /// What is reached over the connection.
+    fn routed(&self, connection: ConnectionId) -> impl Iterator<Item = (&Arc<str>, &Entry)> {
+        let carried = self.connections.get(&connection).into_iter().flatten();
+        carried
+            .filter_map(|stem| self.entities.get_key_value(stem))
+            .filter(move |(_, entry)| entry.route == Some(connection))
+    }
+
+    /// Notes that the connection speaks for an entity.
+    fn carry(&mut self, connection: ConnectionId, stem: Arc<str>) {
+        let carried = self.connections.entry(connection).or_insert_with(|| Vec::with_capacity(1)); // mostly there is one
+        if !carried.contains(&stem) {
+            carried.push(stem);
+        }
+    }
+
+    /// Undoes [`carry`](Self::carry).
+    fn drop_from(&mut self, connection: ConnectionId, stem: &str) {
+        if let Some(carried) = self.connections.get_mut(&connection) {
+            carried.retain(|other| **other != *stem);
+            if carried.is_empty() {
+                self.connections.remove(&connection);
+            }
+        }
     }
 
     /// The connection speaks for an entity, if that is registered.
     fn speak_for(&mut self, connection: ConnectionId, entity: &str) -> Option<Admission> {
-        let stem = self.stem(entity).to_owned();
+        let stem = Arc::clone(self.entities.get_key_value(self.stem(entity))?.0);
         let entry = self.entities.get_mut(&stem)?;
         Some(match entry.route {
             Some(holder) if holder == connection => Admission::Pass,
             Some(holder) => {
                 if !entry.claims.contains(&connection) {
                     entry.claims.push(connection);
-                    self.connections.entry(connection).or_default().claimed.push(stem);
+                    self.carry(connection, stem);
                 }
                 Admission::PassAndProbe(holder)
             }
             None => {
                 entry.route = Some(connection);
-                self.connections.entry(connection).or_default().routed.push(stem.clone());
-                Admission::PassAndRoute(stem)
+                let entity = stem.to_string();
+                self.carry(connection, stem);
+                Admission::PassAndRoute(entity)
             }
         })
     }
@@ -158,23 +175,24 @@ impl Registry {
         let stem = self.stem(&registration.entity).to_owned();
         self.deregister(&stem);
         let entry = Entry { registration, route: Some(connection), claims: Vec::new() };
-        self.entities.insert(stem.clone(), entry);
-        self.connections.entry(connection).or_default().routed.push(stem.clone());
+        let key: Arc<str> = stem.as_str().into();
+        self.entities.insert(Arc::clone(&key), entry);
+        self.carry(connection, key);
         stem
     }
 
     /// A registration from before this process began (WS-6.4-4): the entity is registered and offline.
     pub fn restore(&mut self, registration: Registration) {
-        let stem = self.stem(&registration.entity).to_owned();
+        let stem = self.stem(&registration.entity).into();
         self.entities.entry(stem).or_insert(Entry { registration, route: None, claims: Vec::new() });
     }
 
     /// A registration ended (WS-6.4-5): nothing is routed to the entity any more. True if it was registered.
     pub fn deregister(&mut self, entity: &str) -> bool {
         let stem = self.stem(entity).to_owned();
-        let Some(entry) = self.entities.remove(&stem) else { return false };
-        if let Some(carried) = entry.route.and_then(|holder| self.connections.get_mut(&holder)) {
-            carried.routed.retain(|entity| *entity != stem);
+        let Some(entry) = self.entities.remove(stem.as_str()) else { return false };
+        for connection in entry.route.into_iter().chain(entry.claims) {
+            self.drop_from(connection, &stem);
         }
         true
     }
@@ -183,22 +201,19 @@ impl Registry {
     /// registered and is offline.
     pub fn disconnected(&mut self, connection: ConnectionId) -> Vec<(String, ConnectionId)> {
         let mut handed_over = Vec::new();
-        let carried = self.connections.remove(&connection).unwrap_or_default();
-        for stem in &carried.claimed {
-            if let Some(entry) = self.entities.get_mut(stem) {
+        for stem in self.connections.remove(&connection).unwrap_or_default() {
+            let Some(entry) = self.entities.get_mut(&stem) else { continue };
+            if entry.route != Some(connection) {
                 entry.claims.retain(|claim| *claim != connection);
-            }
-        }
-        for stem in carried.routed {
-            let Some(entry) = self.entities.get_mut(&stem).filter(|entry| entry.route == Some(connection)) else {
                 continue;
-            };
-            entry.route = None;
-            if let Some(next) = entry.claims.pop() {
-                entry.claims.clear();
-                entry.route = Some(next);
-                self.connections.entry(next).or_default().routed.push(stem.clone());
-                handed_over.push((stem, next));
+            }
+            entry.route = entry.claims.pop();
+            let others = std::mem::take(&mut entry.claims);
+            if let Some(next) = entry.route {
+                handed_over.push((stem.to_string(), next));
+            }
+            for other in others {
+                self.drop_from(other, &stem);
             }
         }
         handed_over
@@ -207,10 +222,13 @@ impl Registry {
     /// The connection answered its probe: it keeps its entities. Returns the connections that claimed them, which are to
     /// be closed (WS-5.2-3: at most one connection between two nodes).
     pub fn is_alive(&mut self, connection: ConnectionId) -> Vec<ConnectionId> {
+        let routed: Vec<Arc<str>> = self.routed(connection).map(|(stem, _)| Arc::clone(stem)).collect();
         let mut refused = Vec::new();
-        for stem in self.connections.get(&connection).map_or(&[][..], |carried| &carried.routed) {
-            if let Some(entry) = self.entities.get_mut(stem) {
-                refused.append(&mut entry.claims);
+        for stem in routed {
+            let claims = self.entities.get_mut(&stem).map(|entry| std::mem::take(&mut entry.claims));
+            for claim in claims.unwrap_or_default() {
+                self.drop_from(claim, &stem);
+                refused.push(claim);
             }
         }
         refused.sort_unstable();
@@ -331,6 +349,24 @@ mod tests {
         // A clean-up that comes late does no harm.
         assert!(registry.disconnected(ONE).is_empty());
         assert_eq!(registry.route("Ca"), Some(THREE));
+    }
+
+    #[test]
+    fn a_connection_is_kept_only_while_it_speaks_for_somebody() {
+        let mut registry = registry();
+        for connection in [ONE, TWO, THREE] {
+            registry.connected(connection, Some("Cunknown"));
+        }
+        assert!(registry.connections.is_empty());
+        registry.register(ONE, Registration::known("Ca"));
+        for connection in [TWO, THREE] {
+            assert_eq!(registry.connected(connection, Some("Ca")), Admission::PassAndProbe(ONE));
+        }
+        assert_eq!(registry.connections.len(), 3);
+        assert_eq!(registry.disconnected(ONE), [("Ca".to_owned(), THREE)], "the newest");
+        assert_eq!(registry.connections.keys().collect::<Vec<_>>(), [&THREE], "the other one claims it anew, or not");
+        assert!(registry.deregister("Ca"));
+        assert!(registry.connections.is_empty());
     }
 
     #[test]

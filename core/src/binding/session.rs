@@ -53,7 +53,8 @@ pub struct Session<W> {
     outgoing: Outgoing<W>,
     incoming: Incoming,
     events: VecDeque<Event<W>>,
-    counters: Counters,
+    /// In a box, as some allocators leave room for one beside what they align.
+    counters: Box<Counters>,
     phase: Phase,
     /// Our close frame is out: what the peer still asks for cannot be answered any more.
     said_close: bool,
@@ -62,7 +63,7 @@ pub struct Session<W> {
     /// The connection was closed because nothing travelled over it.
     closed_idle: bool,
     /// Why there is no connection.
-    last_failure: Option<Box<str>>,
+    last_failure: Option<Error>,
 }
 
 impl<W> Session<W> {
@@ -78,7 +79,7 @@ impl<W> Session<W> {
             outgoing: Outgoing::new(identifier_prefix(random)),
             incoming: Incoming::default(),
             events: VecDeque::new(),
-            counters: Counters::default(),
+            counters: Box::default(),
             phase: Phase::Open,
             said_close: false,
             last_primitive: None,
@@ -304,7 +305,7 @@ impl<W> Session<W> {
                 self.fail_with(number, cause.clone());
             }
         }
-        self.last_failure = Some(cause.to_string().into());
+        self.last_failure = Some(cause.clone());
     }
 
     /// Asks the peer for a sign of life; it is given up if none comes in time.
@@ -429,7 +430,7 @@ impl<W> Session<W> {
     /// What the session counted so far.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        self.counters
+        *self.counters
     }
 
     /// Room for one event is made first: mostly there is only one, and an event is large.
@@ -510,7 +511,10 @@ impl<W> Session<W> {
         let text = if self.outgoing.is_sent(number) {
             "no response in time; whether the request was carried out is not known".to_owned()
         } else {
-            let why = self.last_failure.as_deref().unwrap_or("there was no connection, or no place in the window");
+            let why = match &self.last_failure {
+                Some(failure) => failure.to_string(),
+                None => "there was no connection, or no place in the window".to_owned(),
+            };
             format!("the request ran out of time before it could be sent; it was not carried out ({why})")
         };
         self.fail(number, ErrorKind::Timeout, &text);

@@ -36,22 +36,38 @@ pub(crate) struct Link(Mutex<State>);
 
 struct State {
     session: Session<Waiter>,
-    /// Wakes the task that drives the session; empty while that task runs.
-    driver: Option<Waker>,
-    /// The time of this turn, which ends when the driver rests: read once for everything in it.
-    time: Option<Now>,
+    driver: Driver,
     tasks: Tasks,
 }
 
+/// The task that drives the session.
+enum Driver {
+    /// It is woken when something has changed.
+    Resting(Waker),
+    /// It looks for changes by itself. Its turn has one time, read once for everything in it.
+    Running(Option<Now>),
+}
+
 impl State {
+    /// The time of this turn. Between two turns it is read anew each time.
     fn time(&mut self) -> Now {
-        *self.time.get_or_insert_with(now)
+        match &mut self.driver {
+            Driver::Running(time) => *time.get_or_insert_with(now),
+            Driver::Resting(_) => now(),
+        }
     }
 
     /// The driver rests until it is woken.
     fn rest(&mut self, waker: &Waker) {
-        self.driver = Some(waker.clone());
-        self.time = None;
+        self.driver = Driver::Resting(waker.clone());
+    }
+
+    /// Something has changed: who is to be woken for it, without the lock. What else changes in the same turn has this time.
+    fn change(&mut self, time: Now) -> Option<Waker> {
+        match std::mem::replace(&mut self.driver, Driver::Running(Some(time))) {
+            Driver::Resting(waker) => Some(waker),
+            Driver::Running(_) => None,
+        }
     }
 }
 
@@ -85,7 +101,7 @@ struct Task {
 
 impl Link {
     pub(crate) fn new(session: Session<Waiter>) -> Self {
-        Self(Mutex::new(State { session, driver: None, time: None, tasks: Tasks::default() }))
+        Self(Mutex::new(State { session, driver: Driver::Running(None), tasks: Tasks::default() }))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -99,7 +115,7 @@ impl Link {
         let mut state = self.lock();
         let time = state.time();
         let result = use_session(&mut state.session, time);
-        let driver = state.driver.take();
+        let driver = state.change(time);
         drop(state);
         if let Some(driver) = driver {
             driver.wake();
@@ -111,8 +127,8 @@ impl Link {
     /// does before the driver rests again.
     pub(crate) fn drive<R>(&self, use_session: impl FnOnce(&mut Session<Waiter>, Now) -> R) -> R {
         let mut state = self.lock();
-        state.driver = None;
-        let time = *state.time.insert(now());
+        let time = now();
+        state.driver = Driver::Running(Some(time));
         use_session(&mut state.session, time)
     }
 
@@ -250,7 +266,7 @@ impl Future for ResponseFuture<'_> {
                 let time = state.time();
                 match state.session.send(time, request, Waiter::Task(place)) {
                     Ok(token) => {
-                        let driver = state.driver.take();
+                        let driver = state.change(time);
                         drop(state);
                         if let Some(driver) = driver {
                             driver.wake();
@@ -292,7 +308,7 @@ impl Drop for ResponseFuture<'_> {
             state.session.cancel(time, token);
             state.tasks.remove(place);
             // Its place in the window is free, and a close may have waited for it.
-            let driver = state.driver.take();
+            let driver = state.change(time);
             drop(state);
             if let Some(driver) = driver {
                 driver.wake();
@@ -303,16 +319,17 @@ impl Drop for ResponseFuture<'_> {
 
 /// Where the answer to a request of the peer's goes.
 pub(crate) trait Respond: Send + Sync {
-    /// Sends the answer; `about` is the request, if its outcome matters to the role.
-    fn respond(&self, token: IncomingToken, about: Option<Box<Request>>, response: Response) -> Result<()>;
+    /// Sends the answer, which is completed and not moved, since it is large; `about` is the request, if its outcome matters to
+    /// the role.
+    fn respond(&self, token: IncomingToken, about: Option<Box<Request>>, response: &mut Response) -> Result<()>;
 
     /// The request is not answered at all.
     fn dismiss(&self, token: IncomingToken);
 }
 
 impl Respond for Link {
-    fn respond(&self, token: IncomingToken, _about: Option<Box<Request>>, mut response: Response) -> Result<()> {
-        self.with(|session, now| session.answer(now, token, &mut response))
+    fn respond(&self, token: IncomingToken, _about: Option<Box<Request>>, response: &mut Response) -> Result<()> {
+        self.with(|session, now| session.answer(now, token, response))
     }
 
     fn dismiss(&self, token: IncomingToken) {
@@ -342,9 +359,9 @@ impl Responder {
     /// # Errors
     /// [`ErrorKind::AlreadyResponded`] if the answer time-out was faster, [`ErrorKind::ConnectionLost`] if the connection is
     /// gone, [`ErrorKind::Encode`] if the content cannot be written (5000 was sent instead).
-    pub fn respond(mut self, response: Response) -> Result<()> {
+    pub fn respond(mut self, mut response: Response) -> Result<()> {
         match self.0.take() {
-            Some(Obligation { to, token, about }) => to.respond(token, about, response),
+            Some(Obligation { to, token, about }) => to.respond(token, about, &mut response),
             None => Err(Error::new(ErrorKind::AlreadyResponded, "the request was answered already")),
         }
     }
@@ -364,7 +381,7 @@ impl Drop for Responder {
         if let Some(Obligation { to, token, about }) = self.0.take() {
             let status = crate::primitive::StatusCode::INTERNAL_SERVER_ERROR;
             // A connection that is gone needs no answer.
-            let _ = to.respond(token, about, Response::error(status, "the application did not answer"));
+            let _ = to.respond(token, about, &mut Response::error(status, "the application did not answer"));
         }
     }
 }

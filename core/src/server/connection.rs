@@ -70,7 +70,8 @@ impl Owner for Gate<'_> {
         if catch_unwind(AssertUnwindSafe(|| self.handle(event))).is_err() {
             // A defect of ours, or of a spool. Nobody knows what it left undone here (RFC 6455 7.4.1: 1011).
             tracing::error!(peer = %self.registree.peer, "a defect ended the connection");
-            self.registree.link.with(|session, now| session.abort(now, CloseCode::Error.into(), "internal error"));
+            // With the time that it is now: reporting a panic can take seconds.
+            self.registree.link.drive(|session, now| session.abort(now, CloseCode::Error.into(), "internal error"));
         }
     }
 
@@ -80,11 +81,11 @@ impl Owner for Gate<'_> {
 }
 
 impl Respond for Registree {
-    fn respond(&self, token: IncomingToken, about: Option<Box<Request>>, response: Response) -> Result<()> {
+    fn respond(&self, token: IncomingToken, about: Option<Box<Request>>, response: &mut Response) -> Result<()> {
         let shared = &*self.server.0;
         // WS-6.4-2: the route is there before the registree hears of its success.
         let registered =
-            about.and_then(|request| Registration::from_exchange(&request, &response)).map(|registration| {
+            about.and_then(|request| Registration::from_exchange(&request, response)).map(|registration| {
                 let mut registry = shared.registry();
                 // The entity may have been reached over another connection.
                 shared.changes.fetch_add(1, Ordering::Release);
@@ -178,7 +179,7 @@ impl Gate<'_> {
                 let admission = self.admit(&request);
                 if let Admission::Refuse(status, text) = &admission {
                     // A connection that is gone needs no answer.
-                    let _ = link.respond(token, None, Response::error(*status, text));
+                    let _ = link.respond(token, None, &mut Response::error(*status, text));
                     return;
                 }
                 let about = Registration::is_requested_by(&request).then(|| request.clone());

@@ -213,16 +213,22 @@ pub struct Connection {
     receiver: Receiver,
     sender: Sender,
     keep_alive: KeepAlive,
-    /// The next event, and those after it: mostly there is one, and it needs no memory of its own.
-    event: Option<Event>,
-    more_events: VecDeque<Event>,
-    control: ControlRate,
+    /// Few: a message that comes whole is lent instead.
+    events: VecDeque<Event>,
     /// When the peer counts as one that takes nothing; set while bytes wait for it.
     stalled: Option<Instant>,
+    /// Made by the first ping or pong that comes.
+    pings: Option<Box<Pings>>,
+}
+
+/// What is kept of the pings and pongs of the peer.
+#[derive(Debug)]
+struct Pings {
+    rate: ControlRate,
     /// Pongs added since the last transmission.
     waiting_pongs: usize,
     /// The newest ping beyond [`MAX_WAITING_PONGS`].
-    late_ping: Option<Box<[u8]>>,
+    late: Option<Bytes>,
 }
 
 /// How many control frames have come in the second that began at `since`.
@@ -259,12 +265,9 @@ impl Connection {
             sender: Sender::new(role, Arc::clone(&config), random),
             keep_alive: KeepAlive::new(Arc::clone(&config), now),
             config,
-            event: None,
-            more_events: VecDeque::new(),
-            control: ControlRate { since: now, count: 0 },
+            events: VecDeque::new(),
             stalled: None,
-            waiting_pongs: 0,
-            late_ping: None,
+            pings: None,
         }
     }
 
@@ -416,16 +419,17 @@ impl Connection {
     /// Output: moves everything that is ready to the end of `out`, without copying if that is empty. False: there was nothing.
     pub fn poll_transmit(&mut self, out: &mut BytesMut) -> bool {
         self.answer_late_ping();
-        self.waiting_pongs = 0;
+        if let Some(pings) = &mut self.pings {
+            pings.waiting_pongs = 0;
+        }
         self.sender.drain_into(out)
     }
 
     /// Output: the next thing to tell.
     pub fn poll_event(&mut self) -> Option<Event> {
-        let event = self.event.take()?;
-        self.event = self.more_events.pop_front();
-        if self.event.is_none() && self.more_events.capacity() > 0 {
-            self.more_events = VecDeque::new(); // an idle connection holds no memory
+        let event = self.events.pop_front()?;
+        if self.events.is_empty() {
+            self.events = VecDeque::new(); // an idle connection holds no memory
         }
         Some(event)
     }
@@ -468,17 +472,17 @@ impl Connection {
     }
 
     fn tell(&mut self, event: Event) {
-        match self.event {
-            None => self.event = Some(event),
-            Some(_) => self.more_events.push_back(event),
+        if self.events.capacity() == 0 {
+            self.events.reserve_exact(1);
         }
+        self.events.push_back(event);
     }
 
     /// Acts on what the peer sent.
     fn take(&mut self, now: Instant, received: Received<'_>) {
         if matches!(received, Received::Ping(_) | Received::Pong(_)) {
             let most = self.config.max_control_frames;
-            if self.control.add(now) > most {
+            if self.pings(now).rate.add(now) > most {
                 let reason = format!("more than {most} control frames in a second");
                 return self.fail(now, Violation::new(CloseCode::Policy, reason));
             }
@@ -486,7 +490,7 @@ impl Connection {
         match received {
             Received::Whole(_) => {} // given on by the caller
             Received::Message { kind, payload } => self.tell(Event::Message { kind, payload }),
-            Received::Ping(payload) => self.answer_ping(payload),
+            Received::Ping(payload) => self.answer_ping(now, payload),
             Received::Pong(payload) => {
                 if let Some((ping, round_trip)) = self.keep_alive.pong(now, &payload) {
                     self.tell(Event::Pong { ping, round_trip });
@@ -542,23 +546,30 @@ impl Connection {
         self.tell(Event::Closed(closed));
         self.state = State::Over { disconnect, deadline };
         self.receiver.clear();
-        self.late_ping = None;
+        self.pings = None;
     }
 
-    fn answer_ping(&mut self, payload: Bytes) {
+    fn pings(&mut self, now: Instant) -> &mut Pings {
+        self.pings.get_or_insert_with(|| {
+            Box::new(Pings { rate: ControlRate { since: now, count: 0 }, waiting_pongs: 0, late: None })
+        })
+    }
+
+    fn answer_ping(&mut self, now: Instant, payload: Bytes) {
         if !self.is_open() {
             return; // Our close frame is the last that we send.
         }
-        if self.waiting_pongs < MAX_WAITING_PONGS {
-            self.waiting_pongs += 1;
+        let pings = self.pings(now);
+        if pings.waiting_pongs < MAX_WAITING_PONGS {
+            pings.waiting_pongs += 1;
             self.sender.control(Opcode::Pong, &payload);
         } else {
-            self.late_ping = Some(Box::from(&payload[..]));
+            pings.late = Some(payload);
         }
     }
 
     fn answer_late_ping(&mut self) {
-        if let Some(payload) = self.late_ping.take() {
+        if let Some(payload) = self.pings.as_mut().and_then(|pings| pings.late.take()) {
             self.sender.control(Opcode::Pong, &payload);
         }
     }

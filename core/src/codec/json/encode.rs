@@ -21,21 +21,19 @@ pub(in super::super) fn encode_request(request: &Request, out: &mut BytesMut) ->
     let rare = request.additional.as_deref();
     w.raw(br#"{"op":"#);
     w.integer(request.operation.code().into());
-    w.raw(br#","to":"#);
-    w.quoted(&request.to);
-    w.string(br#","fr":"#, request.from.as_deref());
-    w.raw(br#","rqi":"#);
-    w.quoted(&request.request_id);
+    w.string(br#","to":""#, Some(&request.to));
+    w.string(br#","fr":""#, request.from.as_deref());
+    w.string(br#","rqi":""#, Some(&request.request_id));
     w.number(br#","ty":"#, request.resource_type.map(|ty| ty.code()));
     w.content("pc", br#","pc":"#, request.content.as_ref())?;
     if let Some(rare) = rare {
         w.list(br#","rids":"#, rare.role_ids.as_deref());
     }
-    w.string(br#","ot":"#, request.originating_timestamp.as_deref());
-    w.string(br#","rqet":"#, request.request_expiration.as_ref().map(|time| time.as_str()));
-    w.string(br#","rset":"#, request.result_expiration.as_ref().map(|time| time.as_str()));
+    w.string(br#","ot":""#, request.originating_timestamp.as_deref());
+    w.string(br#","rqet":""#, request.request_expiration.as_ref().map(|time| time.as_str()));
+    w.string(br#","rset":""#, request.result_expiration.as_ref().map(|time| time.as_str()));
     if let Some(rare) = rare {
-        w.string(br#","oet":"#, rare.operation_execution_time.as_ref().map(|time| time.as_str()));
+        w.string(br#","oet":""#, rare.operation_execution_time.as_ref().map(|time| time.as_str()));
     }
     if let Some(response_type) = &request.response_type {
         w.raw(br#","rt":{"rtv":"#);
@@ -44,13 +42,13 @@ pub(in super::super) fn encode_request(request: &Request, out: &mut BytesMut) ->
         w.raw(b"}");
     }
     if let Some(rare) = rare {
-        w.string(br#","rp":"#, rare.result_persistence.as_ref().map(|time| time.as_str()));
+        w.string(br#","rp":""#, rare.result_persistence.as_ref().map(|time| time.as_str()));
     }
     w.number(br#","rcn":"#, request.result_content.map(|rcn| rcn.code()));
     w.number(br#","ec":"#, request.event_category.map(|ec| ec.code()));
     if let Some(rare) = rare {
         w.boolean(br#","da":"#, rare.delivery_aggregation);
-        w.string(br#","gid":"#, rare.group_request_id.as_deref());
+        w.string(br#","gid":""#, rare.group_request_id.as_deref());
     }
     w.content("fc", br#","fc":"#, request.filter_criteria.as_ref())?;
     w.number(br#","drt":"#, request.id_result_type.map(|drt| drt.code()));
@@ -65,13 +63,13 @@ pub(in super::super) fn encode_request(request: &Request, out: &mut BytesMut) ->
         w.boolean(br#","auri":"#, rare.authorization_relationship_indicator);
         w.boolean(br#","sqi":"#, rare.semantic_query_indicator);
     }
-    w.string(br#","rvi":"#, request.release_version.as_deref());
+    w.string(br#","rvi":""#, request.release_version.as_deref());
     if let Some(rare) = rare {
-        w.string(br#","vsi":"#, rare.vendor_information.as_deref());
+        w.string(br#","vsi":""#, rare.vendor_information.as_deref());
         w.list(br#","omr":"#, rare.ontology_mapping_resources.as_deref());
         w.number(br#","gstn":"#, rare.group_somecast_target_number);
-        w.string(br#","msu":"#, rare.service_user.as_deref());
-        w.string(br#","ma":"#, rare.maximum_age.as_deref());
+        w.string(br#","msu":""#, rare.service_user.as_deref());
+        w.string(br#","ma":""#, rare.maximum_age.as_deref());
         w.unknown(&rare.unknown, OF_REQUEST)?;
     }
     w.raw(b"}");
@@ -86,15 +84,12 @@ pub(in super::super) fn encode_response(response: &Response, out: &mut BytesMut)
     let rare = response.additional.as_deref();
     w.raw(br#"{"rsc":"#);
     w.integer(response.status.code().into());
-    if !response.request_id.is_empty() {
-        w.raw(br#","rqi":"#);
-        w.quoted(&response.request_id);
-    }
+    w.string(br#","rqi":""#, Some(response.request_id.as_str()).filter(|rqi| !rqi.is_empty()));
     w.content("pc", br#","pc":"#, response.content.as_ref())?;
-    w.string(br#","to":"#, response.to.as_deref());
-    w.string(br#","fr":"#, response.from.as_deref());
-    w.string(br#","ot":"#, response.originating_timestamp.as_deref());
-    w.string(br#","rset":"#, response.result_expiration.as_ref().map(|time| time.as_str()));
+    w.string(br#","to":""#, response.to.as_deref());
+    w.string(br#","fr":""#, response.from.as_deref());
+    w.string(br#","ot":""#, response.originating_timestamp.as_deref());
+    w.string(br#","rset":""#, response.result_expiration.as_ref().map(|time| time.as_str()));
     if let Some(rare) = rare {
         w.number(br#","ec":"#, rare.event_category.map(|ec| ec.code()));
         w.number(br#","cnst":"#, rare.content_status.map(|cnst| cnst.code()));
@@ -103,17 +98,17 @@ pub(in super::super) fn encode_response(response: &Response, out: &mut BytesMut)
         w.content("tqf", br#","tqf":"#, rare.token_request_information.as_ref())?;
         w.boolean(br#","asri":"#, rare.authorization_signature_request);
     }
-    w.string(br#","rvi":"#, response.release_version.as_deref());
+    w.string(br#","rvi":""#, response.release_version.as_deref());
     if let Some(rare) = rare {
-        w.string(br#","vsi":"#, rare.vendor_information.as_deref());
-        w.string(br#","msu":"#, rare.service_user.as_deref());
+        w.string(br#","vsi":""#, rare.vendor_information.as_deref());
+        w.string(br#","msu":""#, rare.service_user.as_deref());
         w.unknown(&rare.unknown, OF_RESPONSE)?;
     }
     w.raw(b"}");
     Ok(())
 }
 
-/// Appends members. Their names come as `,"name":`, so that each is one copy.
+/// Appends members. Their names come as `,"name":`, and with the quote that opens a string, so that each is one copy.
 struct Writer<'a> {
     out: &'a mut BytesMut,
 }
@@ -129,10 +124,10 @@ impl Writer<'_> {
         self.raw(itoa::Buffer::new().format(number).as_bytes());
     }
 
+    /// The rest of a string after the quote that opens it.
     #[inline]
-    fn quoted(&mut self, text: &str) {
+    fn rest_of_string(&mut self, text: &str) {
         let bytes = text.as_bytes();
-        self.raw(b"\"");
         let special = find_special(bytes, 0);
         if special == bytes.len() {
             self.raw(bytes);
@@ -169,7 +164,7 @@ impl Writer<'_> {
     fn string(&mut self, name: &[u8], text: Option<&str>) {
         if let Some(text) = text {
             self.raw(name);
-            self.quoted(text);
+            self.rest_of_string(text);
         }
     }
 
@@ -193,10 +188,8 @@ impl Writer<'_> {
         self.raw(name);
         self.raw(b"[");
         for (i, item) in list.iter().enumerate() {
-            if i > 0 {
-                self.raw(b",");
-            }
-            self.quoted(item);
+            self.raw(if i > 0 { b",\"" } else { b"\"" });
+            self.rest_of_string(item);
         }
         self.raw(b"]");
     }
@@ -218,8 +211,8 @@ impl Writer<'_> {
             if !is_free(name, own) || members[..i].iter().any(|(other, _)| other == name) {
                 return Err(EncodeError::MemberName(name.clone()));
             }
-            self.raw(b",");
-            self.quoted(name);
+            self.raw(b",\"");
+            self.rest_of_string(name);
             self.content(name, b":", Some(content))?;
         }
         Ok(())

@@ -64,7 +64,7 @@ fn an_idle_connection_holds_no_buffer() {
     assert_eq!(events(&mut pair.server).len(), 100);
     assert_eq!(pair.server.receiver.held(), 0);
     assert_eq!(pair.client.sender.held(), 0);
-    assert_eq!(pair.server.more_events.capacity(), 0);
+    assert_eq!(pair.server.events.capacity(), 0);
 }
 
 #[test]
