@@ -112,7 +112,7 @@ fn request() -> BoxedStrategy<Request> {
         .prop_map(|(operation, names, numbers, times, response_type, content, filter_criteria, additional)| {
             let mut request = Request::new(operation, names.0).request_id(names.2);
             request.from = names.1;
-            request.release_version = names.3;
+            request.release_version = names.3.map(Into::into);
             request.resource_type = numbers.0.map(ResourceType);
             request.result_content = numbers.1.map(ResultContent);
             request.event_category = numbers.2.map(EventCategory);
@@ -157,7 +157,7 @@ fn response() -> BoxedStrategy<Response> {
             to: texts.1,
             from: texts.2,
             originating_timestamp: texts.3,
-            release_version: texts.4,
+            release_version: texts.4.map(Into::into),
             result_expiration: texts.5,
             additional: rare.filter(|rare| *rare != ResponseAdditional::default()).map(Box::new),
         })

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{Accepts, OutgoingLimits};
 use crate::codec::DecodeOptions;
+use crate::primitive::ReleaseVersion;
 
 /// Settings of a [`super::Session`].
 #[derive(Clone, Debug)]
@@ -25,7 +26,7 @@ pub struct Config {
     /// Put into requests that have no `fr`.
     pub originator: Option<String>,
     /// Put into requests that have no `rvi`; `None` speaks to a Release 1 registrar.
-    pub release_version: Option<String>,
+    pub release_version: Option<ReleaseVersion>,
     /// True for a registree: its requests other than a registration are refused before the registration (WS-6.4-3), and
     /// its registrations are noticed (WS-6.4-2).
     pub gated: bool,
@@ -46,7 +47,7 @@ impl Default for Config {
             outgoing: OutgoingLimits::default(),
             accepts: Accepts::default(),
             originator: None,
-            release_version: Some("3".to_owned()),
+            release_version: Some("3".into()),
             gated: false,
             idle_close: None,
             high_water: 1 << 20,

@@ -6,19 +6,23 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use smol_str::SmolStr;
+
 use super::deadline::Earliest;
-use crate::primitive::Response;
+use crate::primitive::ReleaseVersion;
 use crate::{Error, ErrorKind, Result};
 
 /// Names one request of the peer's until it is answered. A stale token names nothing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct IncomingToken(u64);
 
-struct Entry {
+/// A request that waits for its answer: what that repeats of it.
+pub(super) struct Entry {
     number: u64,
     deadline: Instant,
-    rqi: String,
-    release_version: Option<String>,
+    /// Mostly short enough to claim no memory.
+    pub(super) rqi: SmolStr,
+    pub(super) release_version: Option<ReleaseVersion>,
 }
 
 /// In the order in which they came, which is also that of their numbers; few at a time (the limit is small), and mostly
@@ -37,8 +41,8 @@ impl Incoming {
     /// Takes a request in; `None` if its identifier is pending already.
     pub(super) fn push(
         &mut self,
-        rqi: String,
-        release_version: Option<String>,
+        rqi: &str,
+        release_version: Option<ReleaseVersion>,
         deadline: Instant,
     ) -> Option<IncomingToken> {
         if self.entries.iter().any(|entry| entry.rqi == rqi) {
@@ -49,21 +53,15 @@ impl Incoming {
         if self.entries.capacity() == 0 {
             self.entries.reserve_exact(1); // one request at a time is what most peers send
         }
-        self.entries.push_back(Entry { number, deadline, rqi, release_version });
+        self.entries.push_back(Entry { number, deadline, rqi: rqi.into(), release_version });
         self.earliest.add(deadline);
         Some(IncomingToken(number))
     }
 
-    /// Takes the request out and completes its response with what only the request knows.
-    pub(super) fn answer(&mut self, token: IncomingToken, response: &mut Response) -> Result<()> {
-        let Some(entry) = self.position(token.0).and_then(|at| self.entries.remove(at)) else {
-            return Err(self.why_not(token));
-        };
-        response.request_id = entry.rqi;
-        if response.release_version.is_none() {
-            response.release_version = entry.release_version;
-        }
-        Ok(())
+    /// Takes the request out, to answer it.
+    pub(super) fn take(&mut self, token: IncomingToken) -> Result<Entry> {
+        let entry = self.position(token.0).and_then(|at| self.entries.remove(at));
+        entry.ok_or_else(|| self.why_not(token))
     }
 
     fn why_not(&mut self, token: IncomingToken) -> Error {
@@ -119,31 +117,27 @@ impl Incoming {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::primitive::StatusCode;
 
     #[test]
     fn answers_find_their_request_in_any_order_and_once() {
         let (mut incoming, now) = (Incoming::default(), Instant::now());
-        let ok = || Response::new(StatusCode::OK);
-        let mut tokens: Vec<_> = (0..9).map(|n| incoming.push(format!("r{n}"), None, now).unwrap()).collect();
-        assert_eq!(incoming.push("r4".to_owned(), None, now), None, "it is pending already");
+        let mut tokens: Vec<_> = (0..9).map(|n| incoming.push(&format!("r{n}"), None, now).unwrap()).collect();
+        assert_eq!(incoming.push("r4", None, now), None, "it is pending already");
         for (at, rqi) in [(4, "r4"), (0, "r0"), (6, "r8"), (2, "r3")] {
             let token = tokens.remove(at);
-            let mut answer = ok();
-            incoming.answer(token, &mut answer).unwrap();
-            assert_eq!(answer.request_id, rqi);
-            let again = incoming.answer(token, &mut ok()).unwrap_err();
-            assert_eq!(again.kind(), ErrorKind::AlreadyResponded);
+            assert_eq!(incoming.take(token).unwrap().rqi, rqi);
+            assert_eq!(incoming.take(token).err().unwrap().kind(), ErrorKind::AlreadyResponded);
         }
-        assert!(incoming.push("r4".to_owned(), None, now).is_some(), "a finished one is a new request");
+        assert!(incoming.push("r4", None, now).is_some(), "a finished one is a new request");
         assert_eq!(incoming.len(), 6);
         tokens.into_iter().for_each(|token| incoming.dismiss(token));
         assert_eq!(incoming.len(), 1);
     }
+
     #[test]
     fn nothing_that_waits_holds_no_memory_and_has_no_deadline() {
         let (mut incoming, now) = (Incoming::default(), Instant::now());
-        let tokens: Vec<_> = (0..100).map(|n| incoming.push(format!("r{n}"), None, now).unwrap()).collect();
+        let tokens: Vec<_> = (0..100).map(|n| incoming.push(&format!("r{n}"), None, now).unwrap()).collect();
         assert_eq!(incoming.poll_timeout(), Some(now));
         tokens.into_iter().for_each(|token| incoming.dismiss(token));
         assert_eq!((incoming.poll_timeout(), incoming.entries.capacity()), (None, 0));

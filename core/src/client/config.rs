@@ -297,7 +297,7 @@ impl ClientBuilder {
 
     /// The release version indicator (`rvi`) of all requests that have none: `3` by default; `None` for Release 1.
     pub fn release_version(mut self, rvi: Option<String>) -> Self {
-        self.session.release_version = rvi;
+        self.session.release_version = rvi.map(Into::into);
         self
     }
 
@@ -336,7 +336,7 @@ impl ClientBuilder {
         self.preset = preset;
         if preset == Preset::Acme {
             self.session.outgoing.window = 1;
-            self.session.release_version = Some("4".to_owned());
+            self.session.release_version = Some("4".into());
             self.subprotocols = Some(vec!["oneM2M.json".to_owned()]);
         }
         self

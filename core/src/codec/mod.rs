@@ -101,8 +101,19 @@ pub fn encode_request(format: Format, request: &Request, out: &mut BytesMut) -> 
 /// # Errors
 /// [`EncodeError`] if the response cannot be written in `format`; `out` is then as it was.
 pub fn encode_response(format: Format, response: &Response, out: &mut BytesMut) -> Result<(), EncodeError> {
+    encode_answer(format, response, &response.request_id, response.release_version.as_deref(), out)
+}
+
+/// [`encode_response`] with the request identifier and the release version from elsewhere.
+pub(crate) fn encode_answer(
+    format: Format,
+    response: &Response,
+    rqi: &str,
+    rvi: Option<&str>,
+    out: &mut BytesMut,
+) -> Result<(), EncodeError> {
     match format {
-        Format::Json => all_or_nothing(out, |out| json::encode_response(response, out)),
+        Format::Json => all_or_nothing(out, |out| json::encode_response(response, rqi, rvi, out)),
         Format::Xml | Format::Cbor => Err(EncodeError::UnsupportedFormat(format)),
     }
 }

@@ -20,7 +20,8 @@ pub use enumeration::{
 pub use filter::FilterCriteria;
 pub use id::*;
 pub use operation::Operation;
-pub use request::{Additional, Request, ResponseTypeInfo};
+pub(crate) use request::release_version;
+pub use request::{Additional, ReleaseVersion, Request, ResponseTypeInfo};
 pub use response::{Response, ResponseAdditional};
 pub use status::StatusCode;
 pub use timestamp::{AbsRelTimestamp, format_timestamp, parse_timestamp};

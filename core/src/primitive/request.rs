@@ -4,6 +4,7 @@
 //! added. Members that the table does not know are carried in [`Additional::unknown`], not lost.
 //! Does not check which parameter goes with which operation: the receiver's CSE does.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::{
@@ -55,9 +56,18 @@ pub struct Request {
     /// `drt`: form of the addresses in a discovery result.
     pub id_result_type: Option<IdResultType>,
     /// `rvi`: release that the originator speaks, as text (`"3"`); absent towards Release 1.
-    pub release_version: Option<String>,
+    pub release_version: Option<ReleaseVersion>,
     /// Parameters that few requests have, and members that the standard's table does not know.
     pub additional: Option<Box<Additional>>,
+}
+
+/// `rvi`: a release of the standard as text, `"3"` (`m2m:releaseVersion`). Those that there are claim no memory.
+pub type ReleaseVersion = Cow<'static, str>;
+
+/// A release as it was read.
+pub(crate) fn release_version(text: &str) -> ReleaseVersion {
+    const KNOWN: [&str; 6] = ["3", "4", "5", "2a", "2", "1"];
+    KNOWN.into_iter().find(|known| *known == text).map_or_else(|| Cow::Owned(text.to_owned()), Cow::Borrowed)
 }
 
 /// `rt`: response type and notification targets (TS-0004 6.3.5.30).
@@ -199,7 +209,7 @@ impl Request {
 
     /// Sets the release version indicator.
     #[must_use]
-    pub fn release_version(mut self, rvi: impl Into<String>) -> Self {
+    pub fn release_version(mut self, rvi: impl Into<ReleaseVersion>) -> Self {
         self.release_version = Some(rvi.into());
         self
     }
@@ -258,7 +268,7 @@ impl Request {
             id_result_type: _,
         } = self;
         let mut size = size_of::<Self>() + to.len() + request_id.len();
-        size += text(from) + text(originating_timestamp) + text(release_version);
+        size += text(from) + text(originating_timestamp) + release_version.as_ref().map_or(0, |text| text.len());
         size += time(request_expiration) + time(result_expiration);
         size += content(pc) + content(filter_criteria);
         if let Some(ResponseTypeInfo { notification_uris, value: _ }) = response_type {

@@ -5,7 +5,7 @@
 
 use serde_json::json;
 
-use super::{AbsRelTimestamp, Content, ContentStatus, EventCategory, StatusCode};
+use super::{AbsRelTimestamp, Content, ContentStatus, EventCategory, ReleaseVersion, StatusCode};
 
 /// A response primitive.
 ///
@@ -34,7 +34,7 @@ pub struct Response {
     /// `rset`: when the result stops being of use.
     pub result_expiration: Option<AbsRelTimestamp>,
     /// `rvi`: release that the answering entity speaks, as text.
-    pub release_version: Option<String>,
+    pub release_version: Option<ReleaseVersion>,
     /// Parameters that few responses have, and members that the standard's table does not know.
     pub additional: Option<Box<ResponseAdditional>>,
 }

@@ -188,7 +188,7 @@ fn request() -> impl Strategy<Value = Request> {
                 rtv.map(|rtv| ResponseTypeInfo { value: ResponseType(rtv), notification_uris: None });
             request.filter_criteria = filter.map(Content::from);
             request.request_expiration = rqet.map(AbsRelTimestamp::from_text);
-            request.release_version = rvi.map(str::to_owned);
+            request.release_version = rvi.map(|rvi| rvi.to_owned().into());
             if let Some(ty) = ty {
                 request.resource_type = Some(ResourceType(ty.into()));
             }

@@ -102,7 +102,7 @@ fn a_registration_needs_its_attributes() {
     ] {
         let mut world = World::new();
         let mut request = Request::create("cse-in", AE, json!({"m2m:ae": attributes})).from("Cx");
-        request.release_version = release.map(str::to_owned);
+        request.release_version = release.map(|release| release.to_owned().into());
         world.ask(request).expect(status);
     }
 }

@@ -12,8 +12,9 @@ use super::super::{DecodeError, DecodeErrorKind, DecodeOptions, Decoded, Deviati
 use super::envelope::{Envelope, Span};
 use super::scanner::{Scanner, find_special, unescape};
 use crate::primitive::{
-    AbsRelTimestamp, Additional, Content, ContentStatus, EventCategory, Format, IdResultType, Operation, Request,
-    ResourceType, Response, ResponseAdditional, ResponseTypeInfo, ResultContent, StatusCode,
+    AbsRelTimestamp, Additional, Content, ContentStatus, EventCategory, Format, IdResultType, Operation,
+    ReleaseVersion, Request, ResourceType, Response, ResponseAdditional, ResponseTypeInfo, ResultContent, StatusCode,
+    release_version,
 };
 
 /// The parameters that have a field in [`Request`]; the others are in the box of rare ones.
@@ -254,12 +255,17 @@ impl<'a> Envelope<'a> {
         self.owned(parameter, token).map(Some).ok_or_else(|| bad(parameter, "a string", span))
     }
 
-    fn release_version(&mut self) -> Result<Option<String>, DecodeError> {
-        let version = self.identifier(Parameter::Rvi)?;
-        if version.is_none() {
-            self.deviate(Deviation::MissingReleaseVersion, 0)?;
+    /// A release of the standard, mostly one of few.
+    fn release_version(&mut self) -> Result<Option<ReleaseVersion>, DecodeError> {
+        let Some((span, token)) = self.get(Parameter::Rvi)? else {
+            return self.deviate(Deviation::MissingReleaseVersion, 0).map(|()| None);
+        };
+        if is_number(token) {
+            self.deviate(Deviation::NumberText, span.start as usize)?;
+            return Ok(Some(release_version(token)));
         }
-        Ok(version)
+        let text = string_of(token).ok_or_else(|| bad(Parameter::Rvi, "a string", span))?;
+        Ok(Some(release_version(&text)))
     }
 
     /// A time. The standard does not say whether milliseconds are a string or a number in JSON, so neither deviates.

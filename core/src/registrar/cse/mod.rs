@@ -314,7 +314,7 @@ impl Cse {
     /// What every request must satisfy, whatever its target (TS-0004 7.3.2.1).
     fn admit(&self, now: SystemTime, request: &Request) -> Checked {
         if let Some(release) = &request.release_version
-            && !self.config.releases.contains(release)
+            && !self.config.releases.iter().any(|known| known == release)
         {
             return refuse(
                 StatusCode::RELEASE_VERSION_NOT_SUPPORTED,

@@ -169,7 +169,7 @@ impl Cse {
         let release = self.config.releases.iter().rev().find(|release| known.contains(&release.as_str()));
         Request::notify(recipient.to.as_str(), content)
             .from(self.config.cse_id.as_str())
-            .release_version(release.map_or_else(|| self.config.release(), String::as_str))
+            .release_version(release.map_or_else(|| self.config.release(), String::as_str).to_owned())
     }
 
     /// How other entities address a resource of this CSE: SP-relative, unstructured.
