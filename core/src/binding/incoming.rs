@@ -7,7 +7,8 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::deadline::Earliest;
-use crate::primitive::Response;
+use super::text::Text;
+use crate::primitive::Request;
 use crate::{Error, ErrorKind, Result};
 
 /// Names one request of the peer's until it is answered. A stale token names nothing.
@@ -17,8 +18,13 @@ pub struct IncomingToken(u64);
 struct Entry {
     number: u64,
     deadline: Instant,
-    rqi: String,
-    release_version: Option<String>,
+    asked: Asked,
+}
+
+/// What only the request knows of its response.
+pub(super) struct Asked {
+    pub(super) rqi: Text,
+    pub(super) release_version: Option<Text>,
 }
 
 /// In the order in which they came, which is also that of their numbers; few at a time (the limit is small), and mostly
@@ -35,13 +41,8 @@ pub(super) struct Incoming {
 
 impl Incoming {
     /// Takes a request in; `None` if its identifier is pending already.
-    pub(super) fn push(
-        &mut self,
-        rqi: String,
-        release_version: Option<String>,
-        deadline: Instant,
-    ) -> Option<IncomingToken> {
-        if self.entries.iter().any(|entry| entry.rqi == rqi) {
+    pub(super) fn push(&mut self, request: &Request, deadline: Instant) -> Option<IncomingToken> {
+        if self.entries.iter().any(|entry| entry.asked.rqi == *request.request_id) {
             return None;
         }
         let number = self.next;
@@ -49,21 +50,19 @@ impl Incoming {
         if self.entries.capacity() == 0 {
             self.entries.reserve_exact(1); // one request at a time is what most peers send
         }
-        self.entries.push_back(Entry { number, deadline, rqi, release_version });
+        let rqi = request.request_id.as_str().into();
+        let asked = Asked { rqi, release_version: request.release_version.as_deref().map(Text::from) };
+        self.entries.push_back(Entry { number, deadline, asked });
         self.earliest.add(deadline);
         Some(IncomingToken(number))
     }
 
-    /// Takes the request out and completes its response with what only the request knows.
-    pub(super) fn answer(&mut self, token: IncomingToken, response: &mut Response) -> Result<()> {
-        let Some(entry) = self.position(token.0).and_then(|at| self.entries.remove(at)) else {
-            return Err(self.why_not(token));
-        };
-        response.request_id = entry.rqi;
-        if response.release_version.is_none() {
-            response.release_version = entry.release_version;
+    /// Takes the request out.
+    pub(super) fn answer(&mut self, token: IncomingToken) -> Result<Asked> {
+        match self.position(token.0).and_then(|at| self.entries.remove(at)) {
+            Some(entry) => Ok(entry.asked),
+            None => Err(self.why_not(token)),
         }
-        Ok(())
     }
 
     fn why_not(&mut self, token: IncomingToken) -> Error {
@@ -119,23 +118,22 @@ impl Incoming {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::primitive::StatusCode;
+
+    fn request(number: usize) -> Request {
+        Request { request_id: format!("r{number}"), ..Request::retrieve("x") }
+    }
 
     #[test]
     fn answers_find_their_request_in_any_order_and_once() {
         let (mut incoming, now) = (Incoming::default(), Instant::now());
-        let ok = || Response::new(StatusCode::OK);
-        let mut tokens: Vec<_> = (0..9).map(|n| incoming.push(format!("r{n}"), None, now).unwrap()).collect();
-        assert_eq!(incoming.push("r4".to_owned(), None, now), None, "it is pending already");
+        let mut tokens: Vec<_> = (0..9).map(|n| incoming.push(&request(n), now).unwrap()).collect();
+        assert_eq!(incoming.push(&request(4), now), None, "it is pending already");
         for (at, rqi) in [(4, "r4"), (0, "r0"), (6, "r8"), (2, "r3")] {
             let token = tokens.remove(at);
-            let mut answer = ok();
-            incoming.answer(token, &mut answer).unwrap();
-            assert_eq!(answer.request_id, rqi);
-            let again = incoming.answer(token, &mut ok()).unwrap_err();
-            assert_eq!(again.kind(), ErrorKind::AlreadyResponded);
+            assert_eq!(incoming.answer(token).unwrap().rqi.as_str(), rqi);
+            assert_eq!(incoming.answer(token).err().unwrap().kind(), ErrorKind::AlreadyResponded);
         }
-        assert!(incoming.push("r4".to_owned(), None, now).is_some(), "a finished one is a new request");
+        assert!(incoming.push(&request(4), now).is_some(), "a finished one is a new request");
         assert_eq!(incoming.len(), 6);
         tokens.into_iter().for_each(|token| incoming.dismiss(token));
         assert_eq!(incoming.len(), 1);
@@ -143,7 +141,7 @@ mod tests {
     #[test]
     fn nothing_that_waits_holds_no_memory_and_has_no_deadline() {
         let (mut incoming, now) = (Incoming::default(), Instant::now());
-        let tokens: Vec<_> = (0..100).map(|n| incoming.push(format!("r{n}"), None, now).unwrap()).collect();
+        let tokens: Vec<_> = (0..100).map(|n| incoming.push(&request(n), now).unwrap()).collect();
         assert_eq!(incoming.poll_timeout(), Some(now));
         tokens.into_iter().for_each(|token| incoming.dismiss(token));
         assert_eq!((incoming.poll_timeout(), incoming.entries.capacity()), (None, 0));

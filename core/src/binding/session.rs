@@ -16,6 +16,7 @@ use super::deadline::after;
 use super::incoming::Incoming;
 use super::outgoing::{Outgoing, Prefix};
 use super::subprotocol::message_kind;
+use super::text::Text;
 use super::{Config, Counters, Event, IncomingToken, Now, Registration, Token};
 use crate::codec;
 use crate::primitive::{Format, Operation, Request, Response, StatusCode};
@@ -224,22 +225,21 @@ impl<W> Session<W> {
     /// # Errors
     /// `AlreadyResponded` if it was answered (by the application or by its time-out), `ConnectionLost` if the connection
     /// that brought it is gone or closing, `Encode` if the content cannot be written: then 5000 has been sent.
-    pub fn respond(&mut self, now: Now, token: IncomingToken, mut response: Response) -> Result<()> {
-        self.answer(now, token, &mut response)
+    pub fn respond(&mut self, now: Now, token: IncomingToken, response: Response) -> Result<()> {
+        self.answer(now, token, &response)
     }
 
     /// [`respond`](Self::respond) with a response that is not moved, since it is large.
-    pub(crate) fn answer(&mut self, now: Now, token: IncomingToken, response: &mut Response) -> Result<()> {
-        self.incoming.answer(token, response)?;
+    pub(crate) fn answer(&mut self, now: Now, token: IncomingToken, response: &Response) -> Result<()> {
+        let asked = self.incoming.answer(token)?;
+        let (rqi, rvi) = (asked.rqi.as_str(), asked.release_version.as_ref().map(Text::as_str));
         self.note_primitive(now);
-        let written = self.write_response(response);
+        let written = self.write_response(rqi, rvi, response);
         if let Err(error) = &written
             && error.kind() == ErrorKind::Encode
         {
-            let mut instead = Response::error(StatusCode::INTERNAL_SERVER_ERROR, "the answer could not be encoded");
-            instead.request_id = std::mem::take(&mut response.request_id);
-            instead.release_version = response.release_version.take();
-            self.write_response(&instead)?;
+            let instead = Response::error(StatusCode::INTERNAL_SERVER_ERROR, "the answer could not be encoded");
+            self.write_response(rqi, rvi, &instead)?;
         }
         self.go_on_closing(now);
         written
@@ -470,21 +470,20 @@ impl<W> Session<W> {
         }
     }
 
-    fn write_response(&mut self, response: &Response) -> Result<()> {
+    /// Writes a response to the request with this `rqi`, and this `rvi` unless it has one of its own.
+    fn write_response(&mut self, rqi: &str, rvi: Option<&str>, response: &Response) -> Result<()> {
         let gone = || Error::new(ErrorKind::ConnectionLost, "the connection that brought the request is gone");
         let connection = self.connection.as_mut().filter(|c| c.is_open()).ok_or_else(gone)?;
-        write_primitive(connection, self.format, |out| codec::encode_response(self.format, response, out))?;
+        let rvi = response.release_version.as_deref().or(rvi);
+        write_primitive(connection, self.format, |out| codec::encode_answer(self.format, rqi, rvi, response, out))?;
         self.counters.responses_sent += 1;
         Ok(())
     }
 
     /// Answers a request that does not reach the application.
-    fn refuse(&mut self, rqi: String, rvi: Option<String>, status: StatusCode, text: &str) {
-        let mut response = Response::error(status, text);
-        response.request_id = rqi;
-        response.release_version = rvi;
+    fn refuse(&mut self, rqi: &str, rvi: Option<&str>, status: StatusCode, text: &str) {
         // A connection that cannot take the refusal is closing: its end is reported by itself.
-        let _ = self.write_response(&response);
+        let _ = self.write_response(rqi, rvi, &Response::error(status, text));
     }
 
     fn answer_for_the_application(&mut self, now: Now, token: IncomingToken) {

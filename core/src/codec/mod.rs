@@ -101,8 +101,19 @@ pub fn encode_request(format: Format, request: &Request, out: &mut BytesMut) -> 
 /// # Errors
 /// [`EncodeError`] if the response cannot be written in `format`; `out` is then as it was.
 pub fn encode_response(format: Format, response: &Response, out: &mut BytesMut) -> Result<(), EncodeError> {
+    encode_answer(format, &response.request_id, response.release_version.as_deref(), response, out)
+}
+
+/// The same with `rqi` and `rvi` from elsewhere.
+pub(crate) fn encode_answer(
+    format: Format,
+    rqi: &str,
+    rvi: Option<&str>,
+    response: &Response,
+    out: &mut BytesMut,
+) -> Result<(), EncodeError> {
     match format {
-        Format::Json => all_or_nothing(out, |out| json::encode_response(response, out)),
+        Format::Json => all_or_nothing(out, |out| json::encode_response(rqi, rvi, response, out)),
         Format::Xml | Format::Cbor => Err(EncodeError::UnsupportedFormat(format)),
     }
 }

@@ -319,16 +319,15 @@ impl Drop for ResponseFuture<'_> {
 
 /// Where the answer to a request of the peer's goes.
 pub(crate) trait Respond: Send + Sync {
-    /// Sends the answer, which is completed and not moved, since it is large; `about` is the request, if its outcome matters to
-    /// the role.
-    fn respond(&self, token: IncomingToken, about: Option<Box<Request>>, response: &mut Response) -> Result<()>;
+    /// Sends the answer, which is not moved, since it is large; `about` is the request, if its outcome matters to the role.
+    fn respond(&self, token: IncomingToken, about: Option<Box<Request>>, response: &Response) -> Result<()>;
 
     /// The request is not answered at all.
     fn dismiss(&self, token: IncomingToken);
 }
 
 impl Respond for Link {
-    fn respond(&self, token: IncomingToken, _about: Option<Box<Request>>, response: &mut Response) -> Result<()> {
+    fn respond(&self, token: IncomingToken, _about: Option<Box<Request>>, response: &Response) -> Result<()> {
         self.with(|session, now| session.answer(now, token, response))
     }
 
@@ -359,9 +358,9 @@ impl Responder {
     /// # Errors
     /// [`ErrorKind::AlreadyResponded`] if the answer time-out was faster, [`ErrorKind::ConnectionLost`] if the connection is
     /// gone, [`ErrorKind::Encode`] if the content cannot be written (5000 was sent instead).
-    pub fn respond(mut self, mut response: Response) -> Result<()> {
+    pub fn respond(mut self, response: Response) -> Result<()> {
         match self.0.take() {
-            Some(Obligation { to, token, about }) => to.respond(token, about, &mut response),
+            Some(Obligation { to, token, about }) => to.respond(token, about, &response),
             None => Err(Error::new(ErrorKind::AlreadyResponded, "the request was answered already")),
         }
     }
@@ -381,7 +380,7 @@ impl Drop for Responder {
         if let Some(Obligation { to, token, about }) = self.0.take() {
             let status = crate::primitive::StatusCode::INTERNAL_SERVER_ERROR;
             // A connection that is gone needs no answer.
-            let _ = to.respond(token, about, &mut Response::error(status, "the application did not answer"));
+            let _ = to.respond(token, about, &Response::error(status, "the application did not answer"));
         }
     }
 }

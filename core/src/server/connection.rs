@@ -81,7 +81,7 @@ impl Owner for Gate<'_> {
 }
 
 impl Respond for Registree {
-    fn respond(&self, token: IncomingToken, about: Option<Box<Request>>, response: &mut Response) -> Result<()> {
+    fn respond(&self, token: IncomingToken, about: Option<Box<Request>>, response: &Response) -> Result<()> {
         let shared = &*self.server.0;
         // WS-6.4-2: the route is there before the registree hears of its success.
         let registered =
@@ -179,7 +179,7 @@ impl Gate<'_> {
                 let admission = self.admit(&request);
                 if let Admission::Refuse(status, text) = &admission {
                     // A connection that is gone needs no answer.
-                    let _ = link.respond(token, None, &mut Response::error(*status, text));
+                    let _ = link.respond(token, None, &Response::error(*status, text));
                     return;
                 }
                 let about = Registration::is_requested_by(&request).then(|| request.clone());

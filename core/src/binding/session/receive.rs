@@ -3,6 +3,7 @@
 //! Covers: TS-0020 6.2.2.9; TS-0001 7.1.7; rows WS-5.1-1, WS-6.1-3, WS-6.2.2.9-3. Reads no bytes (the codec does) and
 //! decides nothing about privileges (the CSE does).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -100,7 +101,7 @@ impl<W> Session<W> {
         match rqi {
             Some(rqi) => {
                 self.counters.requests_received += 1;
-                self.refuse(rqi, rvi, StatusCode::BAD_REQUEST, &text);
+                self.refuse(&rqi, rvi.as_deref(), StatusCode::BAD_REQUEST, &text);
             }
             None => self.close_connection(now, CloseCode::Unsupported.into(), &text),
         }
@@ -111,8 +112,9 @@ impl<W> Session<W> {
     fn handle_malformed(&mut self, error: &DecodeError) {
         self.counters.malformed += 1;
         if error.shape() != Shape::Response {
-            let rqi = error.request_id().unwrap_or_default().to_owned();
-            self.refuse(rqi, self.config.release_version.clone(), error.status(), &error.to_string());
+            let config = Arc::clone(&self.config);
+            let rqi = error.request_id().unwrap_or_default();
+            self.refuse(rqi, config.release_version.as_deref(), error.status(), &error.to_string());
         }
         self.events.push_back(Event::Malformed(error.to_string()));
     }
@@ -146,17 +148,15 @@ impl<W> Session<W> {
             }
         };
         if let Some((status, text)) = refusal {
-            return self.refuse(request.request_id, request.release_version, status, &text);
+            return self.refuse(&request.request_id, request.release_version.as_deref(), status, &text);
         }
-        let rqi = request.request_id.clone();
-        let rvi = request.release_version.clone();
-        match self.incoming.push(rqi, rvi, after(now.monotonic, wait)) {
+        match self.incoming.push(&request, after(now.monotonic, wait)) {
             Some(token) => {
                 self.tell(Event::Request { token, request });
             }
             None => {
                 let text = "a request with this rqi is pending already (TS-0001 7.1.7)";
-                self.refuse(request.request_id, request.release_version, StatusCode::BAD_REQUEST, text);
+                self.refuse(&request.request_id, request.release_version.as_deref(), StatusCode::BAD_REQUEST, text);
             }
         }
     }

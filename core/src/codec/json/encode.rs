@@ -76,15 +76,20 @@ pub(in super::super) fn encode_request(request: &Request, out: &mut BytesMut) ->
     Ok(())
 }
 
-/// Appends a response.
-pub(in super::super) fn encode_response(response: &Response, out: &mut BytesMut) -> Result<(), EncodeError> {
+/// Appends a response to the request `rqi`.
+pub(in super::super) fn encode_response(
+    rqi: &str,
+    rvi: Option<&str>,
+    response: &Response,
+    out: &mut BytesMut,
+) -> Result<(), EncodeError> {
     let content = response.content.as_ref().map_or(0, |content| content.bytes().len());
-    out.reserve(96 + response.request_id.len() + content);
+    out.reserve(96 + rqi.len() + content);
     let mut w = Writer { out };
     let rare = response.additional.as_deref();
     w.raw(br#"{"rsc":"#);
     w.integer(response.status.code().into());
-    w.string(br#","rqi":""#, Some(response.request_id.as_str()).filter(|rqi| !rqi.is_empty()));
+    w.string(br#","rqi":""#, Some(rqi).filter(|rqi| !rqi.is_empty()));
     w.content("pc", br#","pc":"#, response.content.as_ref())?;
     w.string(br#","to":""#, response.to.as_deref());
     w.string(br#","fr":""#, response.from.as_deref());
@@ -98,7 +103,7 @@ pub(in super::super) fn encode_response(response: &Response, out: &mut BytesMut)
         w.content("tqf", br#","tqf":"#, rare.token_request_information.as_ref())?;
         w.boolean(br#","asri":"#, rare.authorization_signature_request);
     }
-    w.string(br#","rvi":""#, response.release_version.as_deref());
+    w.string(br#","rvi":""#, rvi);
     if let Some(rare) = rare {
         w.string(br#","vsi":""#, rare.vendor_information.as_deref());
         w.string(br#","msu":""#, rare.service_user.as_deref());
