@@ -17,6 +17,7 @@ mod registration;
 mod registry;
 mod session;
 pub mod subprotocol;
+mod text;
 
 use std::time::{Instant, SystemTime};
 
