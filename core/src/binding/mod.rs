@@ -17,7 +17,6 @@ mod registration;
 mod registry;
 mod session;
 pub mod subprotocol;
-mod text;
 
 use std::time::{Instant, SystemTime};
 

@@ -16,7 +16,6 @@ use super::deadline::after;
 use super::incoming::{Entry, Incoming};
 use super::outgoing::{Outgoing, Prefix};
 use super::subprotocol::message_kind;
-use super::text::Text;
 use super::{Config, Counters, Event, IncomingToken, Now, Registration, Token};
 use crate::codec;
 use crate::primitive::{Format, Operation, Request, Response, StatusCode};

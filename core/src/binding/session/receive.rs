@@ -3,7 +3,6 @@
 //! Covers: TS-0020 6.2.2.9; TS-0001 7.1.7; rows WS-5.1-1, WS-6.1-3, WS-6.2.2.9-3. Reads no bytes (the codec does) and
 //! decides nothing about privileges (the CSE does).
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
