@@ -51,6 +51,12 @@ macro_rules! parameters {
                     Some(chunk) => u64::from_le_bytes(*chunk) & ((1 << (8 * length)) - 1),
                     None => pack(&text[start..end]),
                 };
+                Self::from_word(word, length)
+            }
+
+            /// The parameter whose short name has so many bytes, and these in a word.
+            #[inline]
+            pub(super) fn from_word(word: u64, length: usize) -> Option<Self> {
                 // The length is compared too because a name may contain a zero byte.
                 match word {
                     $(packed::$variant if length == $name.len() => Some(Self::$variant),)*

@@ -111,13 +111,21 @@ impl<'a> Envelope<'a> {
         let mut first = true;
         let mut more = !scanner.take_if(b'}');
         while more {
-            let name_at = {
-                scanner.peek();
-                scanner.position()
+            let short = scanner.short_name();
+            let name_at = scanner.position();
+            let known = short.and_then(|(word, length)| Some((Parameter::from_word(word, length)?, length)));
+            let (parameter, name) = match known {
+                Some((parameter, length)) => (Some(parameter), scanner.skip_short_name(length)),
+                None => {
+                    let name = scanner.name()?;
+                    let parameter = if name.escaped {
+                        None
+                    } else {
+                        Parameter::from_text(self.text.as_bytes(), name.start, name.end)
+                    };
+                    (parameter, name)
+                }
             };
-            let name = scanner.name()?;
-            let parameter =
-                if name.escaped { None } else { Parameter::from_text(self.text.as_bytes(), name.start, name.end) };
             let next = scanner.peek();
             if first
                 && depth == 1

@@ -153,6 +153,32 @@ impl<'a> Scanner<'a> {
         Ok(StringSpan { start, end, escaped })
     }
 
+    /// What may be the name of a member, without skipping it: up to seven bytes in quotes with a colon after them, in one word
+    /// and padded with zeros, and how many they are. Whether they are a name, and plain, shows when they equal one.
+    #[inline(always)]
+    pub(super) fn short_name(&mut self) -> Option<(u64, usize)> {
+        if self.peek() != b'"' {
+            return None;
+        }
+        let chunk = self.bytes.get(self.at + 1..)?.first_chunk()?;
+        let word = u64::from_le_bytes(*chunk);
+        let quote = word ^ (ONES * 0x22);
+        let marks = quote.wrapping_sub(ONES) & !quote & HIGH;
+        let length = marks.trailing_zeros() as usize / 8;
+        if length == 8 || self.bytes.get(self.at + length + 2) != Some(&b':') {
+            return None;
+        }
+        Some((word & ((1 << (8 * length)) - 1), length))
+    }
+
+    /// Skips a name of `length` bytes that [`short_name`](Self::short_name) found, and its colon.
+    #[inline(always)]
+    pub(super) fn skip_short_name(&mut self, length: usize) -> StringSpan {
+        let start = self.at + 1;
+        self.at = start + length + 2;
+        StringSpan { start, end: start + length, escaped: false }
+    }
+
     /// Skips one value that stands inside `depth` open objects and arrays.
     #[inline]
     pub(super) fn value(&mut self, depth: u32) -> Result<Skipped, DecodeError> {
