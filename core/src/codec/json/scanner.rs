@@ -52,6 +52,9 @@ pub(super) struct Scanner<'a> {
     max_depth: u32,
 }
 
+const ONES: u64 = u64::from_le_bytes([0x01; 8]);
+const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+
 /// The first byte from `at` on that cannot stand in a string as it is (`"`, `\`, a control character), or the end.
 #[inline]
 pub(super) fn find_special(bytes: &[u8], mut at: usize) -> usize {
