@@ -56,6 +56,7 @@ fn main() {
         ["client", "plain", port] => process::client(port.parse().unwrap(), plain::open),
         ["server", "batched"] => process::server(plain::serve_batched),
         ["server", "tuned"] => process::server(plain::serve_tuned),
+        ["server", "deflate"] => process::server(ours::serve_compressed),
         ["server", "silent"] => process::server(ours::serve_silent),
         ["server", "strangers"] => process::server(ours::serve_strangers),
         ["client", "load", port] => process::client(port.parse().unwrap(), load::open),

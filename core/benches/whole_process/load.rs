@@ -216,7 +216,7 @@ fn connect(port: u16, count: usize) -> Vec<TcpStream> {
     let handshake = format!(
         "GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
-         Sec-WebSocket-Protocol: oneM2M.json\r\n\r\n"
+         Sec-WebSocket-Protocol: oneM2M.json\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
     );
     let mut streams = Vec::with_capacity(count);
     while streams.len() < count {

@@ -8,6 +8,7 @@ use onem2m_ws::binding::Registration;
 use onem2m_ws::client::Client;
 use onem2m_ws::primitive::{Content, Format, Request, ResourceType, Response, StatusCode};
 use onem2m_ws::server::{Server, ServerBuilder};
+use onem2m_ws::websocket::Compression;
 
 use super::process::{Exchange, REQUEST_CONTENT, RESPONSE_CONTENT, Workers, originator};
 
@@ -16,6 +17,11 @@ pub(crate) const MOST_CONNECTIONS: usize = 20_000;
 
 pub(crate) async fn serve() -> u16 {
     start(Server::builder(), MOST_CONNECTIONS)
+}
+
+/// With compression for those who offer it, as the raw client does; it reads no more of a compressed message than its head.
+pub(crate) async fn serve_compressed() -> u16 {
+    start(Server::builder().compression(Some(Compression::default())), MOST_CONNECTIONS)
 }
 
 /// For clients that do not answer pings.

@@ -89,7 +89,7 @@ pub(in super::super) fn encode_response(
     let rare = response.additional.as_deref();
     w.raw(br#"{"rsc":"#);
     w.integer(response.status.code().into());
-    w.string(br#","rqi":""#, Some(response.request_id.as_str()).filter(|rqi| !rqi.is_empty()));
+    w.string(br#","rqi":""#, Some(rqi).filter(|rqi| !rqi.is_empty()));
     w.content("pc", br#","pc":"#, response.content.as_ref())?;
     w.string(br#","to":""#, response.to.as_deref());
     w.string(br#","fr":""#, response.from.as_deref());
