@@ -17,7 +17,7 @@ use super::input::{Fixed, Input};
 use super::reference::{Failed, Inflater};
 
 /// The sizes of message that a receiver takes.
-const LIMITS: [usize; 4] = [0, 100, 1000, 1 << 20];
+const LIMITS: [usize; 4] = [0, 100, 1000, 1 << 16];
 
 /// Both halves, chosen by a setting.
 pub fn inflate(data: &[u8]) {
@@ -95,7 +95,7 @@ fn round_trip(input: &Input<'_>) {
     let agreed = wanted.as_agreed();
     let there = Agreement { send: agreed.receive, receive: agreed.send, ..agreed.clone() };
     // Repeated, so that there is something to refer to, also beyond a small window.
-    let times = if input.is_set(3) { 40 } else { 1 };
+    let times = if input.is_set(3) { 9 } else { 1 };
     let messages: Vec<Bytes> = input.pieces(contents).iter().map(|piece| piece.repeat(times).into()).collect();
 
     let now = Instant::now();
