@@ -323,6 +323,7 @@ def connect_responses() -> dict[str, bytes]:
         "interim": (0, ["HTTP/1.1 100 Continue", "", "HTTP/1.1 200 OK"]),
         "switching": (0, ["HTTP/1.1 101 Switching Protocols"]),
         "authentication": (0, [*asks, "Content-Length: 0"]),
+        "authentication-as-of-a-server": (known, ["HTTP/1.1 401 Unauthorized", asks[1], "Content-Length: 0"]),
         "authentication-refused": (known, [*asks, "Content-Length: 0"]),
         "repeats-credentials": (known, ["HTTP/1.1 403 " + secret, "X: Basic " + secret, "Content-Length: 0"]),
         "redirect": (0, ["HTTP/1.1 302 Found", "Location: http://login.example/", "Content-Length: 0"]),
