@@ -133,14 +133,17 @@ class Programs:
         with open(FOLDER / f"{name}.log", "wb") as log, self._lock:
             if self._stopped:
                 raise Failed(f"{name} was not started: the run is over")
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=FOLDER,
-                pass_fds=() if descriptor is None else (descriptor,),
-            )
+            try:
+                process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    cwd=FOLDER,
+                    pass_fds=() if descriptor is None else (descriptor,),
+                )
+            except OSError as error:
+                raise Failed(f"{name} cannot be started: {command[0]}: {error.strerror}") from None
             self._running.append(process)
         return process
 

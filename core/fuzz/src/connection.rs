@@ -8,11 +8,13 @@
 //! - tungstenite, which others wrote, reads the same messages out of them;
 //! - and the connection comes to its end in time, also if nothing more comes.
 
-use std::io::{self, Read, Write};
+use std::io;
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use onem2m_ws::websocket::{Agreement, Closed, Compression, Config, Connection, Disconnect, Event, MessageKind, Role};
+use onem2m_ws::websocket::{
+    Agreement, Closed, Compression, Config, Connection, Disconnect, Event, MessageKind, Read, Role, Whole,
+};
 use tungstenite::protocol::{Role as TheirRole, WebSocketConfig};
 use tungstenite::{Message, WebSocket};
 
@@ -134,8 +136,16 @@ impl End {
         for piece in pieces {
             let mut piece = piece.to_vec();
             let mut rest = piece.as_mut_slice();
-            while connection.handle_next(now, &mut rest) {
-                while let Some(event) = connection.poll_event() {
+            loop {
+                let lent = match connection.read_next(now, &mut rest) {
+                    Read::All => break,
+                    Read::Some => None,
+                    Read::Message(Whole::Text(text)) => Some((MessageKind::Text, text.as_bytes())),
+                    Read::Message(Whole::Binary(bytes)) => Some((MessageKind::Binary, bytes)),
+                };
+                let lent =
+                    lent.map(|(kind, payload)| Event::Message { kind, payload: Bytes::copy_from_slice(payload) });
+                for event in self::events(&mut connection).into_iter().chain(lent) {
                     if let Event::Message { kind, payload } = &event {
                         let done = connection.send(*kind, |out| out.extend_from_slice(payload));
                         assert!(
@@ -245,16 +255,16 @@ fn messages(events: &[Event]) -> impl Iterator<Item = (MessageKind, Bytes)> {
 /// What comes from the peer, and room for what goes to it.
 struct Wire<'a>(&'a [u8]);
 
-impl Read for Wire<'_> {
+impl io::Read for Wire<'_> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        match self.0.read(out) {
+        match io::Read::read(&mut self.0, out) {
             Ok(0) => Err(io::ErrorKind::WouldBlock.into()),
             done => done,
         }
     }
 }
 
-impl Write for Wire<'_> {
+impl io::Write for Wire<'_> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         Ok(data.len())
     }
