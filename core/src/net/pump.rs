@@ -21,6 +21,10 @@ use crate::websocket::Disconnect;
 
 /// Read into by every connection of a worker thread in turn.
 const READ_BUFFER: usize = 64 << 10;
+/// The most that is read first; each further read of the same turn may be twice as large. What is answered leaves with the
+/// write after each read, so that a peer that sent much has something to do while the rest of it is handled: without that both
+/// ends work in turn, and wake each other up.
+const FIRST_READ: usize = 4 << 10;
 /// Rounds before other tasks of the worker have their turn.
 const ROUNDS: usize = 16;
 /// Unwritten bytes above which nothing more is read, and nothing more taken from the session: a peer that does not read is
@@ -92,9 +96,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin, O: Owner> Pump<'a, S, O> {
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let link = self.link;
         let mut out = self.unwritten.take().map_or_else(BytesMut::new, |out| *out);
+        let mut most = FIRST_READ;
         for _ in 0..ROUNDS {
             let congested = out.len() > HIGH_WATER;
-            let mut progress = !congested && self.read(cx);
+            let mut progress = !congested && self.read(cx, most);
+            most = READ_BUFFER.min(2 * most);
             link.hand_out(|event| self.owner.on_event(event));
             let deadline = match link.poll_transmit((!congested).then_some(&mut out), cx.waker()) {
                 Transmit::Progress => {
@@ -140,13 +146,13 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin, O: Owner> Pump<'a, S, O> {
     }
 
     /// Takes what is there; true if there was anything.
-    fn read(&mut self, cx: &mut Context<'_>) -> bool {
+    fn read(&mut self, cx: &mut Context<'_>, most: usize) -> bool {
         if self.ended {
             return false;
         }
         let mut buffer = READ.take();
         buffer.resize(READ_BUFFER, 0);
-        let mut read = ReadBuf::new(&mut buffer);
+        let mut read = ReadBuf::new(&mut buffer[..most]);
         let any = match Pin::new(&mut *self.stream).poll_read(cx, &mut read) {
             Poll::Pending => false,
             Poll::Ready(Ok(())) if !read.filled().is_empty() => {
