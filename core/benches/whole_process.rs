@@ -39,6 +39,9 @@ mod messages;
 #[path = "whole_process/ours.rs"]
 mod ours;
 #[cfg(unix)]
+#[path = "whole_process/pair.rs"]
+mod pair;
+#[cfg(unix)]
 #[path = "whole_process/plain.rs"]
 mod plain;
 #[cfg(unix)]

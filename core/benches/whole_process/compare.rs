@@ -1,6 +1,7 @@
 //! Starts the four processes, lets them run in turn, and compares.
 
-use super::child::{Process, median, numbers, setting, threads};
+use super::child::{median, setting};
+use super::pair::{Pair, Round};
 
 /// What is compared: its name, connections, and requests in flight on each.
 const SHAPES: [(&str, usize, usize); 3] = [("1 x 1", 1, 1), ("1 x 64", 1, 64), ("64 x 8", 64, 8)];
@@ -13,7 +14,7 @@ pub(crate) fn run(in_earnest: bool) {
          {:10} {:8} {:>11} {:>11} {:>11}",
         "conn x win", "programs", "server CPU", "client CPU", "messages/s"
     );
-    let mut pairs = KINDS.map(Pair::start);
+    let mut pairs = KINDS.map(|kind| Pair::start(kind, kind));
     let mut summary = Vec::new();
     for (name, connections, window) in SHAPES {
         for pair in &pairs {
@@ -22,7 +23,7 @@ pub(crate) fn run(in_earnest: bool) {
         let mut measured = [Vec::new(), Vec::new()];
         for _ in 0..rounds {
             for (pair, measured) in pairs.iter_mut().zip(&mut measured) {
-                measured.push(pair.measure(connections, window, time));
+                measured.push(Figures::of(&pair.round(connections, window, time)));
             }
         }
         let [ours, plain] = measured.map(Figures::median_of);
@@ -49,49 +50,19 @@ struct Figures {
 }
 
 impl Figures {
+    #[allow(clippy::cast_precision_loss)]
+    fn of(round: &Round) -> Self {
+        assert!(round.messages > 0, "nothing was exchanged");
+        let count = round.messages as f64;
+        Self {
+            server: round.server as f64 / count / 1e3,
+            client: round.client as f64 / count / 1e3,
+            per_second: count * 1e9 / round.passed as f64,
+        }
+    }
+
     fn median_of(rounds: Vec<Self>) -> Self {
         let median = |of: fn(&Self) -> f64| median(rounds.iter().map(of));
         Self { server: median(|f| f.server), client: median(|f| f.client), per_second: median(|f| f.per_second) }
-    }
-}
-
-/// A server and its client.
-struct Pair {
-    client: Process,
-    server: Process,
-}
-
-impl Pair {
-    fn start(kind: &str) -> Self {
-        let mut server = Process::start(&["server", kind]);
-        let port = server.line();
-        Self { client: Process::start(&["client", kind, port.trim()]), server }
-    }
-
-    /// With one message under way at a time, both ends work in turn and belong on one processor; waking another one costs
-    /// more than anything that is compared here.
-    fn pin(&self, apart: bool) {
-        if threads() == 1 {
-            let other = usize::from(apart && std::thread::available_parallelism().is_ok_and(|count| count.get() > 1));
-            self.server.pin(0);
-            self.client.pin(other);
-        }
-    }
-
-    #[allow(clippy::cast_precision_loss)]
-    fn measure(&mut self, connections: usize, window: usize, time: u32) -> Figures {
-        self.client.say(&format!("{connections} {window}"));
-        assert_eq!(self.client.line().trim(), "ready");
-        let before = self.server.usage().cpu;
-        self.client.say(&time.to_string());
-        let [count, client, passed] = numbers(&self.client.line());
-        let after = self.server.usage().cpu;
-        assert!(count > 0, "nothing was exchanged");
-        let count = count as f64;
-        Figures {
-            server: (after - before) as f64 / count / 1e3,
-            client: client as f64 / count / 1e3,
-            per_second: count * 1e9 / passed as f64,
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! CPU time of a server for one message: ours beside tokio-tungstenite in both ways of writing it, asked by the same client.
 
-use super::child::{Process, median, numbers, setting, threads};
+use super::child::{median, setting};
+use super::pair::{Pair, Round};
 
 const SHAPES: [(&str, usize, usize); 3] = [("1 x 1", 1, 1), ("1 x 64", 1, 64), ("64 x 8", 64, 8)];
 const KINDS: [&str; 4] = ["ours", "plain", "batched", "deflate"];
@@ -14,13 +15,13 @@ pub(crate) fn run(in_earnest: bool) {
          time per message\n(deflate: ours, which compresses what it sends)\n{:10} {:>8} {:>8} {:>8} {:>8} {:>15} {:>15}",
         "conn x win", KINDS[0], KINDS[1], KINDS[2], KINDS[3], "ours / plain", "ours / batched"
     );
-    let mut pairs = KINDS.map(Pair::start);
+    let mut pairs = KINDS.map(|kind| Pair::start(kind, "load"));
     for (name, connections, window) in SHAPES {
         let mut measured = KINDS.map(|_| Vec::new());
         for _ in 0..rounds {
             for (pair, measured) in pairs.iter_mut().zip(&mut measured) {
                 pair.pin(connections * window > 1);
-                measured.push(pair.measure(connections, window, time));
+                measured.push(measure(pair, connections, window, time));
             }
         }
         let ratio = |at: usize| median(measured[0].iter().zip(&measured[at]).map(|(ours, other)| ours / other));
@@ -34,41 +35,14 @@ pub(crate) fn run(in_earnest: bool) {
     }
 }
 
-/// A server, and a client of its own.
-struct Pair {
-    client: Process,
-    server: Process,
-}
-
-impl Pair {
-    fn start(kind: &str) -> Self {
-        let mut server = Process::start(&["server", kind]);
-        let port = server.line();
-        Self { client: Process::start(&["client", "load", port.trim()]), server }
-    }
-
-    /// See `compare`: one message at a time belongs on one processor.
-    fn pin(&self, apart: bool) {
-        if threads() == 1 {
-            let other = usize::from(apart && std::thread::available_parallelism().is_ok_and(|count| count.get() > 1));
-            self.server.pin(0);
-            self.client.pin(other);
-        }
-    }
-
-    #[allow(clippy::cast_precision_loss)]
-    fn measure(&mut self, connections: usize, window: usize, time: u32) -> f64 {
-        loop {
-            self.client.say(&format!("{connections} {window}"));
-            assert_eq!(self.client.line().trim(), "ready");
-            let before = self.server.usage().cpu;
-            self.client.say(&time.to_string());
-            let [count, _, _] = numbers(&self.client.line());
-            let after = self.server.usage().cpu;
-            // On a busy machine it happens that one of the two did not run at all.
-            if count > 0 {
-                return (after - before) as f64 / count as f64 / 1e3;
-            }
+/// Microseconds of the server's CPU time per message.
+#[allow(clippy::cast_precision_loss)]
+fn measure(pair: &mut Pair, connections: usize, window: usize, time: u32) -> f64 {
+    loop {
+        let Round { messages, server, .. } = pair.round(connections, window, time);
+        // On a busy machine it happens that one of the two did not run at all.
+        if messages > 0 {
+            return server as f64 / messages as f64 / 1e3;
         }
     }
 }
