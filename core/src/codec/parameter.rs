@@ -3,15 +3,81 @@
 //! Covers: TS-0004 8.2.2 (names), 6.4.1 and 6.4.2 (which primitive has which). Their order on the wire is that of the
 //! encoders.
 
-/// A short name in one word, zero-padded: comparing words is how a name is found.
-const fn pack(name: &[u8]) -> u64 {
-    let mut word = [0; 8];
+/// A short name and its length, in one word: comparing words is how a name is found. Every name leaves the last byte free.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Word(u64);
+
+impl Word {
+    /// The most bytes that a name has in here.
+    pub(super) const MOST: usize = 7;
+
+    /// Of at most [`MOST`](Self::MOST) bytes.
+    const fn of(name: &[u8]) -> Self {
+        let mut word = 0;
+        let mut i = 0;
+        while i < name.len() {
+            word |= (name[i] as u64) << (8 * i);
+            i += 1;
+        }
+        Self::cut(word, name.len())
+    }
+
+    /// Of the first `length` bytes of a word in little-endian order.
+    #[inline(always)]
+    pub(super) const fn cut(word: u64, length: usize) -> Self {
+        Self(word & ((1 << (8 * length)) - 1) | (length as u64) << 56)
+    }
+
+    /// Its place in the table.
+    #[inline(always)]
+    const fn place(self, factor: u64) -> usize {
+        (self.0.wrapping_mul(factor) >> (u64::BITS - PLACES.trailing_zeros())) as usize
+    }
+}
+
+/// Enough for a table without two names in one place to be found soon.
+const PLACES: usize = 128;
+
+/// An odd number with which each name has a place of its own.
+const FACTOR: u64 = {
+    const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut factor = GOLDEN;
+    while table(factor).is_none() {
+        factor = factor.wrapping_mul(GOLDEN);
+    }
+    factor
+};
+
+/// Which parameter may have its name at a place.
+static TABLE: [Option<Parameter>; PLACES] = match table(FACTOR) {
+    Some(table) => table,
+    None => unreachable!(),
+};
+
+/// The names, by parameter.
+static WORDS: [Word; Parameter::COUNT] = {
+    let mut words = [Word(0); Parameter::COUNT];
     let mut i = 0;
-    while i < name.len() {
-        word[i] = name[i];
+    while i < Parameter::COUNT {
+        words[i] = Word::of(Parameter::ALL[i].1.as_bytes());
         i += 1;
     }
-    u64::from_le_bytes(word)
+    words
+};
+
+const fn table(factor: u64) -> Option<[Option<Parameter>; PLACES]> {
+    let mut table = [None; PLACES];
+    let mut i = 0;
+    while i < Parameter::COUNT {
+        let (parameter, name, _) = Parameter::ALL[i];
+        let place = Word::of(name.as_bytes()).place(factor);
+        if table[place].is_some() {
+            return None;
+        }
+        table[place] = Some(parameter);
+        i += 1;
+    }
+    Some(table)
 }
 
 macro_rules! parameters {
@@ -23,46 +89,8 @@ macro_rules! parameters {
             $($variant,)*
         }
 
-        #[allow(non_upper_case_globals)]
-        mod packed {
-            $(pub(super) const $variant: u64 = super::pack($name.as_bytes());)*
-        }
-
         impl Parameter {
             const ALL: &'static [(Self, &'static str, Of)] = &[$((Self::$variant, $name, $of),)*];
-
-            /// How many there are.
-            pub(super) const COUNT: usize = Self::ALL.len();
-
-            /// The parameter with this short name.
-            pub(super) fn from_name(name: &[u8]) -> Option<Self> {
-                Self::from_text(name, 0, name.len())
-            }
-
-            /// The parameter whose short name stands in `text`.
-            #[inline]
-            pub(super) fn from_text(text: &[u8], start: usize, end: usize) -> Option<Self> {
-                // Every short name fits in a word.
-                let length = end - start;
-                if length > 7 {
-                    return None;
-                }
-                let word = match text.get(start..).and_then(<[u8]>::first_chunk) {
-                    Some(chunk) => u64::from_le_bytes(*chunk) & ((1 << (8 * length)) - 1),
-                    None => pack(&text[start..end]),
-                };
-                Self::from_word(word, length)
-            }
-
-            /// The parameter whose short name has so many bytes, and these in a word.
-            #[inline]
-            pub(super) fn from_word(word: u64, length: usize) -> Option<Self> {
-                // The length is compared too because a name may contain a zero byte.
-                match word {
-                    $(packed::$variant if length == $name.len() => Some(Self::$variant),)*
-                    _ => None,
-                }
-            }
 
             /// The short name.
             pub(super) const fn name(self) -> &'static str {
@@ -129,6 +157,21 @@ pub(super) type Parameters = u64;
 const _: () = assert!(Parameter::COUNT <= Parameters::BITS as usize);
 
 impl Parameter {
+    /// How many there are.
+    pub(super) const COUNT: usize = Self::ALL.len();
+
+    /// The parameter with this short name.
+    pub(super) fn from_name(name: &[u8]) -> Option<Self> {
+        if name.len() > Word::MOST { None } else { Self::from_word(Word::of(name)) }
+    }
+
+    /// The same, of a name in a word.
+    #[inline(always)]
+    pub(super) fn from_word(word: Word) -> Option<Self> {
+        let parameter = TABLE[word.place(FACTOR)]?;
+        (WORDS[parameter as usize] == word).then_some(parameter)
+    }
+
     /// The set of only this one.
     pub(super) const fn bit(self) -> Parameters {
         1 << self as u8

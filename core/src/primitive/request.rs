@@ -66,8 +66,15 @@ pub type ReleaseVersion = Cow<'static, str>;
 
 /// A release as it was read.
 pub(crate) fn release_version(text: &str) -> ReleaseVersion {
-    const KNOWN: [&str; 6] = ["3", "4", "5", "2a", "2", "1"];
-    KNOWN.into_iter().find(|known| *known == text).map_or_else(|| Cow::Owned(text.to_owned()), Cow::Borrowed)
+    Cow::Borrowed(match text {
+        "3" => "3",
+        "4" => "4",
+        "5" => "5",
+        "2a" => "2a",
+        "2" => "2",
+        "1" => "1",
+        _ => return Cow::Owned(text.to_owned()),
+    })
 }
 
 /// `rt`: response type and notification targets (TS-0004 6.3.5.30).

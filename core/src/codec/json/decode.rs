@@ -17,13 +17,17 @@ use crate::primitive::{
     release_version,
 };
 
-/// The parameters that have a field in [`Request`]; the others are in the box of rare ones.
-const REQUEST_FIELDS: Parameters = Parameter::Op.bit()
+/// What nearly every request has.
+const OF_EVERY_REQUEST: Parameters = Parameter::Op.bit()
     | Parameter::To.bit()
     | Parameter::Fr.bit()
     | Parameter::Rqi.bit()
     | Parameter::Ty.bit()
     | Parameter::Pc.bit()
+    | Parameter::Rvi.bit();
+
+/// The parameters that have a field in [`Request`]; the others are in the box of rare ones.
+const REQUEST_FIELDS: Parameters = OF_EVERY_REQUEST
     | Parameter::Ot.bit()
     | Parameter::Rqet.bit()
     | Parameter::Rset.bit()
@@ -31,18 +35,15 @@ const REQUEST_FIELDS: Parameters = Parameter::Op.bit()
     | Parameter::Rcn.bit()
     | Parameter::Ec.bit()
     | Parameter::Fc.bit()
-    | Parameter::Drt.bit()
-    | Parameter::Rvi.bit();
+    | Parameter::Drt.bit();
+
+/// What nearly every response has.
+const OF_EVERY_RESPONSE: Parameters =
+    Parameter::Rsc.bit() | Parameter::Rqi.bit() | Parameter::Pc.bit() | Parameter::Rvi.bit();
 
 /// The parameters that have a field in [`Response`].
-const RESPONSE_FIELDS: Parameters = Parameter::Rsc.bit()
-    | Parameter::Rqi.bit()
-    | Parameter::Pc.bit()
-    | Parameter::To.bit()
-    | Parameter::Fr.bit()
-    | Parameter::Ot.bit()
-    | Parameter::Rset.bit()
-    | Parameter::Rvi.bit();
+const RESPONSE_FIELDS: Parameters =
+    OF_EVERY_RESPONSE | Parameter::To.bit() | Parameter::Fr.bit() | Parameter::Ot.bit() | Parameter::Rset.bit();
 
 /// Reads one primitive.
 pub(in super::super) fn decode(input: &Bytes, options: &DecodeOptions) -> Result<Decoded, DecodeError> {
@@ -97,30 +98,49 @@ impl<'a> Envelope<'a> {
         if from.is_none() && operation != Operation::Create {
             self.deviate(Deviation::MissingFrom, 0)?;
         }
-        let additional = if self.seen & !REQUEST_FIELDS != 0 || !self.unknown.is_empty() {
-            Some(Box::new(self.request_additional()?)).filter(|rare| **rare != Additional::default())
-        } else {
-            None
-        };
-        let request = Box::new(Request {
+        let resource_type = self.unsigned(Parameter::Ty)?.map(ResourceType);
+        let content = self.content()?;
+        let release_version = self.release_version()?;
+        let mut request = Box::new(Request {
             operation,
             to,
             from,
             request_id,
-            resource_type: self.unsigned(Parameter::Ty)?.map(ResourceType),
-            content: self.content()?,
-            originating_timestamp: self.string(Parameter::Ot)?,
-            request_expiration: self.time(Parameter::Rqet)?,
-            result_expiration: self.time(Parameter::Rset)?,
-            response_type: self.response_type()?,
-            result_content: self.unsigned(Parameter::Rcn)?.map(ResultContent),
-            event_category: self.unsigned(Parameter::Ec)?.map(EventCategory),
-            filter_criteria: self.structure(Parameter::Fc)?,
-            id_result_type: self.unsigned(Parameter::Drt)?.map(IdResultType),
-            release_version: self.release_version()?,
-            additional,
+            resource_type,
+            content,
+            originating_timestamp: None,
+            request_expiration: None,
+            result_expiration: None,
+            response_type: None,
+            result_content: None,
+            event_category: None,
+            filter_criteria: None,
+            id_result_type: None,
+            release_version,
+            additional: None,
         });
+        if self.seen & !OF_EVERY_REQUEST != 0 || !self.unknown.is_empty() {
+            self.rest_of_request(&mut request)?;
+        }
         Ok(Decoded { primitive: Primitive::Request(request), deviations: self.deviations })
+    }
+
+    /// What many requests do not have.
+    #[inline(never)]
+    fn rest_of_request(&mut self, request: &mut Request) -> Result<(), DecodeError> {
+        request.originating_timestamp = self.string(Parameter::Ot)?;
+        request.request_expiration = self.time(Parameter::Rqet)?;
+        request.result_expiration = self.time(Parameter::Rset)?;
+        request.response_type = self.response_type()?;
+        request.result_content = self.unsigned(Parameter::Rcn)?.map(ResultContent);
+        request.event_category = self.unsigned(Parameter::Ec)?.map(EventCategory);
+        request.filter_criteria = self.structure(Parameter::Fc)?;
+        request.id_result_type = self.unsigned(Parameter::Drt)?.map(IdResultType);
+        if self.seen & !REQUEST_FIELDS != 0 || !self.unknown.is_empty() {
+            let additional = self.request_additional()?;
+            request.additional = Some(Box::new(additional)).filter(|rare| **rare != Additional::default());
+        }
+        Ok(())
     }
 
     fn response(&mut self) -> Result<Decoded, DecodeError> {
@@ -136,23 +156,35 @@ impl<'a> Envelope<'a> {
         if request_id.is_empty() {
             self.deviate(Deviation::MissingRequestId, 0)?;
         }
-        let additional = if self.seen & !RESPONSE_FIELDS != 0 || !self.unknown.is_empty() {
-            Some(Box::new(self.response_additional()?)).filter(|rare| **rare != ResponseAdditional::default())
-        } else {
-            None
-        };
-        let primitive = Primitive::Response(Response {
+        let mut response = Response {
             status: StatusCode(status),
             request_id,
             content: self.content()?,
-            to: self.string(Parameter::To)?,
-            from: self.string(Parameter::Fr)?,
-            originating_timestamp: self.string(Parameter::Ot)?,
-            result_expiration: self.time(Parameter::Rset)?,
+            to: None,
+            from: None,
+            originating_timestamp: None,
+            result_expiration: None,
             release_version: self.release_version()?,
-            additional,
-        });
-        Ok(Decoded { primitive, deviations: self.deviations })
+            additional: None,
+        };
+        if self.seen & !OF_EVERY_RESPONSE != 0 || !self.unknown.is_empty() {
+            self.rest_of_response(&mut response)?;
+        }
+        Ok(Decoded { primitive: Primitive::Response(response), deviations: self.deviations })
+    }
+
+    /// What many responses do not have.
+    #[inline(never)]
+    fn rest_of_response(&mut self, response: &mut Response) -> Result<(), DecodeError> {
+        response.to = self.string(Parameter::To)?;
+        response.from = self.string(Parameter::Fr)?;
+        response.originating_timestamp = self.string(Parameter::Ot)?;
+        response.result_expiration = self.time(Parameter::Rset)?;
+        if self.seen & !RESPONSE_FIELDS != 0 || !self.unknown.is_empty() {
+            let additional = self.response_additional()?;
+            response.additional = Some(Box::new(additional)).filter(|rare| **rare != ResponseAdditional::default());
+        }
+        Ok(())
     }
 
     #[cold]
@@ -231,50 +263,53 @@ impl<'a> Envelope<'a> {
         Ok(Some((span, token)))
     }
 
-    /// The text of a parameter that is a string.
-    #[inline]
-    fn owned(&self, parameter: Parameter, token: &str) -> Option<String> {
-        let text = token.strip_prefix('"')?.strip_suffix('"')?;
-        Some(if self.escaped & parameter.bit() == 0 { text.to_owned() } else { unescape(text) })
-    }
-
     #[inline]
     fn string(&mut self, parameter: Parameter) -> Result<Option<String>, DecodeError> {
-        let Some((span, token)) = self.get(parameter)? else { return Ok(None) };
-        self.owned(parameter, token).map(Some).ok_or_else(|| bad(parameter, "a string", span))
+        if let Some(text) = self.text_of(parameter) {
+            return Ok(Some(text.into_owned()));
+        }
+        let Some((span, _)) = self.get(parameter)? else { return Ok(None) };
+        Err(bad(parameter, "a string", span))
     }
 
     /// A string that some peers write as a number.
     #[inline]
     fn identifier(&mut self, parameter: Parameter) -> Result<Option<String>, DecodeError> {
-        let Some((span, token)) = self.get(parameter)? else { return Ok(None) };
-        if is_number(token) {
-            self.deviate(Deviation::NumberText, span.start as usize)?;
-            return Ok(Some(token.to_owned()));
+        if let Some(text) = self.text_of(parameter) {
+            return Ok(Some(text.into_owned()));
         }
-        self.owned(parameter, token).map(Some).ok_or_else(|| bad(parameter, "a string", span))
+        self.number_text(parameter).map(|number| number.map(str::to_owned))
     }
 
     /// A release of the standard, mostly one of few.
     fn release_version(&mut self) -> Result<Option<ReleaseVersion>, DecodeError> {
-        let Some((span, token)) = self.get(Parameter::Rvi)? else {
-            return self.deviate(Deviation::MissingReleaseVersion, 0).map(|()| None);
-        };
-        if is_number(token) {
-            self.deviate(Deviation::NumberText, span.start as usize)?;
-            return Ok(Some(release_version(token)));
+        if let Some(text) = self.text_of(Parameter::Rvi) {
+            return Ok(Some(release_version(&text)));
         }
-        let text = string_of(token).ok_or_else(|| bad(Parameter::Rvi, "a string", span))?;
-        Ok(Some(release_version(&text)))
+        match self.number_text(Parameter::Rvi)? {
+            Some(number) => Ok(Some(release_version(number))),
+            None => self.deviate(Deviation::MissingReleaseVersion, 0).map(|()| None),
+        }
+    }
+
+    /// A number in place of a string.
+    #[cold]
+    fn number_text(&mut self, parameter: Parameter) -> Result<Option<&'a str>, DecodeError> {
+        let Some((span, token)) = self.get(parameter)? else { return Ok(None) };
+        if !is_number(token) {
+            return Err(bad(parameter, "a string", span));
+        }
+        self.deviate(Deviation::NumberText, span.start as usize)?;
+        Ok(Some(token))
     }
 
     /// A time. The standard does not say whether milliseconds are a string or a number in JSON, so neither deviates.
     #[inline]
     fn time(&mut self, parameter: Parameter) -> Result<Option<AbsRelTimestamp>, DecodeError> {
-        let Some((span, token)) = self.get(parameter)? else { return Ok(None) };
-        if let Some(text) = self.owned(parameter, token) {
-            return Ok(Some(AbsRelTimestamp::from_text(text)));
+        if let Some(text) = self.text_of(parameter) {
+            return Ok(Some(AbsRelTimestamp::from_text(text.into_owned())));
         }
+        let Some((span, token)) = self.get(parameter)? else { return Ok(None) };
         match self.integer_of(token, span, parameter)? {
             Some(milliseconds) => Ok(Some(AbsRelTimestamp::from_text(milliseconds.to_string()))),
             None => Err(bad(parameter, "a time", span)),

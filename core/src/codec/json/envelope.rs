@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::super::parameter::{Parameter, Parameters, strip_prefix};
 use super::super::{DecodeError, DecodeErrorKind, DecodeOptions, Deviation, Deviations, Shape};
-use super::scanner::{Scanner, Skipped, StringSpan, unescape};
+use super::scanner::{Scanner, StringSpan, Value, unescape};
 
 /// Where a value stands. Positions fit, because longer messages are refused.
 #[derive(Clone, Copy, Default)]
@@ -33,8 +33,10 @@ pub(super) struct Envelope<'a> {
     pub(super) options: &'a DecodeOptions,
     /// The parameters that were found.
     pub(super) seen: Parameters,
+    /// Those of them that are strings.
+    strings: Parameters,
     /// Those of them that are strings with escapes.
-    pub(super) escaped: Parameters,
+    escaped: Parameters,
     spans: [Span; Parameter::COUNT],
     /// Number of members of `pc`.
     pub(super) content_members: usize,
@@ -53,6 +55,7 @@ impl<'a> Envelope<'a> {
             kept,
             options,
             seen: 0,
+            strings: 0,
             escaped: 0,
             spans: [Span::default(); Parameter::COUNT],
             content_members: 0,
@@ -108,49 +111,30 @@ impl<'a> Envelope<'a> {
         if self.options.max_depth == 0 {
             return Err(DecodeError::at(DecodeErrorKind::TooDeep, 0));
         }
-        let mut first = true;
+        let mut is_first = true;
         let mut more = !scanner.take_if(b'}');
         while more {
             let short = scanner.short_name();
-            let name_at = scanner.position();
-            let known = short.and_then(|(word, length)| Some((Parameter::from_word(word, length)?, length)));
-            let (parameter, name) = match known {
-                Some((parameter, length)) => (Some(parameter), scanner.skip_short_name(length)),
+            match short.and_then(|(word, length)| Some((Parameter::from_word(word)?, length))) {
+                Some((parameter, length)) => {
+                    let name = scanner.skip_short_name(length);
+                    scanner.peek();
+                    let start = scanner.position();
+                    let value = scanner.value(depth)?;
+                    self.add(parameter, name, Span::new(start, scanner.position()), value)?;
+                }
                 None => {
-                    let name = scanner.name()?;
-                    let parameter = if name.escaped {
-                        None
-                    } else {
-                        Parameter::from_text(self.text.as_bytes(), name.start, name.end)
-                    };
-                    (parameter, name)
+                    let is_wrapped;
+                    (scanner, is_wrapped) = self.unusual_member(scanner, is_first, depth)?;
+                    if is_wrapped {
+                        depth = 2;
+                        more = !scanner.take_if(b'}');
+                        is_first = false;
+                        continue;
+                    }
                 }
-            };
-            let next = scanner.peek();
-            if first
-                && depth == 1
-                && next == b'{'
-                && parameter.is_none()
-                && let Some(shape) = wrapper(&self.name_text(name))
-            {
-                self.deviate(Deviation::Wrapped, name_at)?;
-                self.wrapper = Some(shape);
-                if self.options.max_depth == 1 {
-                    return Err(DecodeError::at(DecodeErrorKind::TooDeep, scanner.position()));
-                }
-                scanner.take(b'{', "an object")?;
-                depth = 2;
-                more = !scanner.take_if(b'}');
-                continue;
             }
-            first = false;
-            let start = scanner.position();
-            let value = scanner.value(depth)?;
-            let span = Span::new(start, scanner.position());
-            match parameter {
-                Some(parameter) => self.add(parameter, name, span, value)?,
-                None => self.add_unusual(name, span, value)?,
-            }
+            is_first = false;
             more = scanner.take_if(b',');
             if !more {
                 scanner.take(b'}', "a comma or the closing bracket")?;
@@ -178,18 +162,65 @@ impl<'a> Envelope<'a> {
         if name.escaped { Cow::Owned(unescape(text)) } else { Cow::Borrowed(text) }
     }
 
-    #[inline]
-    fn add(&mut self, parameter: Parameter, name: StringSpan, span: Span, value: Skipped) -> Result<(), DecodeError> {
+    /// Reads a member whose name is not at once seen to be that of a parameter. If it is the wrapper, only up to the first
+    /// member in there, and the second result is true.
+    #[cold]
+    fn unusual_member(
+        &mut self,
+        mut scanner: Scanner<'a>,
+        is_first: bool,
+        depth: u32,
+    ) -> Result<(Scanner<'a>, bool), DecodeError> {
+        let name = scanner.name()?;
+        let parameter = match name.escaped {
+            true => None,
+            false => Parameter::from_name(self.name_text(name).as_bytes()),
+        };
+        if is_first
+            && depth == 1
+            && parameter.is_none()
+            && scanner.peek() == b'{'
+            && let Some(shape) = wrapper(&self.name_text(name))
+        {
+            self.deviate(Deviation::Wrapped, name.start - 1)?;
+            self.wrapper = Some(shape);
+            if self.options.max_depth == 1 {
+                return Err(DecodeError::at(DecodeErrorKind::TooDeep, scanner.position()));
+            }
+            scanner.take(b'{', "an object")?;
+            return Ok((scanner, true));
+        }
+        scanner.peek();
+        let start = scanner.position();
+        let value = scanner.value(depth)?;
+        let span = Span::new(start, scanner.position());
+        match parameter {
+            Some(parameter) => self.add(parameter, name, span, value)?,
+            None => self.add_unusual(name, span, value)?,
+        }
+        Ok((scanner, false))
+    }
+
+    #[inline(always)]
+    fn add(&mut self, parameter: Parameter, name: StringSpan, span: Span, value: Value) -> Result<(), DecodeError> {
         if self.has(parameter) {
             return Err(self.duplicate(name));
         }
         self.seen |= parameter.bit();
         self.spans[parameter as usize] = span;
-        if value.escaped() {
-            self.escaped |= parameter.bit();
-        }
-        if parameter == Parameter::Pc {
-            self.content_members = value.entries();
+        match value {
+            Value::Scalar => {}
+            Value::String { escaped } => {
+                self.strings |= parameter.bit();
+                if escaped {
+                    self.escaped |= parameter.bit();
+                }
+            }
+            Value::Container { entries } => {
+                if parameter == Parameter::Pc {
+                    self.content_members = entries;
+                }
+            }
         }
         Ok(())
     }
@@ -201,7 +232,7 @@ impl<'a> Envelope<'a> {
 
     /// A member whose name is not that of a parameter as it stands.
     #[cold]
-    fn add_unusual(&mut self, name: StringSpan, span: Span, value: Skipped) -> Result<(), DecodeError> {
+    fn add_unusual(&mut self, name: StringSpan, span: Span, value: Value) -> Result<(), DecodeError> {
         let text = self.name_text(name);
         if let Some(parameter) = Parameter::from_name(text.as_bytes()) {
             return self.add(parameter, name, span, value);
@@ -247,6 +278,17 @@ impl<'a> Envelope<'a> {
             _ => return None,
         };
         (!text.is_empty()).then_some(text)
+    }
+
+    /// The text of a parameter that is a string.
+    #[inline(always)]
+    pub(super) fn text_of(&self, parameter: Parameter) -> Option<Cow<'a, str>> {
+        if self.strings & parameter.bit() == 0 {
+            return None;
+        }
+        let span = self.span(parameter);
+        let text = &self.text[span.start as usize + 1..span.end as usize - 1];
+        Some(if self.escaped & parameter.bit() == 0 { Cow::Borrowed(text) } else { Cow::Owned(unescape(text)) })
     }
 
     /// The text of a value, with its quotes if it is a string.

@@ -5,32 +5,18 @@
 
 use wide::u8x16;
 
+use super::super::parameter::Word;
 use super::super::{DecodeError, DecodeErrorKind, MAX_DEPTH};
 
-/// What a value turned out to be. One word, like what it is returned beside.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Skipped(usize);
-
-impl Skipped {
-    const PLAIN: Self = Self(0);
-
-    fn string(escaped: bool) -> Self {
-        Self(usize::from(escaped))
-    }
-
-    fn container(entries: usize) -> Self {
-        Self(entries << 1)
-    }
-
-    /// Members of an object, items of an array; zero otherwise.
-    pub(super) fn entries(self) -> usize {
-        self.0 >> 1
-    }
-
-    /// A string that contains a backslash.
-    pub(super) fn escaped(self) -> bool {
-        self.0 & 1 == 1
-    }
+/// What a value turned out to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Value {
+    /// A number, `true`, `false` or `null`.
+    Scalar,
+    /// A string. One with a backslash is escaped.
+    String { escaped: bool },
+    /// An object or array with so many members or items.
+    Container { entries: usize },
 }
 
 /// A string: its bytes between the quotes.
@@ -44,7 +30,8 @@ pub(super) struct StringSpan {
 
 /// A position in JSON text.
 ///
-/// The text must be UTF-8; everything else is checked.
+/// The text must be UTF-8; everything else is checked. What is called for each member is inlined and nothing else is given the
+/// address of a scanner, so that its position stays in a register: each step waits for the one before.
 #[derive(Clone, Copy)]
 pub(super) struct Scanner<'a> {
     bytes: &'a [u8],
@@ -131,12 +118,20 @@ impl<'a> Scanner<'a> {
     }
 
     /// Skips a string that comes next; tells whether it contains a backslash.
-    ///
-    /// Always inlined: that is a third of the time that a small message takes.
     #[inline(always)]
     pub(super) fn string(&mut self) -> Result<bool, DecodeError> {
-        self.take(b'"', "a string")?;
-        self.at = find_special(self.bytes, self.at);
+        if self.peek() != b'"' {
+            return expected("a string", self.at);
+        }
+        self.string_here()
+    }
+
+    /// Skips a string whose quote is the next byte.
+    ///
+    /// Always inlined, as what calls it: that is a third of the time that a small message takes.
+    #[inline(always)]
+    fn string_here(&mut self) -> Result<bool, DecodeError> {
+        self.at = find_special(self.bytes, self.at + 1);
         if self.bytes.get(self.at) == Some(&b'"') {
             self.at += 1;
             return Ok(false);
@@ -156,22 +151,22 @@ impl<'a> Scanner<'a> {
         Ok(StringSpan { start, end, escaped })
     }
 
-    /// What may be the name of a member, without skipping it: up to seven bytes in quotes with a colon after them, in one word
-    /// and padded with zeros, and how many they are. Whether they are a name, and plain, shows when they equal one.
+    /// What may be the name of a member, without skipping it, and how many bytes it has, if they are few with a colon after them.
+    /// Whether they are a name, and plain, shows when they equal one.
     #[inline(always)]
-    pub(super) fn short_name(&mut self) -> Option<(u64, usize)> {
+    pub(super) fn short_name(&mut self) -> Option<(Word, usize)> {
         if self.peek() != b'"' {
             return None;
         }
-        let chunk = self.bytes.get(self.at + 1..)?.first_chunk()?;
-        let word = u64::from_le_bytes(*chunk);
+        let chunk: &[u8; Word::MOST + 3] = self.bytes.get(self.at..)?.first_chunk()?;
+        let word = u64::from_le_bytes(*chunk[1..].first_chunk()?);
         let quote = word ^ (ONES * 0x22);
         let marks = quote.wrapping_sub(ONES) & !quote & HIGH;
         let length = marks.trailing_zeros() as usize / 8;
-        if length == 8 || self.bytes.get(self.at + length + 2) != Some(&b':') {
+        if length > Word::MOST || chunk[length + 2] != b':' {
             return None;
         }
-        Some((word & ((1 << (8 * length)) - 1), length))
+        Some((Word::cut(word, length), length))
     }
 
     /// Skips a name of `length` bytes that [`short_name`](Self::short_name) found, and its colon.
@@ -183,72 +178,82 @@ impl<'a> Scanner<'a> {
     }
 
     /// Skips one value that stands inside `depth` open objects and arrays.
-    #[inline]
-    pub(super) fn value(&mut self, depth: u32) -> Result<Skipped, DecodeError> {
+    #[inline(always)]
+    pub(super) fn value(&mut self, depth: u32) -> Result<Value, DecodeError> {
         match self.peek() {
-            b'"' => self.string().map(Skipped::string),
-            b'{' | b'[' => self.container(depth).map(Skipped::container),
+            b'"' => {
+                let escaped = self.string_here()?;
+                Ok(Value::String { escaped })
+            }
+            b'{' | b'[' => {
+                let (end, entries) = container(*self, depth)?;
+                self.at = end;
+                Ok(Value::Container { entries })
+            }
+            // Most numbers of a primitive have one digit.
+            b'0'..=b'9' if let Some(b',' | b'}') = self.bytes.get(self.at + 1) => {
+                self.at += 1;
+                Ok(Value::Scalar)
+            }
             _ => {
                 self.at = scalar(self.bytes, self.at)?;
-                Ok(Skipped::PLAIN)
+                Ok(Value::Scalar)
             }
         }
     }
+}
 
-    /// Skips an object or array and all that is in it. Stands at its first byte.
-    fn container(&mut self, outer: u32) -> Result<usize, DecodeError> {
-        // A copy whose address nobody has: its position stays in a register, and each step waits for the one before.
-        let mut local = *self;
-        // Bit 0 tells whether the innermost open container is an object, bit 1 the one around it, and so on.
-        let mut objects: u64 = 0;
-        let mut depth = outer;
-        let mut entries = 0;
-        'value: loop {
-            match local.peek() {
-                open @ (b'{' | b'[') => {
-                    if depth >= local.max_depth {
-                        return Err(DecodeError::at(DecodeErrorKind::TooDeep, local.at));
-                    }
-                    depth += 1;
-                    local.at += 1;
-                    let is_object = open == b'{';
-                    objects = objects << 1 | u64::from(is_object);
-                    // The bracket that closes is two above the one that opens, in both pairs.
-                    if local.peek() != open + 2 {
-                        entries += usize::from(depth == outer + 1);
-                        if is_object {
-                            local.name()?;
-                        }
-                        continue 'value;
-                    }
+/// Where the object or array at whose first byte `scanner` stands ends, and how many members or items it has.
+fn container(scanner: Scanner<'_>, outer: u32) -> Result<(usize, usize), DecodeError> {
+    let mut scanner = scanner;
+    // Bit 0 tells whether the innermost open container is an object, bit 1 the one around it, and so on.
+    let mut objects: u64 = 0;
+    let mut depth = outer;
+    let mut entries = 0;
+    'value: loop {
+        match scanner.peek() {
+            open @ (b'{' | b'[') => {
+                if depth >= scanner.max_depth {
+                    return Err(DecodeError::at(DecodeErrorKind::TooDeep, scanner.at));
                 }
-                b'"' => {
-                    local.string()?;
+                depth += 1;
+                scanner.at += 1;
+                let is_object = open == b'{';
+                objects = objects << 1 | u64::from(is_object);
+                // The bracket that closes is two above the one that opens, in both pairs.
+                if scanner.peek() != open + 2 {
+                    entries += usize::from(depth == outer + 1);
+                    if is_object {
+                        scanner.name()?;
+                    }
+                    continue 'value;
                 }
-                _ => local.at = scalar(local.bytes, local.at)?,
             }
-            loop {
-                let is_object = objects & 1 == 1;
-                match local.peek() {
-                    b',' => {
-                        local.at += 1;
-                        entries += usize::from(depth == outer + 1);
-                        if is_object {
-                            local.name()?;
-                        }
-                        continue 'value;
+            b'"' => {
+                scanner.string_here()?;
+            }
+            _ => scanner.at = scalar(scanner.bytes, scanner.at)?,
+        }
+        loop {
+            let is_object = objects & 1 == 1;
+            match scanner.peek() {
+                b',' => {
+                    scanner.at += 1;
+                    entries += usize::from(depth == outer + 1);
+                    if is_object {
+                        scanner.name()?;
                     }
-                    b'}' if is_object => {}
-                    b']' if !is_object => {}
-                    _ => return expected("a comma or the closing bracket", local.at),
+                    continue 'value;
                 }
-                local.at += 1;
-                objects >>= 1;
-                depth -= 1;
-                if depth == outer {
-                    self.at = local.at;
-                    return Ok(entries);
-                }
+                b'}' if is_object => {}
+                b']' if !is_object => {}
+                _ => return expected("a comma or the closing bracket", scanner.at),
+            }
+            scanner.at += 1;
+            objects >>= 1;
+            depth -= 1;
+            if depth == outer {
+                return Ok((scanner.at, entries));
             }
         }
     }
