@@ -231,7 +231,7 @@ async fn ws_5_2_2_one_process_is_registrar_and_registree() {
         request.from = request.from.map(|stem| format!("/id-mn/{stem}"));
         request.request_id.clear();
         let on = on.clone();
-        tokio::spawn(async move { responder.respond(on.send(request).await.unwrap()).unwrap() });
+        tokio::spawn(async move { responder.respond(on.send(*request).await.unwrap()).unwrap() });
     });
     let mn = mn.unwrap();
 
@@ -241,7 +241,7 @@ async fn ws_5_2_2_one_process_is_registrar_and_registree() {
         let IncomingRequest { mut request, responder } = incoming;
         request.request_id.clear();
         let down = down.clone();
-        tokio::spawn(async move { responder.respond(down.send("Cbelow", request).await.unwrap()).unwrap() });
+        tokio::spawn(async move { responder.respond(down.send("Cbelow", *request).await.unwrap()).unwrap() });
     });
 
     let below = Client::builder(mn.points_of_access()[0].to_string()).originator("Cbelow").connect().await.unwrap();

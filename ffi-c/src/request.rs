@@ -93,7 +93,7 @@ impl onem2m_ws_request {
 
     pub(crate) fn incoming(incoming: IncomingRequest) -> Self {
         let responder = Some(Homed::new(Mutex::new(Some(incoming.responder))));
-        Self { request: incoming.request, json: Json::default(), responder }
+        Self { request: *incoming.request, json: Json::default(), responder }
     }
 
     pub(crate) fn request(&self) -> &Request {

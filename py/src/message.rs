@@ -110,7 +110,7 @@ impl ReceivedResponse {
 /// A request that a peer sent, with the obligation to answer it: one that is dropped is answered 5000.
 #[pyclass(frozen, module = "onem2m_ws._native")]
 pub(crate) struct ReceivedRequest {
-    request: Request,
+    request: Box<Request>,
     responder: Mutex<Option<Responder>>,
     home: Home,
 }

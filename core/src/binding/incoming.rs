@@ -60,7 +60,11 @@ impl Incoming {
 
     /// Takes the request out, to answer it.
     pub(super) fn take(&mut self, token: IncomingToken) -> Result<Entry> {
-        let entry = self.position(token.0).and_then(|at| self.entries.remove(at));
+        // Most are answered in the order in which they came.
+        let entry = match self.entries.front() {
+            Some(first) if first.number == token.0 => self.entries.pop_front(),
+            _ => self.position(token.0).and_then(|at| self.entries.remove(at)),
+        };
         entry.ok_or_else(|| self.why_not(token))
     }
 

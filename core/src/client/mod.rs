@@ -333,7 +333,7 @@ impl Shared {
                 let application = self.application.read().unwrap_or_else(PoisonError::into_inner).clone();
                 let to: Arc<Link> = Arc::clone(&self.link);
                 let responder = Responder::new(to, token, None);
-                let request = IncomingRequest { request: *request, responder };
+                let request = IncomingRequest { request, responder };
                 match application {
                     Some(application) => call_application(|| application.on_request(request)),
                     None => {

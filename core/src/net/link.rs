@@ -403,8 +403,8 @@ pub(crate) fn call_application(call: impl FnOnce()) {
 /// A request of the peer's, with the obligation to answer it.
 #[derive(Debug)]
 pub struct IncomingRequest {
-    /// The request.
-    pub request: Request,
+    /// The request; in a box, as it goes from hand to hand.
+    pub request: Box<Request>,
     /// Answers it.
     pub responder: Responder,
 }

@@ -185,7 +185,7 @@ impl Gate<'_> {
                 let about = Registration::is_requested_by(&request).then(|| request.clone());
                 let to: Arc<Registree> = Arc::clone(self.registree);
                 let responder = Responder::new(to, token, about);
-                let request = IncomingRequest { request: *request, responder };
+                let request = IncomingRequest { request, responder };
                 call_application(|| shared.handler.on_request(server, request));
                 shared.follow(server, &admission);
             }

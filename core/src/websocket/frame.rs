@@ -106,17 +106,23 @@ impl Head {
         let Self { opcode, is_final, is_compressed, mask, length } = self;
         debug_assert_eq!(out.len(), Self::size(length as usize, mask.is_some()));
         let bit = |set: bool, bit: u8| if set { bit } else { 0 };
-        let (short, big_endian) = (length as u8, length.to_be_bytes());
-        let (short, extended) = match extended(length) {
-            0 => (short, &[][..]),
-            2 => (TWO_BYTES, &big_endian[6..]),
-            _ => (EIGHT_BYTES, &big_endian[..]),
+        // Pieces of known sizes: a call for copying two bytes takes longer than all of this.
+        let (short, rest) = match extended(length) {
+            0 => (length as u8, 2),
+            2 => {
+                out[2..4].copy_from_slice(&(length as u16).to_be_bytes());
+                (TWO_BYTES, 4)
+            }
+            _ => {
+                out[2..10].copy_from_slice(&length.to_be_bytes());
+                (EIGHT_BYTES, 10)
+            }
         };
         out[0] = bit(is_final, FIN) | bit(is_compressed, RSV1) | opcode.bits();
         out[1] = bit(mask.is_some(), MASK) | short;
-        let (length_bytes, key) = out[2..].split_at_mut(extended.len());
-        length_bytes.copy_from_slice(extended);
-        key.copy_from_slice(mask.as_ref().map_or(&[], Key::as_slice));
+        if let Some(key) = mask {
+            out[rest..rest + 4].copy_from_slice(&key);
+        }
     }
 
     /// Reads and judges the head at the front of `bytes`, and tells its size; `None` if it is not all there. Every rule on a

@@ -2,21 +2,24 @@
 //!
 //! Covers: RFC 6455 5.3. What it does not do: choose keys, or decide who masks.
 
+use wide::u8x16;
+
 /// A masking key as it stands in the frame head.
 pub(super) type Key = [u8; 4];
 
 /// Masks or unmasks `data` in place; `offset` is the position of its first byte within the frame's payload.
-///
-/// Works on eight bytes at a time, which the compiler widens to vectors.
 pub(super) fn apply(key: Key, offset: usize, data: &mut [u8]) {
     let turned: Key = std::array::from_fn(|i| key[offset.wrapping_add(i) & 3]);
-    let [a, b, c, d] = turned;
-    let wide = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
-    let (words, rest) = data.as_chunks_mut::<8>();
-    for word in words {
-        *word = (u64::from_ne_bytes(*word) ^ wide).to_ne_bytes();
+    let sixteen = u8x16::new(std::array::from_fn(|i| turned[i & 3]));
+    let (chunks, rest) = data.as_chunks_mut::<16>();
+    for chunk in chunks {
+        *chunk = (u8x16::new(*chunk) ^ sixteen).to_array();
     }
-    for (byte, key) in rest.iter_mut().zip(turned.into_iter().cycle()) {
+    let (words, rest) = rest.as_chunks_mut::<4>();
+    for word in words {
+        *word = (u32::from_ne_bytes(*word) ^ u32::from_ne_bytes(turned)).to_ne_bytes();
+    }
+    for (byte, key) in rest.iter_mut().zip(turned) {
         *byte ^= key;
     }
 }

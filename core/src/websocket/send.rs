@@ -129,13 +129,15 @@ impl Sender {
     fn frame_in_place(&mut self, kind: MessageKind, is_compressed: bool, start: usize, room: usize) {
         let size = self.out.len() - start - room;
         let full = self.fragment_size().unwrap_or(usize::MAX);
-        let before_last = size.saturating_sub(1) / full;
+        let before_last = if size <= full { 0 } else { (size - 1) / full }; // most need no division
         let full_head = if before_last == 0 { 0 } else { Head::size(full, self.masks()) };
         let last_size = size - before_last * full;
         let last_head = Head::size(last_size, self.masks());
 
         let end = start + before_last * (full_head + full) + last_head + last_size;
-        self.out.resize(end.max(self.out.len()), 0);
+        if end > self.out.len() {
+            self.out.resize(end, 0);
+        }
         // From the last to the first: only the first could move to the left, and then it is the only one.
         for index in (0..=before_last).rev() {
             let is_final = index == before_last;

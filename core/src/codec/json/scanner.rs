@@ -57,6 +57,16 @@ pub(super) fn find_special(bytes: &[u8], mut at: usize) -> usize {
         }
         at += 16;
     }
+    // Then eight. The lowest of the marks is right, and that is the one that counts.
+    if let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        let word = u64::from_le_bytes(*chunk);
+        let control = word.wrapping_sub(ONES * 0x20) & !word;
+        let marks = (marks(word, b'"') | marks(word, b'\\') | control) & HIGH;
+        if marks != 0 {
+            return at + marks.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
     while let Some(byte) = bytes.get(at) {
         if matches!(byte, b'"' | b'\\' | 0..0x20) {
             break;
@@ -64,6 +74,13 @@ pub(super) fn find_special(bytes: &[u8], mut at: usize) -> usize {
         at += 1;
     }
     at
+}
+
+/// The high bit of each byte of `word` that equals `byte`, of the first of them at least; the other bits have no meaning.
+#[inline(always)]
+fn marks(word: u64, byte: u8) -> u64 {
+    let zeros = word ^ (ONES * u64::from(byte));
+    zeros.wrapping_sub(ONES) & !zeros
 }
 
 impl<'a> Scanner<'a> {
@@ -160,9 +177,7 @@ impl<'a> Scanner<'a> {
         }
         let chunk: &[u8; Word::MOST + 3] = self.bytes.get(self.at..)?.first_chunk()?;
         let word = u64::from_le_bytes(*chunk[1..].first_chunk()?);
-        let quote = word ^ (ONES * 0x22);
-        let marks = quote.wrapping_sub(ONES) & !quote & HIGH;
-        let length = marks.trailing_zeros() as usize / 8;
+        let length = (marks(word, b'"') & HIGH).trailing_zeros() as usize / 8;
         if length > Word::MOST || chunk[length + 2] != b':' {
             return None;
         }
@@ -396,5 +411,27 @@ fn escaped_character(sequence: &[u8]) -> (char, usize) {
         },
         Some(other) => simple(*other),
         None => (char::REPLACEMENT_CHARACTER, 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ends_a_string_is_found_at_every_place_and_length() {
+        for byte in 0..=u8::MAX {
+            let is_special = matches!(byte, b'"' | b'\\' | 0..0x20);
+            for length in 1..40 {
+                for place in 0..length {
+                    // A `#` after a `"` is marked too, by the borrow; only the first mark counts.
+                    let mut bytes = vec![b'#'; length];
+                    bytes[place] = byte;
+                    let first = if is_special { place } else { length };
+                    assert_eq!(find_special(&bytes, 0), first, "{byte:#x} at {place} of {length}");
+                    assert_eq!(find_special(&bytes, place), first, "{byte:#x} at {place} of {length}");
+                }
+            }
+        }
     }
 }
