@@ -98,26 +98,13 @@ impl<'a> Envelope<'a> {
         if from.is_none() && operation != Operation::Create {
             self.deviate(Deviation::MissingFrom, 0)?;
         }
-        let resource_type = self.unsigned(Parameter::Ty)?.map(ResourceType);
-        let content = self.content()?;
-        let release_version = self.release_version()?;
         let mut request = Box::new(Request {
-            operation,
-            to,
             from,
             request_id,
-            resource_type,
-            content,
-            originating_timestamp: None,
-            request_expiration: None,
-            result_expiration: None,
-            response_type: None,
-            result_content: None,
-            event_category: None,
-            filter_criteria: None,
-            id_result_type: None,
-            release_version,
-            additional: None,
+            resource_type: self.unsigned(Parameter::Ty)?.map(ResourceType),
+            content: self.content()?,
+            release_version: self.release_version()?,
+            ..Request::new(operation, to)
         });
         if self.seen & !OF_EVERY_REQUEST != 0 || !self.unknown.is_empty() {
             self.rest_of_request(&mut request)?;
@@ -138,7 +125,7 @@ impl<'a> Envelope<'a> {
         request.id_result_type = self.unsigned(Parameter::Drt)?.map(IdResultType);
         if self.seen & !REQUEST_FIELDS != 0 || !self.unknown.is_empty() {
             let additional = self.request_additional()?;
-            request.additional = Some(Box::new(additional)).filter(|rare| **rare != Additional::default());
+            request.additional = (additional != Additional::default()).then(|| Box::new(additional));
         }
         Ok(())
     }
@@ -157,15 +144,10 @@ impl<'a> Envelope<'a> {
             self.deviate(Deviation::MissingRequestId, 0)?;
         }
         let mut response = Response {
-            status: StatusCode(status),
             request_id,
             content: self.content()?,
-            to: None,
-            from: None,
-            originating_timestamp: None,
-            result_expiration: None,
             release_version: self.release_version()?,
-            additional: None,
+            ..Response::new(StatusCode(status))
         };
         if self.seen & !OF_EVERY_RESPONSE != 0 || !self.unknown.is_empty() {
             self.rest_of_response(&mut response)?;
@@ -182,7 +164,7 @@ impl<'a> Envelope<'a> {
         response.result_expiration = self.time(Parameter::Rset)?;
         if self.seen & !RESPONSE_FIELDS != 0 || !self.unknown.is_empty() {
             let additional = self.response_additional()?;
-            response.additional = Some(Box::new(additional)).filter(|rare| **rare != ResponseAdditional::default());
+            response.additional = (additional != ResponseAdditional::default()).then(|| Box::new(additional));
         }
         Ok(())
     }

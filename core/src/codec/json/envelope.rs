@@ -111,11 +111,16 @@ impl<'a> Envelope<'a> {
         if self.options.max_depth == 0 {
             return Err(DecodeError::at(DecodeErrorKind::TooDeep, 0));
         }
-        let mut is_first = true;
+        // What names a parameter is no wrapper.
+        if known_name(&mut scanner).is_none()
+            && let Some(inside) = self.enter_wrapper(scanner)?
+        {
+            scanner = inside;
+            depth = 2;
+        }
         let mut more = !scanner.take_if(b'}');
         while more {
-            let short = scanner.short_name();
-            match short.and_then(|(word, length)| Some((Parameter::from_word(word)?, length))) {
+            match known_name(&mut scanner) {
                 Some((parameter, length)) => {
                     let name = scanner.skip_short_name(length);
                     scanner.peek();
@@ -123,18 +128,8 @@ impl<'a> Envelope<'a> {
                     let value = scanner.value(depth)?;
                     self.add(parameter, name, Span::new(start, scanner.position()), value)?;
                 }
-                None => {
-                    let is_wrapped;
-                    (scanner, is_wrapped) = self.unusual_member(scanner, is_first, depth)?;
-                    if is_wrapped {
-                        depth = 2;
-                        more = !scanner.take_if(b'}');
-                        is_first = false;
-                        continue;
-                    }
-                }
+                None => scanner = self.unusual_member(scanner, depth)?,
             }
-            is_first = false;
             more = scanner.take_if(b',');
             if !more {
                 scanner.take(b'}', "a comma or the closing bracket")?;
@@ -162,43 +157,39 @@ impl<'a> Envelope<'a> {
         if name.escaped { Cow::Owned(unescape(text)) } else { Cow::Borrowed(text) }
     }
 
-    /// Reads a member whose name is not at once seen to be that of a parameter. If it is the wrapper, only up to the first
-    /// member in there, and the second result is true.
+    /// Goes into the wrapper of older peers, if `scanner` stands before one.
     #[cold]
-    fn unusual_member(
-        &mut self,
-        mut scanner: Scanner<'a>,
-        is_first: bool,
-        depth: u32,
-    ) -> Result<(Scanner<'a>, bool), DecodeError> {
-        let name = scanner.name()?;
-        let parameter = match name.escaped {
-            true => None,
-            false => Parameter::from_name(self.name_text(name).as_bytes()),
-        };
-        if is_first
-            && depth == 1
-            && parameter.is_none()
-            && scanner.peek() == b'{'
-            && let Some(shape) = wrapper(&self.name_text(name))
-        {
-            self.deviate(Deviation::Wrapped, name.start - 1)?;
-            self.wrapper = Some(shape);
-            if self.options.max_depth == 1 {
-                return Err(DecodeError::at(DecodeErrorKind::TooDeep, scanner.position()));
-            }
-            scanner.take(b'{', "an object")?;
-            return Ok((scanner, true));
+    fn enter_wrapper(&mut self, mut scanner: Scanner<'a>) -> Result<Option<Scanner<'a>>, DecodeError> {
+        // What is wrong with the first member is found again by who reads it.
+        let Ok(name) = scanner.name() else { return Ok(None) };
+        let Some(shape) = wrapper(&self.name_text(name)).filter(|_| scanner.peek() == b'{') else { return Ok(None) };
+        self.deviate(Deviation::Wrapped, name.start - 1)?;
+        self.wrapper = Some(shape);
+        if self.options.max_depth == 1 {
+            return Err(DecodeError::at(DecodeErrorKind::TooDeep, scanner.position()));
         }
+        scanner.take(b'{', "an object")?;
+        Ok(Some(scanner))
+    }
+
+    /// Reads a member whose name is not at once seen to be that of a parameter.
+    #[cold]
+    fn unusual_member(&mut self, mut scanner: Scanner<'a>, depth: u32) -> Result<Scanner<'a>, DecodeError> {
+        let name = scanner.name()?;
         scanner.peek();
         let start = scanner.position();
         let value = scanner.value(depth)?;
         let span = Span::new(start, scanner.position());
-        match parameter {
-            Some(parameter) => self.add(parameter, name, span, value)?,
-            None => self.add_unusual(name, span, value)?,
+        let text = self.name_text(name);
+        if let Some(parameter) = Parameter::from_name(text.as_bytes()) {
+            self.add(parameter, name, span, value)?;
+        } else if let Some(parameter) = strip_prefix(&text).and_then(|text| Parameter::from_name(text.as_bytes())) {
+            self.deviate(Deviation::PrefixedMember, name.start - 1)?;
+            self.add(parameter, name, span, value)?;
+        } else {
+            self.add_unknown(name, text, span)?;
         }
-        Ok((scanner, false))
+        Ok(scanner)
     }
 
     #[inline(always)]
@@ -230,17 +221,7 @@ impl<'a> Envelope<'a> {
         DecodeError::at(DecodeErrorKind::DuplicateMember(self.name_text(name).into_owned()), name.start - 1)
     }
 
-    /// A member whose name is not that of a parameter as it stands.
-    #[cold]
-    fn add_unusual(&mut self, name: StringSpan, span: Span, value: Value) -> Result<(), DecodeError> {
-        let text = self.name_text(name);
-        if let Some(parameter) = Parameter::from_name(text.as_bytes()) {
-            return self.add(parameter, name, span, value);
-        }
-        if let Some(parameter) = strip_prefix(&text).and_then(|text| Parameter::from_name(text.as_bytes())) {
-            self.deviate(Deviation::PrefixedMember, name.start - 1)?;
-            return self.add(parameter, name, span, value);
-        }
+    fn add_unknown(&mut self, name: StringSpan, text: Cow<'a, str>, span: Span) -> Result<(), DecodeError> {
         // Looking through all of them is cheap because they are few.
         if self.unknown.iter().any(|(other, _)| *other == text) {
             return Err(self.duplicate(name));
@@ -296,6 +277,13 @@ impl<'a> Envelope<'a> {
     pub(super) fn token(&self, span: Span) -> &'a str {
         &self.text[span.start as usize..span.end as usize]
     }
+}
+
+/// The parameter whose name comes next, and the length of that, if it is written without escapes as most are.
+#[inline(always)]
+fn known_name(scanner: &mut Scanner<'_>) -> Option<(Parameter, usize)> {
+    let (word, length) = scanner.short_name()?;
+    Some((Parameter::from_word(word)?, length))
 }
 
 fn wrapper(name: &str) -> Option<Shape> {
