@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Client;
 use crate::binding::{self, Accepts, PointOfAccess, Proxy, Registration, subprotocol};
 use crate::net;
-use crate::net::range::{HANDSHAKE_BYTES, HANDSHAKE_FIELDS, SOME, check_numbers, check_times};
+use crate::net::range::{check_connection, check_times};
 use crate::primitive::Format;
 use crate::websocket::handshake::Limits;
 use crate::websocket::handshake::proxy::Credentials;
@@ -377,28 +377,8 @@ impl ClientBuilder {
                 outgoing.window, outgoing.queued_requests
             ));
         }
-        let websocket = &self.websocket;
-        check_times([
-            ("open_timeout", Some(self.open_timeout)),
-            ("request_timeout", Some(self.session.request_timeout)),
-            ("answer_timeout", Some(self.session.answer_timeout)),
-            ("idle_close", self.session.idle_close),
-            ("ping_after", websocket.ping_after),
-            ("pong_timeout", Some(websocket.pong_timeout)),
-            ("write_timeout", Some(websocket.write_timeout)),
-            ("close_timeout", Some(websocket.close_timeout)),
-        ])?;
-        check_numbers([
-            ("max_message_size", websocket.max_message_size, SOME),
-            ("max_fragments", websocket.max_fragments, SOME),
-            ("fragment_size", websocket.fragment_size.unwrap_or(1), SOME),
-            ("max_control_frames", websocket.max_control_frames as usize, SOME),
-            ("max_handshake_bytes", self.handshake.max_bytes, HANDSHAKE_BYTES),
-            ("max_handshake_fields", self.handshake.max_fields, HANDSHAKE_FIELDS),
-        ])?;
-        if let Some(compression) = &self.compression {
-            compression.check().map_err(|text| Error::new(ErrorKind::InvalidArgument, text))?;
-        }
+        check_times([("open_timeout", Some(self.open_timeout))])?;
+        check_connection(&self.session, &self.websocket, &self.handshake, self.compression.as_ref())?;
         let subprotocols = self.subprotocols.clone().unwrap_or_else(|| subprotocol::offer(&[Format::Json]));
         if let Some(name) = subprotocols.iter().find(|name| subprotocol::format_of(name, true) != Some(Format::Json)) {
             return bad(format!("subprotocol {name:?} is not one that this version speaks; it speaks oneM2M.json"));

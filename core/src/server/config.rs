@@ -13,7 +13,7 @@ use super::half_open::HalfOpenLimits;
 use super::{Handler, Server};
 use crate::binding::{self, PointOfAccess};
 use crate::net::listen::Listen;
-use crate::net::range::{HANDSHAKE_BYTES, HANDSHAKE_FIELDS, SOME, check_numbers, check_times};
+use crate::net::range::{SOME, check_connection, check_numbers, check_times};
 use crate::primitive::Format;
 use crate::spool::{MemorySpool, Spool};
 use crate::websocket::handshake::Limits;
@@ -293,32 +293,14 @@ impl ServerBuilder {
     /// Refuses settings that are out of range, or could never match.
     fn check(&self) -> Result<()> {
         let invalid = |text: String| Err(Error::new(ErrorKind::InvalidArgument, text));
-        let Self { session, websocket, listening, half_open, .. } = self;
-        check_times([
-            ("handshake_timeout", Some(listening.deadline)),
-            ("request_timeout", Some(session.request_timeout)),
-            ("answer_timeout", Some(session.answer_timeout)),
-            ("idle_close", session.idle_close),
-            ("ping_after", websocket.ping_after),
-            ("pong_timeout", Some(websocket.pong_timeout)),
-            ("write_timeout", Some(websocket.write_timeout)),
-            ("close_timeout", Some(websocket.close_timeout)),
-        ])?;
+        let Listen { limits, deadline, compression, paths, allow_origins, .. } = &self.listening;
+        check_times([("handshake_timeout", Some(*deadline))])?;
         check_numbers([
             ("max_connections", self.max_connections, SOME),
-            ("max_half_open", half_open.total, SOME),
-            ("max_half_open_per_address", half_open.per_address, SOME),
-            ("max_handshake_bytes", listening.limits.max_bytes, HANDSHAKE_BYTES),
-            ("max_handshake_fields", listening.limits.max_fields, HANDSHAKE_FIELDS),
-            ("max_message_size", websocket.max_message_size, SOME),
-            ("max_fragments", websocket.max_fragments, SOME),
-            ("fragment_size", websocket.fragment_size.unwrap_or(1), SOME),
-            ("max_control_frames", websocket.max_control_frames as usize, SOME),
+            ("max_half_open", self.half_open.total, SOME),
+            ("max_half_open_per_address", self.half_open.per_address, SOME),
         ])?;
-        if let Some(Err(text)) = listening.compression.as_ref().map(Compression::check) {
-            return invalid(text);
-        }
-        let Listen { paths, allow_origins, .. } = listening;
+        check_connection(&self.session, &self.websocket, limits, compression.as_ref())?;
         if let Some(path) = paths.iter().find(|path| !is_path(path)) {
             return invalid(format!("served path {path:?}: it begins with / and has no query, as /~/mn-cse"));
         }
