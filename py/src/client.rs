@@ -1,7 +1,6 @@
 //! A client, as its Python owners use it: every call names where its outcome goes, and returns at once.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use onem2m_ws::binding::{self, Accepts};
 use onem2m_ws::bridge;
@@ -14,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::errors::OrRaise;
 use crate::queue::{Queue, To, registered, state};
-use crate::settings::{CompressionFields, bad, compression, count, or_none, seconds};
+use crate::settings::{CompressionFields, apply, bad, compression, count, or_none, seconds};
 use crate::{errors, message};
 
 /// Names one request that was sent, to cancel it.
@@ -100,36 +99,34 @@ impl Settings {
                     return Err(bad(text));
                 }
             });
-        type Times = [(&'static str, Option<f64>, fn(ClientBuilder, Duration) -> ClientBuilder); 8];
-        let times: Times = [
-            ("open_timeout", self.open_timeout, ClientBuilder::open_timeout),
-            ("request_timeout", self.request_timeout, ClientBuilder::request_timeout),
-            ("answer_timeout", self.answer_timeout, ClientBuilder::answer_timeout),
-            ("ping_after", self.ping_after, |b, time| b.ping_after(or_none(time))),
-            ("pong_timeout", self.pong_timeout, ClientBuilder::pong_timeout),
-            ("write_timeout", self.write_timeout, ClientBuilder::write_timeout),
-            ("close_timeout", self.close_timeout, ClientBuilder::close_timeout),
-            ("idle_close", self.idle_close, |b, time| b.idle_close(or_none(time))),
-        ];
-        for (name, value, apply) in times {
-            if let Some(value) = value {
-                builder = apply(builder, seconds(name, value)?);
-            }
-        }
-        type Sizes = [(&'static str, Option<i128>, fn(ClientBuilder, usize) -> ClientBuilder); 6];
-        let sizes: Sizes = [
-            ("window", self.window, ClientBuilder::window),
-            ("max_message_size", self.max_message_size, ClientBuilder::max_message_size),
-            ("max_fragments", self.max_fragments, ClientBuilder::max_fragments),
-            ("fragment_size", self.fragment_size, |b, bytes| b.fragment_size(Some(bytes).filter(|bytes| *bytes > 0))),
-            ("max_handshake_bytes", self.max_handshake_bytes, ClientBuilder::max_handshake_bytes),
-            ("max_handshake_fields", self.max_handshake_fields, ClientBuilder::max_handshake_fields),
-        ];
-        for (name, value, apply) in sizes {
-            if let Some(value) = value {
-                builder = apply(builder, count(name, value)?);
-            }
-        }
+        builder = apply(
+            builder,
+            seconds,
+            [
+                ("open_timeout", self.open_timeout, ClientBuilder::open_timeout),
+                ("request_timeout", self.request_timeout, ClientBuilder::request_timeout),
+                ("answer_timeout", self.answer_timeout, ClientBuilder::answer_timeout),
+                ("ping_after", self.ping_after, |b, time| b.ping_after(or_none(time))),
+                ("pong_timeout", self.pong_timeout, ClientBuilder::pong_timeout),
+                ("write_timeout", self.write_timeout, ClientBuilder::write_timeout),
+                ("close_timeout", self.close_timeout, ClientBuilder::close_timeout),
+                ("idle_close", self.idle_close, |b, time| b.idle_close(or_none(time))),
+            ],
+        )?;
+        builder = apply(
+            builder,
+            count,
+            [
+                ("window", self.window, ClientBuilder::window),
+                ("max_message_size", self.max_message_size, ClientBuilder::max_message_size),
+                ("max_fragments", self.max_fragments, ClientBuilder::max_fragments),
+                ("fragment_size", self.fragment_size, |b, bytes| {
+                    b.fragment_size(Some(bytes).filter(|bytes| *bytes > 0))
+                }),
+                ("max_handshake_bytes", self.max_handshake_bytes, ClientBuilder::max_handshake_bytes),
+                ("max_handshake_fields", self.max_handshake_fields, ClientBuilder::max_handshake_fields),
+            ],
+        )?;
         if let Some(value) = self.max_control_frames {
             builder = builder.max_control_frames(count("max_control_frames", value)?);
         }

@@ -1,7 +1,5 @@
 //! The embedded registrar, as its Python owners use it.
 
-use std::time::Duration;
-
 use onem2m_ws::bridge::{self, Recipient};
 use onem2m_ws::registrar::RegistrarBuilder;
 use onem2m_ws::server::{Server, ServerBuilder};
@@ -10,7 +8,7 @@ use pyo3::types::PyDict;
 
 use crate::errors::OrRaise;
 use crate::queue::{Queue, Slot};
-use crate::settings::{CompressionFields, compression, count, or_none, seconds};
+use crate::settings::{CompressionFields, apply, compression, count, or_none, seconds};
 
 /// Settings from Python's keyword arguments; `None` means the library's default.
 #[derive(FromPyObject)]
@@ -57,38 +55,36 @@ impl Settings {
             .compression(self.compression.map(compression).transpose()?);
         server = self.listen.into_iter().fold(server, ServerBuilder::listen);
         server = self.point_of_access.into_iter().fold(server, ServerBuilder::point_of_access);
-        type Times = [(&'static str, Option<f64>, fn(ServerBuilder, Duration) -> ServerBuilder); 8];
-        let times: Times = [
-            ("handshake_timeout", self.handshake_timeout, ServerBuilder::handshake_timeout),
-            ("request_timeout", self.request_timeout, ServerBuilder::request_timeout),
-            ("answer_timeout", self.answer_timeout, ServerBuilder::answer_timeout),
-            ("ping_after", self.ping_after, |s, time| s.ping_after(or_none(time))),
-            ("pong_timeout", self.pong_timeout, ServerBuilder::pong_timeout),
-            ("write_timeout", self.write_timeout, ServerBuilder::write_timeout),
-            ("close_timeout", self.close_timeout, ServerBuilder::close_timeout),
-            ("idle_close", self.idle_close, |s, time| s.idle_close(or_none(time))),
-        ];
-        for (name, value, apply) in times {
-            if let Some(value) = value {
-                server = apply(server, seconds(name, value)?);
-            }
-        }
-        type Sizes = [(&'static str, Option<i128>, fn(ServerBuilder, usize) -> ServerBuilder); 8];
-        let sizes: Sizes = [
-            ("max_connections", self.max_connections, ServerBuilder::max_connections),
-            ("max_half_open", self.max_half_open, ServerBuilder::max_half_open),
-            ("max_half_open_per_address", self.max_half_open_per_address, ServerBuilder::max_half_open_per_address),
-            ("max_handshake_bytes", self.max_handshake_bytes, ServerBuilder::max_handshake_bytes),
-            ("max_handshake_fields", self.max_handshake_fields, ServerBuilder::max_handshake_fields),
-            ("max_message_size", self.max_message_size, ServerBuilder::max_message_size),
-            ("max_fragments", self.max_fragments, ServerBuilder::max_fragments),
-            ("fragment_size", self.fragment_size, |s, bytes| s.fragment_size(Some(bytes).filter(|bytes| *bytes > 0))),
-        ];
-        for (name, value, apply) in sizes {
-            if let Some(value) = value {
-                server = apply(server, count(name, value)?);
-            }
-        }
+        server = apply(
+            server,
+            seconds,
+            [
+                ("handshake_timeout", self.handshake_timeout, ServerBuilder::handshake_timeout),
+                ("request_timeout", self.request_timeout, ServerBuilder::request_timeout),
+                ("answer_timeout", self.answer_timeout, ServerBuilder::answer_timeout),
+                ("ping_after", self.ping_after, |s, time| s.ping_after(or_none(time))),
+                ("pong_timeout", self.pong_timeout, ServerBuilder::pong_timeout),
+                ("write_timeout", self.write_timeout, ServerBuilder::write_timeout),
+                ("close_timeout", self.close_timeout, ServerBuilder::close_timeout),
+                ("idle_close", self.idle_close, |s, time| s.idle_close(or_none(time))),
+            ],
+        )?;
+        server = apply(
+            server,
+            count,
+            [
+                ("max_connections", self.max_connections, ServerBuilder::max_connections),
+                ("max_half_open", self.max_half_open, ServerBuilder::max_half_open),
+                ("max_half_open_per_address", self.max_half_open_per_address, ServerBuilder::max_half_open_per_address),
+                ("max_handshake_bytes", self.max_handshake_bytes, ServerBuilder::max_handshake_bytes),
+                ("max_handshake_fields", self.max_handshake_fields, ServerBuilder::max_handshake_fields),
+                ("max_message_size", self.max_message_size, ServerBuilder::max_message_size),
+                ("max_fragments", self.max_fragments, ServerBuilder::max_fragments),
+                ("fragment_size", self.fragment_size, |s, bytes| {
+                    s.fragment_size(Some(bytes).filter(|bytes| *bytes > 0))
+                }),
+            ],
+        )?;
         if let Some(value) = self.max_control_frames {
             server = server.max_control_frames(count("max_control_frames", value)?);
         }

@@ -24,6 +24,21 @@ pub(crate) fn count<T: TryFrom<i128>>(name: &str, value: i128) -> onem2m_ws::Res
     value.try_into().map_err(|_| bad(format!("{name}: {value} is out of range")))
 }
 
+/// A setting by its name in Python, and where it goes in a builder `B`; `None` means the library's default.
+pub(crate) type Setting<B, V, T> = (&'static str, Option<V>, fn(B, T) -> B);
+
+/// The builder with the settings that are given, each as `read` takes it.
+pub(crate) fn apply<B, V, T, const N: usize>(
+    builder: B,
+    read: fn(&str, V) -> onem2m_ws::Result<T>,
+    settings: [Setting<B, V, T>; N],
+) -> onem2m_ws::Result<B> {
+    settings.into_iter().try_fold(builder, |builder, (name, value, set)| match value {
+        Some(value) => Ok(set(builder, read(name, value)?)),
+        None => Ok(builder),
+    })
+}
+
 /// The fields of `onem2m_ws.Compression`.
 pub(crate) type CompressionFields = (bool, bool, i128, i128, i128, i128);
 

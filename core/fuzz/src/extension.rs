@@ -140,15 +140,20 @@ fn client(lines: &[&str], wanted: &Compression) {
     }
 }
 
-/// What a client offers, and what it makes of an answer with these lines.
-fn open(lines: &[&str], wanted: &Compression) -> (Terms, Result<Accepted, HandshakeError>) {
+/// The handshake of a client that wants this compression.
+fn handshake_of(wanted: &Compression) -> ClientHandshake {
     let request = ClientRequest {
         authority: "in.example".to_owned(),
         target: "/".to_owned(),
         compression: Some(wanted.clone()),
         ..ClientRequest::default()
     };
-    let mut handshake = ClientHandshake::new(&request, Limits::default(), &mut Fixed).unwrap();
+    ClientHandshake::new(&request, Limits::default(), &mut Fixed).unwrap()
+}
+
+/// What a client offers, and what it makes of an answer with these lines.
+fn open(lines: &[&str], wanted: &Compression) -> (Terms, Result<Accepted, HandshakeError>) {
+    let mut handshake = handshake_of(wanted);
     let asked = handshake.transmit();
     let elements = read(&http::request(&asked).all(HEADER)).unwrap();
     let [element] = &elements[..] else { panic!("{} elements are offered", elements.len()) };
@@ -164,13 +169,7 @@ fn open(lines: &[&str], wanted: &Compression) -> (Terms, Result<Accepted, Handsh
 
 /// A client of ours with `theirs`, a server of ours with `ours`.
 fn both(ours: &Compression, theirs: &Compression) {
-    let request = ClientRequest {
-        authority: "in.example".to_owned(),
-        target: "/".to_owned(),
-        compression: Some(theirs.clone()),
-        ..ClientRequest::default()
-    };
-    let mut client = ClientHandshake::new(&request, Limits::default(), &mut Fixed).unwrap();
+    let mut client = handshake_of(theirs);
     let request = ServerHandshake::new(Limits::default()).handle_data(&client.transmit()).unwrap().unwrap();
     let negotiated = request.negotiate(ours).expect("our client can be held to any window");
     let answer = request.accept(None, Some(&negotiated), &[]).unwrap();
