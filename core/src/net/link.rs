@@ -61,13 +61,14 @@ impl State {
     fn rest(&mut self, waker: &Waker) {
         self.driver = Driver::Resting(waker.clone());
     }
+}
 
-    /// Something has changed: who is to be woken for it, without the lock. What else changes in the same turn has this time.
-    fn change(&mut self, time: Now) -> Option<Waker> {
-        match std::mem::replace(&mut self.driver, Driver::Running(Some(time))) {
-            Driver::Resting(waker) => Some(waker),
-            Driver::Running(_) => None,
-        }
+/// Something has changed: wakes the driver for it, without the lock. What else changes in the same turn has this time.
+fn changed(mut state: MutexGuard<'_, State>, time: Now) {
+    let driver = std::mem::replace(&mut state.driver, Driver::Running(Some(time)));
+    drop(state);
+    if let Driver::Resting(waker) = driver {
+        waker.wake();
     }
 }
 
@@ -115,11 +116,7 @@ impl Link {
         let mut state = self.lock();
         let time = state.time();
         let result = use_session(&mut state.session, time);
-        let driver = state.change(time);
-        drop(state);
-        if let Some(driver) = driver {
-            driver.wake();
-        }
+        changed(state, time);
         result
     }
 
@@ -266,11 +263,7 @@ impl Future for ResponseFuture<'_> {
                 let time = state.time();
                 match state.session.send(time, request, Waiter::Task(place)) {
                     Ok(token) => {
-                        let driver = state.change(time);
-                        drop(state);
-                        if let Some(driver) = driver {
-                            driver.wake();
-                        }
+                        changed(state, time);
                         this.state = FutureState::Waiting { place, token };
                         Poll::Pending
                     }
@@ -308,11 +301,7 @@ impl Drop for ResponseFuture<'_> {
             state.session.cancel(time, token);
             state.tasks.remove(place);
             // Its place in the window is free, and a close may have waited for it.
-            let driver = state.change(time);
-            drop(state);
-            if let Some(driver) = driver {
-                driver.wake();
-            }
+            changed(state, time);
         }
     }
 }
