@@ -78,6 +78,12 @@ impl DecodeError {
         Self(Box::new(Inner { kind, offset, shape: Shape::Unknown, request_id: None }))
     }
 
+    /// The same, of a part of a message that begins at `start`.
+    pub(super) fn moved(mut self, start: usize) -> Self {
+        self.0.offset += start;
+        self
+    }
+
     /// Adds what is known of the message.
     pub(super) fn describe(&mut self, shape: Shape, request_id: Option<String>) {
         self.0.shape = shape;
@@ -168,30 +174,54 @@ impl std::error::Error for DecodeError {}
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum EncodeError {
-    /// This version cannot write the format.
-    UnsupportedFormat(Format),
-    /// A parameter holds bytes of another format.
-    ContentFormat {
+    /// Content that was to be converted is not a value of the format that it says to have.
+    BadContent {
         /// Name of the member.
-        member: String,
-        /// The format of its bytes.
-        format: Format,
+        place: String,
+        /// What was wrong with it.
+        error: DecodeError,
     },
     /// A mandatory parameter is empty.
     Missing(&'static str),
     /// An unknown member has the name of a parameter that has a field, or occurs twice.
     MemberName(String),
+    /// A value that the format cannot carry as it is. It is not changed to fit.
+    NotCarried {
+        /// Where in the primitive or its content: the names that lead to it, with `/` between.
+        place: String,
+        /// What about it.
+        reason: &'static str,
+    },
+}
+
+impl EncodeError {
+    /// A value that cannot be carried, of which only itself is known yet.
+    #[cold]
+    pub(super) fn not_carried(reason: &'static str) -> Self {
+        Self::NotCarried { place: String::new(), reason }
+    }
+
+    /// The same, as a member of this name.
+    #[cold]
+    pub(super) fn inside(self, name: &str) -> Self {
+        match self {
+            Self::NotCarried { place, reason } if place.is_empty() => {
+                Self::NotCarried { place: name.to_owned(), reason }
+            }
+            Self::NotCarried { place, reason } => Self::NotCarried { place: format!("{name}/{place}"), reason },
+            Self::BadContent { error, .. } => Self::BadContent { place: name.to_owned(), error },
+            other => other,
+        }
+    }
 }
 
 impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnsupportedFormat(format) => write!(f, "{format:?} cannot be written by this version"),
-            Self::ContentFormat { member, format } => {
-                write!(f, "{} holds {format:?}, which is not the format of the message", Shown(member))
-            }
+            Self::BadContent { place, error } => write!(f, "{} cannot be converted: {error}", Shown(place)),
             Self::Missing(member) => write!(f, "{member} is empty"),
             Self::MemberName(name) => write!(f, "unknown member {} occurs twice or has a field", Shown(name)),
+            Self::NotCarried { place, reason } => write!(f, "{} holds {reason}", Shown(place)),
         }
     }
 }

@@ -7,16 +7,23 @@
 //!
 //! Pure: knows nothing of WebSocket, has no clock and no I/O. Does not check which parameter goes with which operation.
 
+mod cbor;
 mod content;
+mod convert;
+mod emit;
 mod error;
+mod item;
 mod json;
+mod members;
 mod parameter;
+mod xml;
 
 use bytes::{Bytes, BytesMut};
 
 use crate::primitive::{Format, Request, Response};
 
 pub use content::ContentError;
+pub use convert::{ConvertError, convert, pretty};
 pub use error::{DecodeError, DecodeErrorKind, Deviation, Deviations, EncodeError, Shape};
 
 /// The deepest nesting that [`DecodeOptions::max_depth`] can allow.
@@ -69,7 +76,8 @@ pub struct Decoded {
 pub fn decode(format: Format, input: Bytes, options: &DecodeOptions) -> Result<Decoded, DecodeError> {
     match format {
         Format::Json => json::decode(&input, options),
-        Format::Xml | Format::Cbor => Err(DecodeError::unsupported(format)),
+        Format::Xml => xml::decode(&input, options),
+        Format::Cbor => cbor::decode(&input, options),
     }
 }
 
@@ -80,7 +88,8 @@ pub fn decode(format: Format, input: Bytes, options: &DecodeOptions) -> Result<D
 pub fn decode_text(format: Format, input: &str, options: &DecodeOptions) -> Result<Decoded, DecodeError> {
     match format {
         Format::Json => json::decode_text(input, options),
-        Format::Xml | Format::Cbor => Err(DecodeError::unsupported(format)),
+        Format::Xml => xml::decode_text(input, options),
+        Format::Cbor => cbor::decode(&Bytes::copy_from_slice(input.as_bytes()), options),
     }
 }
 
@@ -89,10 +98,11 @@ pub fn decode_text(format: Format, input: &str, options: &DecodeOptions) -> Resu
 /// # Errors
 /// [`EncodeError`] if the request cannot be written in `format`; `out` is then as it was.
 pub fn encode_request(format: Format, request: &Request, out: &mut BytesMut) -> Result<(), EncodeError> {
-    match format {
-        Format::Json => all_or_nothing(out, |out| json::encode_request(request, out)),
-        Format::Xml | Format::Cbor => Err(EncodeError::UnsupportedFormat(format)),
-    }
+    all_or_nothing(out, |out| match format {
+        Format::Json => json::encode_request(request, out),
+        Format::Xml => xml::encode_request(request, out),
+        Format::Cbor => cbor::encode_request(request, out),
+    })
 }
 
 /// Appends `response` to `out`. A response without a request identifier is written without one (it answers a request
@@ -112,10 +122,11 @@ pub(crate) fn encode_answer(
     rvi: Option<&str>,
     out: &mut BytesMut,
 ) -> Result<(), EncodeError> {
-    match format {
-        Format::Json => all_or_nothing(out, |out| json::encode_response(response, rqi, rvi, out)),
-        Format::Xml | Format::Cbor => Err(EncodeError::UnsupportedFormat(format)),
-    }
+    all_or_nothing(out, |out| match format {
+        Format::Json => json::encode_response(response, rqi, rvi, out),
+        Format::Xml => xml::encode_response(response, rqi, rvi, out),
+        Format::Cbor => cbor::encode_response(response, rqi, rvi, out),
+    })
 }
 
 fn all_or_nothing(

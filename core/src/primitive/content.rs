@@ -22,30 +22,67 @@ pub enum Format {
 /// Cloning is cheap: the bytes are shared.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Content {
-    format: Format,
+    encoding: Encoding,
     bytes: Bytes,
+}
+
+/// How the bytes are to be read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    Json,
+    Cbor,
+    /// One element, in which the prefix `m2m` stands for oneM2M's namespace and every other is declared.
+    Xml(XmlPlace),
+}
+
+/// Where in a primitive an XML element stands, which decides what it means.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct XmlPlace {
+    /// In a response an empty element of a text is an empty text; in a request every empty element is null.
+    pub(crate) in_response: bool,
+    /// The element is a parameter, whose value is what it holds; otherwise it stands in `pc` and is the one member of it.
+    pub(crate) is_parameter: bool,
 }
 
 impl Content {
     /// Content from bytes that are one complete, valid value of `format`.
     ///
     /// Decoders call this with what they have checked. Bytes that are not valid make [`Content::value`] fail,
-    /// and would be sent as they are.
+    /// and would be sent as they are. XML is one element, in which the prefix `m2m` needs no declaration and every other
+    /// does: `<m2m:cin><con>21</con></m2m:cin>`, or `<fc><lim>1</lim></fc>`.
     #[must_use]
     pub const fn from_encoded(format: Format, bytes: Bytes) -> Self {
-        Self { format, bytes }
+        let encoding = match format {
+            Format::Json => Encoding::Json,
+            Format::Cbor => Encoding::Cbor,
+            Format::Xml => Encoding::Xml(XmlPlace { in_response: false, is_parameter: false }),
+        };
+        Self { encoding, bytes }
+    }
+
+    /// An XML element that stood in a primitive.
+    pub(crate) const fn from_xml(bytes: Bytes, place: XmlPlace) -> Self {
+        Self { encoding: Encoding::Xml(place), bytes }
     }
 
     /// Content from a value of the JSON data model (short names, TS-0004 8.2).
     #[must_use]
     pub fn from_value(value: &Value) -> Self {
-        Self { format: Format::Json, bytes: value.to_string().into() }
+        Self { encoding: Encoding::Json, bytes: value.to_string().into() }
     }
 
     /// The format of [`Content::bytes`].
     #[must_use]
     pub const fn format(&self) -> Format {
-        self.format
+        match self.encoding {
+            Encoding::Json => Format::Json,
+            Encoding::Cbor => Format::Cbor,
+            Encoding::Xml(_) => Format::Xml,
+        }
+    }
+
+    pub(crate) const fn encoding(&self) -> Encoding {
+        self.encoding
     }
 
     /// The value as it came, or as it will be sent.
@@ -70,6 +107,6 @@ impl From<&Value> for Content {
 impl std::fmt::Debug for Content {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Payloads do not belong in logs, and bytes from a peer must not reach them raw.
-        write!(f, "Content({:?}, {} bytes)", self.format, self.bytes.len())
+        write!(f, "Content({:?}, {} bytes)", self.format(), self.bytes.len())
     }
 }

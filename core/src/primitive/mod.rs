@@ -13,6 +13,7 @@ mod status;
 mod timestamp;
 
 pub use content::{Content, Format};
+pub(crate) use content::{Encoding, XmlPlace};
 pub use enumeration::{
     ContentStatus, CseType, EventCategory, FilterOperation, FilterUsage, IdResultType, NotificationContentType,
     NotificationEventType, ResourceType, ResponseType, ResultContent,

@@ -1,82 +1,22 @@
 //! Writing primitives as JSON.
 //!
-//! Covers: TS-0004 8.4.2 (types, no white space that is not needed), 6.4.1 and 6.4.2 (order of the tables; parameters
-//! of later releases and unknown members follow). Content is copied, not made anew.
+//! Covers: TS-0004 8.4.2 (types, no white space that is not needed). Content that is JSON is copied, not made anew.
 
 use bytes::BytesMut;
 
 use super::super::EncodeError;
-use super::super::parameter::{OF_REQUEST, OF_RESPONSE, Parameters, is_free};
+use super::super::emit::{self, Emit, Kind, Name};
 use super::scanner::find_special;
-use crate::primitive::{Content, Format, Request, Response};
+use crate::primitive::{Content, Format, Request, Response, ResponseTypeInfo};
 
 /// Appends a request.
 pub(in super::super) fn encode_request(request: &Request, out: &mut BytesMut) -> Result<(), EncodeError> {
-    if request.request_id.is_empty() {
-        return Err(EncodeError::Missing("rqi"));
-    }
     let content = request.content.as_ref().map_or(0, |content| content.bytes().len());
     out.reserve(96 + request.to.len() + request.request_id.len() + content);
-    let mut w = Writer { out };
-    let rare = request.additional.as_deref();
-    w.raw(br#"{"op":"#);
-    w.integer(request.operation.code().into());
-    w.string(br#","to":""#, Some(&request.to));
-    w.string(br#","fr":""#, request.from.as_deref());
-    w.string(br#","rqi":""#, Some(&request.request_id));
-    w.number(br#","ty":"#, request.resource_type.map(|ty| ty.code()));
-    w.content("pc", br#","pc":"#, request.content.as_ref())?;
-    if let Some(rare) = rare {
-        w.list(br#","rids":"#, rare.role_ids.as_deref());
-    }
-    w.string(br#","ot":""#, request.originating_timestamp.as_deref());
-    w.string(br#","rqet":""#, request.request_expiration.as_ref().map(|time| time.as_str()));
-    w.string(br#","rset":""#, request.result_expiration.as_ref().map(|time| time.as_str()));
-    if let Some(rare) = rare {
-        w.string(br#","oet":""#, rare.operation_execution_time.as_ref().map(|time| time.as_str()));
-    }
-    if let Some(response_type) = &request.response_type {
-        w.raw(br#","rt":{"rtv":"#);
-        w.integer(response_type.value.code().into());
-        w.list(br#","nu":"#, response_type.notification_uris.as_deref());
-        w.raw(b"}");
-    }
-    if let Some(rare) = rare {
-        w.string(br#","rp":""#, rare.result_persistence.as_ref().map(|time| time.as_str()));
-    }
-    w.number(br#","rcn":"#, request.result_content.map(|rcn| rcn.code()));
-    w.number(br#","ec":"#, request.event_category.map(|ec| ec.code()));
-    if let Some(rare) = rare {
-        w.boolean(br#","da":"#, rare.delivery_aggregation);
-        w.string(br#","gid":""#, rare.group_request_id.as_deref());
-    }
-    w.content("fc", br#","fc":"#, request.filter_criteria.as_ref())?;
-    w.number(br#","drt":"#, request.id_result_type.map(|drt| drt.code()));
-    if let Some(rare) = rare {
-        w.list(br#","tkns":"#, rare.tokens.as_deref());
-        w.list(br#","tids":"#, rare.token_ids.as_deref());
-        w.list(br#","ltids":"#, rare.local_token_ids.as_deref());
-        w.boolean(br#","tqi":"#, rare.token_request_indicator);
-        w.list(br#","grtm":"#, rare.group_request_target_members.as_deref());
-        w.boolean(br#","asi":"#, rare.authorization_signature_indicator);
-        w.list(br#","aus":"#, rare.authorization_signatures.as_deref());
-        w.boolean(br#","auri":"#, rare.authorization_relationship_indicator);
-        w.boolean(br#","sqi":"#, rare.semantic_query_indicator);
-    }
-    w.string(br#","rvi":""#, request.release_version.as_deref());
-    if let Some(rare) = rare {
-        w.string(br#","vsi":""#, rare.vendor_information.as_deref());
-        w.list(br#","omr":"#, rare.ontology_mapping_resources.as_deref());
-        w.number(br#","gstn":"#, rare.group_somecast_target_number);
-        w.string(br#","msu":""#, rare.service_user.as_deref());
-        w.string(br#","ma":""#, rare.maximum_age.as_deref());
-        w.unknown(&rare.unknown, OF_REQUEST)?;
-    }
-    w.raw(b"}");
-    Ok(())
+    emit::request(&mut Writer { out }, request)
 }
 
-/// Appends a response to the request `rqi`, of the release `rvi`; what it says of both itself does not count.
+/// Appends a response to the request `rqi`, of the release `rvi`.
 pub(in super::super) fn encode_response(
     response: &Response,
     rqi: &str,
@@ -85,37 +25,84 @@ pub(in super::super) fn encode_response(
 ) -> Result<(), EncodeError> {
     let content = response.content.as_ref().map_or(0, |content| content.bytes().len());
     out.reserve(96 + rqi.len() + content);
-    let mut w = Writer { out };
-    let rare = response.additional.as_deref();
-    w.raw(br#"{"rsc":"#);
-    w.integer(response.status.code().into());
-    w.string(br#","rqi":""#, Some(rqi).filter(|rqi| !rqi.is_empty()));
-    w.content("pc", br#","pc":"#, response.content.as_ref())?;
-    w.string(br#","to":""#, response.to.as_deref());
-    w.string(br#","fr":""#, response.from.as_deref());
-    w.string(br#","ot":""#, response.originating_timestamp.as_deref());
-    w.string(br#","rset":""#, response.result_expiration.as_ref().map(|time| time.as_str()));
-    if let Some(rare) = rare {
-        w.number(br#","ec":"#, rare.event_category.map(|ec| ec.code()));
-        w.number(br#","cnst":"#, rare.content_status.map(|cnst| cnst.code()));
-        w.number(br#","cnot":"#, rare.content_offset);
-        w.content("ati", br#","ati":"#, rare.assigned_token_ids.as_ref())?;
-        w.content("tqf", br#","tqf":"#, rare.token_request_information.as_ref())?;
-        w.boolean(br#","asri":"#, rare.authorization_signature_request);
-    }
-    w.string(br#","rvi":""#, rvi);
-    if let Some(rare) = rare {
-        w.string(br#","vsi":""#, rare.vendor_information.as_deref());
-        w.string(br#","msu":""#, rare.service_user.as_deref());
-        w.unknown(&rare.unknown, OF_RESPONSE)?;
-    }
-    w.raw(b"}");
-    Ok(())
+    emit::response(&mut Writer { out }, response, rqi, rvi)
 }
 
-/// Appends members. Their names come as `,"name":`, and with the quote that opens a string, so that each is one copy.
 struct Writer<'a> {
     out: &'a mut BytesMut,
+}
+
+impl Emit for Writer<'_> {
+    #[inline]
+    fn begin(&mut self, _kind: Kind, name: &'static Name, number: u64) {
+        self.raw(b"{");
+        self.raw(&name.json.as_bytes()[1..]);
+        self.number(number);
+    }
+
+    #[inline]
+    fn end(&mut self) {
+        self.raw(b"}");
+    }
+
+    #[inline]
+    fn integer(&mut self, name: &'static Name, number: u64) {
+        self.raw(name.json.as_bytes());
+        self.number(number);
+    }
+
+    fn boolean(&mut self, name: &'static Name, value: bool) {
+        self.raw(name.json.as_bytes());
+        self.raw(if value { b"true" } else { b"false" });
+    }
+
+    #[inline]
+    fn text(&mut self, name: &'static Name, text: &str) -> Result<(), EncodeError> {
+        self.raw(name.json_text.as_bytes());
+        self.rest_of_string(text);
+        Ok(())
+    }
+
+    #[inline]
+    fn token(&mut self, name: &'static Name, text: &str) -> Result<(), EncodeError> {
+        self.text(name, text)
+    }
+
+    fn list(&mut self, name: &'static Name, list: &[String]) -> Result<(), EncodeError> {
+        self.raw(name.json.as_bytes());
+        self.texts(list);
+        Ok(())
+    }
+
+    fn response_type(&mut self, name: &'static Name, rt: &ResponseTypeInfo) -> Result<(), EncodeError> {
+        self.raw(name.json.as_bytes());
+        self.raw(br#"{"rtv":"#);
+        self.number(rt.value.code().into());
+        if let Some(uris) = &rt.notification_uris {
+            self.raw(br#","nu":"#);
+            self.texts(uris);
+        }
+        self.raw(b"}");
+        Ok(())
+    }
+
+    #[inline]
+    fn content(&mut self, name: &'static Name, content: &Content) -> Result<(), EncodeError> {
+        self.structure(name, content)
+    }
+
+    #[inline]
+    fn structure(&mut self, name: &'static Name, content: &Content) -> Result<(), EncodeError> {
+        self.raw(name.json.as_bytes());
+        self.value(name.short, content)
+    }
+
+    fn unknown(&mut self, name: &str, content: &Content) -> Result<(), EncodeError> {
+        self.raw(b",\"");
+        self.rest_of_string(name);
+        self.raw(b":");
+        self.value(name, content)
+    }
 }
 
 impl Writer<'_> {
@@ -125,8 +112,31 @@ impl Writer<'_> {
     }
 
     #[inline]
-    fn integer(&mut self, number: u64) {
+    fn number(&mut self, number: u64) {
         self.raw(itoa::Buffer::new().format(number).as_bytes());
+    }
+
+    fn texts(&mut self, list: &[String]) {
+        self.raw(b"[");
+        for (i, item) in list.iter().enumerate() {
+            self.raw(if i > 0 { b",\"" } else { b"\"" });
+            self.rest_of_string(item);
+        }
+        self.raw(b"]");
+    }
+
+    #[inline]
+    fn value(&mut self, name: &str, content: &Content) -> Result<(), EncodeError> {
+        if content.format() != Format::Json {
+            return self.converted(name, content);
+        }
+        self.raw(content.bytes());
+        Ok(())
+    }
+
+    #[cold]
+    fn converted(&mut self, name: &str, content: &Content) -> Result<(), EncodeError> {
+        content.write_with(|item| super::write(item, self.out)).map_err(|error| error.inside(name))
     }
 
     /// The rest of a string after the quote that opens it.
@@ -164,62 +174,11 @@ impl Writer<'_> {
         }
         self.raw(&bytes[copied..]);
     }
+}
 
-    #[inline]
-    fn string(&mut self, name: &[u8], text: Option<&str>) {
-        if let Some(text) = text {
-            self.raw(name);
-            self.rest_of_string(text);
-        }
-    }
-
-    #[inline]
-    fn number(&mut self, name: &[u8], number: Option<impl Into<u64>>) {
-        if let Some(number) = number {
-            self.raw(name);
-            self.integer(number.into());
-        }
-    }
-
-    fn boolean(&mut self, name: &[u8], value: Option<bool>) {
-        if let Some(value) = value {
-            self.raw(name);
-            self.raw(if value { b"true" } else { b"false" });
-        }
-    }
-
-    fn list(&mut self, name: &[u8], list: Option<&[String]>) {
-        let Some(list) = list else { return };
-        self.raw(name);
-        self.raw(b"[");
-        for (i, item) in list.iter().enumerate() {
-            self.raw(if i > 0 { b",\"" } else { b"\"" });
-            self.rest_of_string(item);
-        }
-        self.raw(b"]");
-    }
-
-    #[inline]
-    fn content(&mut self, member: &str, name: &[u8], content: Option<&Content>) -> Result<(), EncodeError> {
-        if let Some(content) = content {
-            if content.format() != Format::Json {
-                return Err(EncodeError::ContentFormat { member: member.to_owned(), format: content.format() });
-            }
-            self.raw(name);
-            self.raw(content.bytes());
-        }
-        Ok(())
-    }
-
-    fn unknown(&mut self, members: &[(String, Content)], own: Parameters) -> Result<(), EncodeError> {
-        for (i, (name, content)) in members.iter().enumerate() {
-            if !is_free(name, own) || members[..i].iter().any(|(other, _)| other == name) {
-                return Err(EncodeError::MemberName(name.clone()));
-            }
-            self.raw(b",\"");
-            self.rest_of_string(name);
-            self.content(name, b":", Some(content))?;
-        }
-        Ok(())
-    }
+/// Appends a string with its quotes.
+pub(super) fn write_string(text: &str, out: &mut BytesMut) {
+    let mut w = Writer { out };
+    w.raw(b"\"");
+    w.rest_of_string(text);
 }

@@ -27,7 +27,7 @@ impl Span {
 
 /// The members of one primitive.
 pub(super) struct Envelope<'a> {
-    pub(super) text: &'a str,
+    text: &'a str,
     /// The same, if it is kept: then what is taken out of it shares its bytes.
     pub(super) kept: Option<&'a Bytes>,
     pub(super) options: &'a DecodeOptions,
@@ -90,7 +90,7 @@ impl<'a> Envelope<'a> {
 
     /// Notes a deviation, or refuses it.
     #[inline]
-    pub(super) fn deviate(&mut self, deviation: Deviation, at: usize) -> Result<(), DecodeError> {
+    pub(super) fn note(&mut self, deviation: Deviation, at: usize) -> Result<(), DecodeError> {
         if self.options.strict {
             return Err(DecodeError::at(DecodeErrorKind::Deviation(deviation), at));
         }
@@ -163,7 +163,7 @@ impl<'a> Envelope<'a> {
         // What is wrong with the first member is found again by who reads it.
         let Ok(name) = scanner.name() else { return Ok(None) };
         let Some(shape) = wrapper(&self.name_text(name)).filter(|_| scanner.peek() == b'{') else { return Ok(None) };
-        self.deviate(Deviation::Wrapped, name.start - 1)?;
+        self.note(Deviation::Wrapped, name.start - 1)?;
         self.wrapper = Some(shape);
         if self.options.max_depth == 1 {
             return Err(DecodeError::at(DecodeErrorKind::TooDeep, scanner.position()));
@@ -184,7 +184,7 @@ impl<'a> Envelope<'a> {
         if let Some(parameter) = Parameter::from_name(text.as_bytes()) {
             self.add(parameter, name, span, value)?;
         } else if let Some(parameter) = strip_prefix(&text).and_then(|text| Parameter::from_name(text.as_bytes())) {
-            self.deviate(Deviation::PrefixedMember, name.start - 1)?;
+            self.note(Deviation::PrefixedMember, name.start - 1)?;
             self.add(parameter, name, span, value)?;
         } else {
             self.add_unknown(name, text, span)?;

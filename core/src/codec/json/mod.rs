@@ -6,7 +6,9 @@
 mod decode;
 mod encode;
 mod envelope;
+mod item;
 mod scanner;
 
-pub(super) use decode::{decode, decode_text};
+pub(super) use decode::{decode, decode_text, text_content};
 pub(super) use encode::{encode_request, encode_response};
+pub(super) use item::{pretty, read, write};

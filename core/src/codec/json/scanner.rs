@@ -112,6 +112,15 @@ impl<'a> Scanner<'a> {
         self.at == self.bytes.len()
     }
 
+    /// Skips the bracket that comes next and opens an object or array inside `depth` others.
+    pub(super) fn enter(&mut self, depth: u32) -> Result<(), DecodeError> {
+        if depth >= self.max_depth {
+            return Err(DecodeError::at(DecodeErrorKind::TooDeep, self.at));
+        }
+        self.at += 1;
+        Ok(())
+    }
+
     /// Skips `byte`, which must come next.
     #[inline]
     pub(super) fn take(&mut self, byte: u8, what: &'static str) -> Result<(), DecodeError> {
