@@ -11,6 +11,7 @@ mod content;
 mod error;
 mod json;
 mod parameter;
+mod schema;
 
 use bytes::{Bytes, BytesMut};
 
@@ -18,6 +19,7 @@ use crate::primitive::{Format, Request, Response};
 
 pub use content::ContentError;
 pub use error::{DecodeError, DecodeErrorKind, Deviation, Deviations, EncodeError, Shape};
+pub use schema::{AttributeType, RegisterError, register_flex_container, register_namespace};
 
 /// The deepest nesting that [`DecodeOptions::max_depth`] can allow.
 pub const MAX_DEPTH: u32 = 64;
