@@ -67,6 +67,13 @@ pub enum DecodeErrorKind {
         /// What it should have been.
         expected: &'static str,
     },
+    /// A value inside of a structured parameter has another form than its type.
+    BadMember {
+        /// The names that lead to it, with `/` between. They may be those of a peer.
+        path: String,
+        /// What it should have been.
+        expected: &'static str,
+    },
     /// Understood, but [`strict`](super::DecodeOptions::strict) does not let it pass.
     Deviation(Deviation),
 }
@@ -81,6 +88,18 @@ impl DecodeError {
     /// The same, of a part of a message that begins at `start`.
     pub(super) fn moved(mut self, start: usize) -> Self {
         self.0.offset += start;
+        self
+    }
+
+    /// The same, inside of a member of this name.
+    #[cold]
+    pub(super) fn inside(mut self, name: &str) -> Self {
+        if let DecodeErrorKind::BadMember { path, .. } = &mut self.0.kind {
+            if !path.is_empty() {
+                path.insert(0, '/');
+            }
+            path.insert_str(0, name);
+        }
         self
     }
 
@@ -157,6 +176,7 @@ impl fmt::Display for DecodeErrorKind {
             Self::NeitherRequestNorResponse => f.write_str("neither op nor rsc"),
             Self::Missing(member) => write!(f, "{member} is missing"),
             Self::BadValue { member, expected } => write!(f, "{member} is not {expected}"),
+            Self::BadMember { path, expected } => write!(f, "{} is not {expected}", Shown(path)),
             Self::Deviation(deviation) => write!(f, "not allowed: {}", deviation.description()),
         }
     }
@@ -277,6 +297,9 @@ deviations! {
     MissingFrom = "missing_from", "request without fr";
     MissingReleaseVersion = "missing_release_version", "primitive without rvi";
     MissingRequestId = "missing_request_id", "response without rqi";
+    NoNamespace = "no_namespace", "element without the namespace that it must have";
+    DefaultNamespace = "default_namespace", "elements in a default namespace";
+    RepeatedForList = "repeated_for_list", "list as repeated elements";
 }
 
 /// A set of [`Deviation`]s.
