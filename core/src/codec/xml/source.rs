@@ -300,7 +300,8 @@ impl<'a> Source<'a> {
 
     #[cold]
     fn check_brackets(&self, text: &str) -> Result<(), DecodeError> {
-        match memchr::memmem::find(text.as_bytes(), b"]]>") {
+        let mut brackets = memchr::memchr_iter(b']', text.as_bytes());
+        match brackets.find(|at| text.as_bytes()[*at..].starts_with(b"]]>")) {
             Some(at) => Err(syntax("text without ]]>", self.at + at)),
             None => Ok(()),
         }
