@@ -136,19 +136,14 @@ pub(super) fn split_name(name: &str) -> Option<(&str, &str)> {
     }
 }
 
-/// Whether this is a name without a colon.
+/// What most names are made of. A digit is never the first of them.
 #[inline]
-pub(super) fn is_name(name: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    match name.as_bytes() {
-        [] => false,
-        [first, rest @ ..] if !first.is_ascii_digit() && plain(*first) && rest.iter().all(|byte| plain(*byte)) => true,
-        _ => is_unusual_name(name),
-    }
+pub(super) const fn is_plain_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-#[cold]
-fn is_unusual_name(name: &str) -> bool {
+/// Whether this is a name without a colon.
+pub(super) fn is_name(name: &str) -> bool {
     let starts = |c: char| {
         matches!(c, 'A'..='Z' | '_' | 'a'..='z' | '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{2FF}'
             | '\u{370}'..='\u{37D}' | '\u{37F}'..='\u{1FFF}' | '\u{200C}'..='\u{200D}' | '\u{2070}'..='\u{218F}'

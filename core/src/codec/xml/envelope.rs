@@ -231,7 +231,7 @@ impl<'a> Envelope<'a> {
                 }
                 Event::Text(text) => has_text |= !is_blank(text),
                 Event::Char(_) => has_text = true,
-                Event::End | Event::Eof => {
+                Event::End | Event::Eof | Event::Aside => {
                     element.end(source);
                     break;
                 }
@@ -361,7 +361,7 @@ fn skip(source: &mut Source<'_>, tag: &Tag<'_>) -> Result<Element, DecodeError> 
             Event::End if source.level() < level => break,
             Event::End => {}
             Event::Start(_) => element.elements = true,
-            Event::Char(_) => {}
+            Event::Char(_) | Event::Aside => {}
             Event::Eof => break,
         }
     }

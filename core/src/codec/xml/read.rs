@@ -164,7 +164,7 @@ impl<'a> Reader<'a> {
                 }
                 Event::Text(piece) => text.push(line_ends(piece)),
                 Event::Char(c) => text.push(c.to_string().into()),
-                Event::End | Event::Eof => return Ok(Inside { members, text, elements }),
+                Event::End | Event::Eof | Event::Aside => return Ok(Inside { members, text, elements }),
             }
         }
     }

@@ -1,20 +1,15 @@
 //! The events of a document, checked.
 //!
-//! Covers: TS-0004 8.3.1 (XML 1.0, UTF-8), Namespaces in XML 1.0. The event loop is quick-xml's; here is what that leaves to
-//! its user: characters, names, attributes, references, namespaces, the declaration, and what may stand outside of the root.
-//! Comments and processing instructions are skipped; document types are refused, and with them every entity but the five.
-//! Nothing is copied. Does not know primitives.
+//! Covers: TS-0004 8.3.1 (XML 1.0, UTF-8), Namespaces in XML 1.0: everything that makes a document well-formed. Comments and
+//! processing instructions are skipped; document types are refused, and with them every entity but the five. Nothing is
+//! copied, and nothing grows with the document but the stack of open elements. Does not know primitives.
 
 use std::borrow::Cow;
 
-use quick_xml::errors::{Error, IllFormedError};
-use quick_xml::events::Event as Markup;
-use quick_xml::reader::Reader;
-
 use super::super::schema::M2M;
-use super::super::{DecodeError, DecodeErrorKind};
+use super::super::{DecodeError, DecodeErrorKind, MAX_DEPTH};
 use super::attribute::{Attribute, Attributes, check_declaration};
-use super::chars::{is_blank, is_name, reference, scan, split_name};
+use super::chars::{is_blank, is_name, is_plain_name_byte, is_space, reference, scan, split_name};
 use super::scope::Scope;
 
 /// How the root of nearly every primitive begins, behind its name.
@@ -28,6 +23,8 @@ pub(super) enum Event<'a> {
     Text(&'a str),
     /// What a reference stands for.
     Char(char),
+    /// Something that says nothing: a comment, an instruction, the declaration, white space outside of the root.
+    Aside,
     /// The document is over.
     Eof,
 }
@@ -63,13 +60,12 @@ impl<'a> Tag<'a> {
 /// A document, or an element of one, that is being read.
 pub(super) struct Source<'a> {
     text: &'a str,
-    reader: Reader<&'a [u8]>,
-    /// Bytes of `text` that the reader has not been given: the byte order mark.
-    skipped: usize,
-    /// Where the last event begins.
+    /// Where the next event begins.
+    position: usize,
+    /// Where the last event began.
     at: usize,
-    /// Elements that are open.
-    level: u32,
+    /// The names of the elements that are open.
+    open: Vec<&'a str>,
     max_depth: u32,
     /// A root has been there.
     rooted: bool,
@@ -91,16 +87,13 @@ impl<'a> Source<'a> {
         if let Some(at) = rare.forbidden {
             return Err(syntax("a character that XML allows", at));
         }
-        let skipped = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-        let mut reader = Reader::from_str(&text[skipped..]);
-        reader.config_mut().check_comments = true;
         Ok(Self {
             text,
-            reader,
-            skipped,
+            position: byte_order_mark(text),
             at: 0,
-            level: 0,
-            max_depth,
+            // More than most have.
+            open: Vec::with_capacity(8),
+            max_depth: max_depth.min(MAX_DEPTH),
             rooted: false,
             bracket: rare.bracket,
             scope,
@@ -111,6 +104,7 @@ impl<'a> Source<'a> {
     }
 
     /// Where the last event begins.
+    #[inline]
     pub(super) fn at(&self) -> usize {
         self.at
     }
@@ -118,13 +112,13 @@ impl<'a> Source<'a> {
     /// Where the next event begins.
     #[inline]
     pub(super) fn position(&self) -> usize {
-        // It was in memory as a slice: the position fits.
-        self.reader.buffer_position() as usize + self.skipped
+        self.position
     }
 
     /// How many elements are open.
+    #[inline]
     pub(super) fn level(&self) -> u32 {
-        self.level
+        self.open.len() as u32
     }
 
     /// Elements on `level` and deeper are from here on looked at on their own.
@@ -133,71 +127,135 @@ impl<'a> Source<'a> {
         (self.watched, self.dependent, self.defaulted) = (level, false, false);
     }
 
-    /// The next event.
+    /// The next event that means something.
     #[inline]
     pub(super) fn next(&mut self) -> Result<Event<'a>, DecodeError> {
         loop {
-            let start = self.position();
-            self.at = start;
-            // What the last element declared, if that is over.
-            self.scope.leave(self.level + 1);
-            match self.reader.read_event() {
-                Ok(Markup::Start(tag)) => return self.open(tag.name().as_ref().len(), false).map(Event::Start),
-                Ok(Markup::End(_)) => {
-                    self.level -= 1;
-                    return Ok(Event::End);
-                }
-                Ok(Markup::Text(_)) => {
-                    let text = &self.text[start..self.position()];
-                    if self.level == 0 {
-                        self.check_outside(text)?;
-                        continue;
-                    }
-                    if self.bracket {
-                        self.check_brackets(text)?;
-                    }
-                    return Ok(Event::Text(text));
-                }
-                Ok(Markup::Empty(tag)) => return self.open(tag.name().as_ref().len(), true).map(Event::Start),
-                Ok(Markup::Eof) if self.level == 0 && self.rooted => return Ok(Event::Eof),
-                other => {
-                    if let Some(event) = self.unusual(other)? {
-                        return Ok(event);
-                    }
-                }
+            match self.step()? {
+                Event::Aside => {}
+                event => return Ok(event),
             }
         }
     }
 
-    /// A start tag whose name has this length.
+    /// The next event.
     #[inline]
-    fn open(&mut self, name: usize, empty: bool) -> Result<Tag<'a>, DecodeError> {
-        let (start, end) = (self.at, self.position());
-        let inside = &self.text[start + 1..end - if empty { 2 } else { 1 }];
-        let (name, attributes) = inside.split_at(name);
-        let Some((prefix, local)) = split_name(name) else { return Err(syntax("a name", start + 1)) };
-        if self.level == 0 {
+    pub(super) fn step(&mut self) -> Result<Event<'a>, DecodeError> {
+        let bytes = self.text.as_bytes();
+        self.at = self.position;
+        // What the last element declared, if that is over.
+        self.scope.leave(self.level() + 1);
+        match bytes.get(self.at) {
+            Some(b'<') => match bytes.get(self.at + 1) {
+                Some(b'/') => self.end_tag().map(|()| Event::End),
+                Some(b'!' | b'?') => self.unusual_markup(),
+                _ => self.start_tag().map(Event::Start),
+            },
+            Some(b'&') => self.reference().map(Event::Char),
+            Some(_) => self.character_data(),
+            None if self.rooted && self.open.is_empty() => Ok(Event::Eof),
+            None => Err(syntax(if self.rooted { "an end tag" } else { "an element" }, self.at)),
+        }
+    }
+
+    #[inline]
+    fn character_data(&mut self) -> Result<Event<'a>, DecodeError> {
+        let rest = &self.text[self.at..];
+        let length = memchr::memchr2(b'<', b'&', rest.as_bytes()).unwrap_or(rest.len());
+        let text = &rest[..length];
+        self.position = self.at + length;
+        if self.open.is_empty() {
+            return if is_blank(text) { Ok(Event::Aside) } else { Err(self.outside()) };
+        }
+        if self.bracket {
+            self.check_brackets(text)?;
+        }
+        Ok(Event::Text(text))
+    }
+
+    #[inline]
+    fn end_tag(&mut self) -> Result<(), DecodeError> {
+        let Some(name) = self.open.pop() else { return Err(syntax("no end tag", self.at)) };
+        let rest = self.text.as_bytes()[self.at + 2..].strip_prefix(name.as_bytes());
+        let spaces = match rest {
+            Some([b'>', ..]) => 0,
+            Some(rest) => match rest.iter().position(|byte| !is_space(*byte)) {
+                Some(spaces) if spaces > 0 && rest[spaces] == b'>' => spaces,
+                _ => return Err(syntax("the end tag of the element that is open", self.at)),
+            },
+            None => return Err(syntax("the end tag of the element that is open", self.at)),
+        };
+        self.position = self.at + 2 + name.len() + spaces + 1;
+        Ok(())
+    }
+
+    #[inline]
+    fn start_tag(&mut self) -> Result<Tag<'a>, DecodeError> {
+        let (start, name_start) = (self.at, self.at + 1);
+        let (name, prefix, local) = self.name(name_start)?;
+        let name_end = name_start + name.len();
+        let (end, empty) = match &self.text.as_bytes()[name_end..] {
+            [b'>', ..] => (name_end + 1, false),
+            [b'/', b'>', ..] => (name_end + 2, true),
+            _ => self.behind_attributes(name_end)?,
+        };
+        self.position = end;
+        if self.open.is_empty() {
             if self.rooted {
                 return Err(DecodeError::at(DecodeErrorKind::TrailingBytes, start));
             }
             self.rooted = true;
         }
-        let level = self.level + 1;
+        let level = self.level() + 1;
         if level > self.max_depth {
             return Err(DecodeError::at(DecodeErrorKind::TooDeep, start));
         }
+        let attributes = &self.text[name_end..end - if empty { 2 } else { 1 }];
         if !attributes.is_empty() {
             if level == 1 && attributes == ROOT_ATTRIBUTES {
                 self.scope.declare_m2m();
             } else {
-                self.declare(attributes, start + 1 + name.len(), level)?;
+                self.declare(attributes, name_end, level)?;
             }
         }
-        self.use_prefix(prefix, level, start + 1)?;
+        self.use_prefix(prefix, level, name_start)?;
         if !empty {
-            self.level = level;
+            self.open.push(name);
         }
         Ok(Tag { name, prefix, local, attributes, empty, start, end })
+    }
+
+    /// The name of an element that begins at `start`, its prefix, and its local name.
+    #[inline]
+    fn name(&self, start: usize) -> Result<(&'a str, &'a str, &'a str), DecodeError> {
+        let rest = &self.text[start..];
+        let plain = rest.bytes().take_while(|byte| is_plain_name_byte(*byte)).count();
+        let ends = matches!(rest.as_bytes().get(plain), Some(b'>' | b'/' | b' '));
+        if ends && plain > 0 && !rest.as_bytes()[0].is_ascii_digit() {
+            return Ok((&rest[..plain], "", &rest[..plain]));
+        }
+        let ends = |byte: u8| matches!(byte, b'>' | b'/') || is_space(byte);
+        let length = rest.bytes().position(ends).unwrap_or(rest.len());
+        match split_name(&rest[..length]) {
+            Some((prefix, local)) => Ok((&rest[..length], prefix, local)),
+            None => Err(syntax("a name", start)),
+        }
+    }
+
+    /// Where the start tag ends whose attributes begin at `start`, and whether it is that of an empty element.
+    #[cold]
+    fn behind_attributes(&self, start: usize) -> Result<(usize, bool), DecodeError> {
+        let bytes = &self.text.as_bytes()[start..];
+        let mut quote = None;
+        for at in memchr::memchr3_iter(b'>', b'"', b'\'', bytes) {
+            match (bytes[at], quote) {
+                (b'>', None) => return Ok((start + at + 1, at > 0 && bytes[at - 1] == b'/')),
+                (byte, None) => quote = Some(byte),
+                (byte, Some(open)) if byte == open => quote = None,
+                _ => {}
+            }
+        }
+        Err(syntax("the end of a tag", self.text.len()))
     }
 
     /// Notes the namespaces that a start tag declares, and checks its attributes.
@@ -252,50 +310,67 @@ impl<'a> Source<'a> {
         Ok(())
     }
 
-    /// Everything that a usual primitive does not have.
     #[cold]
-    fn unusual(&mut self, event: Result<Markup<'a>, Error>) -> Result<Option<Event<'a>>, DecodeError> {
-        let start = self.at;
-        match event {
-            Ok(Markup::GeneralRef(name)) if self.level > 0 => {
-                let c = reference(&name).ok_or_else(|| syntax("a character or one of the five entities", start))?;
-                Ok(Some(Event::Char(c)))
+    fn reference(&mut self) -> Result<char, DecodeError> {
+        if self.open.is_empty() {
+            return Err(self.outside());
+        }
+        let rest = &self.text[self.at + 1..];
+        // A reference has neither blanks nor markup in it: what follows need not be looked through.
+        let length = rest.bytes().position(|byte| !byte.is_ascii_alphanumeric() && byte != b'#').unwrap_or(rest.len());
+        match reference(&rest[..length]) {
+            Some(c) if rest[length..].starts_with(';') => {
+                self.position = self.at + length + 2;
+                Ok(c)
             }
-            Ok(Markup::CData(_)) if self.level > 0 => {
-                const OPEN: usize = "<![CDATA[".len();
-                const CLOSE: usize = "]]>".len();
-                Ok(Some(Event::Text(&self.text[start + OPEN..self.position() - CLOSE])))
-            }
-            Ok(Markup::GeneralRef(_) | Markup::CData(_)) => Err(self.outside(start)),
-            Ok(Markup::Comment(_)) => Ok(None),
-            Ok(Markup::PI(instruction)) => match instruction.target() {
-                target if is_name(target) && !target.eq_ignore_ascii_case("xml") => Ok(None),
-                _ => Err(syntax("the name of a processing instruction", start)),
-            },
-            Ok(Markup::Decl(_)) if start == self.skipped => {
-                let declaration = &self.text[start..self.position()];
-                check_declaration(declaration, start).map(|()| None)
-            }
-            Ok(Markup::Decl(_)) => Err(syntax("the declaration at the beginning only", start)),
-            Ok(Markup::DocType(_)) => Err(syntax("no document type", start)),
-            Ok(_) if self.rooted => Err(syntax("an end tag", self.text.len())),
-            Ok(_) => Err(syntax("an element", self.text.len())),
-            Err(error) => {
-                // It is never beyond the text, and may be before what was read last.
-                let at = (self.reader.error_position() as usize + self.skipped).min(self.text.len());
-                Err(syntax(expected(&error), at))
-            }
+            _ => Err(syntax("a character or one of the five entities", self.at)),
         }
     }
 
+    /// A comment, a section, a processing instruction, or the declaration.
     #[cold]
-    fn outside(&self, at: usize) -> DecodeError {
-        if self.rooted { DecodeError::at(DecodeErrorKind::TrailingBytes, at) } else { syntax("an element", at) }
+    fn unusual_markup(&mut self) -> Result<Event<'a>, DecodeError> {
+        let rest = &self.text[self.at..];
+        if let Some(comment) = rest.strip_prefix("<!--") {
+            let length = self.take("<!--", comment, "-->", "the end of a comment")?.len();
+            return match comment[..length].contains("--") || comment[..length].ends_with('-') {
+                true => Err(syntax("a comment without --", self.at)),
+                false => Ok(Event::Aside),
+            };
+        }
+        if let Some(section) = rest.strip_prefix("<![CDATA[") {
+            if self.open.is_empty() {
+                return Err(self.outside());
+            }
+            return self.take("<![CDATA[", section, "]]>", "the end of a section").map(Event::Text);
+        }
+        let Some(instruction) = rest.strip_prefix("<?") else { return Err(syntax("no document type", self.at)) };
+        let instruction = self.take("<?", instruction, "?>", "the end of a processing instruction")?;
+        let target = instruction.split([' ', '\t', '\n', '\r']).next().unwrap_or_default();
+        if target == "xml" && self.at == byte_order_mark(self.text) {
+            check_declaration(&instruction[target.len()..], self.at + "<?xml".len())?;
+        } else if !is_name(target) || target.eq_ignore_ascii_case("xml") {
+            return Err(syntax("the name of a processing instruction", self.at));
+        }
+        Ok(Event::Aside)
     }
 
+    /// What is between `open`, which has been seen, and `close`.
+    fn take(&mut self, open: &str, rest: &'a str, close: &str, expected: &'static str) -> Result<&'a str, DecodeError> {
+        let length =
+            memchr::memmem::find(rest.as_bytes(), close.as_bytes()).ok_or_else(|| syntax(expected, self.at))?;
+        self.position = self.at + open.len() + length + close.len();
+        Ok(&rest[..length])
+    }
+
+    /// Something that belongs into the root.
     #[cold]
-    fn check_outside(&self, text: &str) -> Result<(), DecodeError> {
-        if is_blank(text) { Ok(()) } else { Err(self.outside(self.at)) }
+    fn outside(&self) -> DecodeError {
+        if self.rooted {
+            DecodeError::at(DecodeErrorKind::TrailingBytes, self.at)
+        } else {
+            syntax("an element", self.at)
+        }
     }
 
     #[cold]
@@ -308,15 +383,9 @@ impl<'a> Source<'a> {
     }
 }
 
-/// What would have been right.
-fn expected(error: &Error) -> &'static str {
-    match error {
-        Error::IllFormed(IllFormedError::MismatchedEndTag { .. }) => "the end tag of the element that is open",
-        Error::IllFormed(IllFormedError::UnmatchedEndTag(_)) => "no end tag",
-        Error::IllFormed(IllFormedError::UnclosedReference) => "a reference that ends with a semicolon",
-        Error::IllFormed(IllFormedError::DoubleHyphenInComment) => "a comment without --",
-        _ => "a complete tag, comment or section",
-    }
+/// The length of what some editors write before a document.
+fn byte_order_mark(text: &str) -> usize {
+    if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 }
 }
 
 pub(super) fn syntax(expected: &'static str, at: usize) -> DecodeError {
