@@ -15,6 +15,9 @@ use super::scope::Scope;
 /// How the root of nearly every primitive begins, behind its name.
 const ROOT_ATTRIBUTES: &str = r#" xmlns:m2m="http://www.onem2m.org/xml/protocols""#;
 
+/// How nearly every document begins.
+const DECLARATION: &str = r#"<?xml version="1.0" encoding="UTF-8"?>"#;
+
 /// One step through a document.
 pub(super) enum Event<'a> {
     Start(Tag<'a>),
@@ -331,6 +334,10 @@ impl<'a> Source<'a> {
     #[cold]
     fn unusual_markup(&mut self) -> Result<Event<'a>, DecodeError> {
         let rest = &self.text[self.at..];
+        if self.at == 0 && rest.starts_with(DECLARATION) {
+            self.position = DECLARATION.len();
+            return Ok(Event::Aside);
+        }
         if let Some(comment) = rest.strip_prefix("<!--") {
             let length = self.take("<!--", comment, "-->", "the end of a comment")?.len();
             return match comment[..length].contains("--") || comment[..length].ends_with('-') {
