@@ -277,6 +277,7 @@ deviations! {
     MissingFrom = "missing_from", "request without fr";
     MissingReleaseVersion = "missing_release_version", "primitive without rvi";
     MissingRequestId = "missing_request_id", "response without rqi";
+    ByteString = "byte_string", "CBOR byte string in place of a text";
 }
 
 /// A set of [`Deviation`]s.

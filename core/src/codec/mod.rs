@@ -12,6 +12,7 @@ mod content;
 mod convert;
 mod emit;
 mod error;
+mod found;
 mod item;
 mod json;
 mod members;

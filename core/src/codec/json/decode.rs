@@ -3,15 +3,14 @@
 //! Covers: TS-0004 6.4, 8.4.2 (which JSON type a parameter has), and the deviations of deployed peers, each noted.
 //! Numbers that do not fit are refused, never cut.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 
+use super::super::found::{Found, Span};
 use super::super::item::Item;
 use super::super::members::{Members, bad, unusual_integer};
 use super::super::parameter::{Parameter, Parameters};
 use super::super::{DecodeError, DecodeErrorKind, DecodeOptions, Decoded, Deviation, Deviations, MAX_DEPTH};
-use super::envelope::{Envelope, Span};
+use super::envelope::Envelope;
 use super::item;
 use super::scanner::Scanner;
 use crate::primitive::{Content, Format, ReleaseVersion, release_version};
@@ -34,9 +33,7 @@ pub(in super::super) fn decode_text(text: &str, options: &DecodeOptions) -> Resu
 }
 
 fn decode_kept(text: &str, kept: Option<&Bytes>, options: &DecodeOptions) -> Result<Decoded, DecodeError> {
-    if u32::try_from(text.len()).is_err() {
-        return Err(DecodeError::at(DecodeErrorKind::TooLarge, 0));
-    }
+    Found::check_size(text.len())?;
     let mut envelope = Envelope::new(text, kept, options);
     let mut result = read(&mut envelope);
     if let Err(error) = &mut result {
@@ -53,32 +50,32 @@ fn read(envelope: &mut Envelope<'_>) -> Result<Decoded, DecodeError> {
 impl<'a> Members<'a> for Envelope<'a> {
     #[inline]
     fn seen(&self) -> Parameters {
-        self.seen
+        self.found.seen
     }
 
     #[inline]
     fn has_unknown(&self) -> bool {
-        !self.unknown.is_empty()
+        !self.found.unknown.is_empty()
     }
 
     #[inline]
     fn deviations(&self) -> Deviations {
-        self.deviations
+        self.found.deviations
     }
 
     #[inline]
     fn deviate(&mut self, deviation: Deviation, at: usize) -> Result<(), DecodeError> {
-        self.note(deviation, at)
+        self.found.note(deviation, at)
     }
 
     fn position(&self, parameter: Parameter) -> usize {
-        self.span(parameter).start as usize
+        self.found.span(parameter).start as usize
     }
 
     #[cold]
     fn item(&mut self, parameter: Parameter) -> Result<Option<Item<'a>>, DecodeError> {
         let Some((span, token)) = self.get(parameter)? else { return Ok(None) };
-        item::read(token, self.options.max_depth).map(Some).map_err(|error| match error.kind() {
+        item::read(token, self.found.options.max_depth).map(Some).map_err(|error| match error.kind() {
             // Its syntax was checked; what is left is a number beyond all ranges.
             DecodeErrorKind::Syntax(_) => bad(parameter, "in range", span.start as usize),
             _ => error.moved(span.start as usize),
@@ -96,7 +93,7 @@ impl<'a> Members<'a> for Envelope<'a> {
     #[inline]
     fn unsigned<N: TryFrom<u64> + TryFrom<i128>>(&mut self, parameter: Parameter) -> Result<Option<N>, DecodeError> {
         let out_of_range = |envelope: &Self| bad(parameter, "in range", envelope.position(parameter));
-        if !self.has(parameter) {
+        if !self.found.has(parameter) {
             return Ok(None);
         }
         if let Some(number) = self.plain_integer(parameter) {
@@ -160,10 +157,8 @@ impl<'a> Members<'a> for Envelope<'a> {
     }
 
     fn take_unknown(&mut self, own: Parameters) -> Result<Vec<(String, Content)>, DecodeError> {
-        let foreign = Parameter::in_set(self.seen & !own).map(|p| (Cow::Borrowed(p.name()), self.span(p)));
-        let foreign: Vec<_> = foreign.collect();
-        let unknown = std::mem::take(&mut self.unknown).into_iter().chain(foreign);
-        Ok(unknown.map(|(name, span)| (name.into_owned(), self.slice(span))).collect())
+        let unknown = self.found.take_unknown(own).into_iter();
+        Ok(unknown.map(|(name, span)| (name, self.slice(span))).collect())
     }
 }
 
@@ -180,10 +175,10 @@ impl<'a> Envelope<'a> {
     /// The value of a parameter, unless it is absent or null.
     #[inline]
     fn get(&mut self, parameter: Parameter) -> Result<Option<(Span, &'a str)>, DecodeError> {
-        if !self.has(parameter) {
+        if !self.found.has(parameter) {
             return Ok(None);
         }
-        let span = self.span(parameter);
+        let span = self.found.span(parameter);
         let token = self.token(span);
         if token == "null" {
             self.deviate(Deviation::NullParameter, span.start as usize)?;
@@ -206,7 +201,7 @@ impl<'a> Envelope<'a> {
     /// A number as most are written: few digits.
     #[inline]
     fn plain_integer(&self, parameter: Parameter) -> Option<u64> {
-        let token = self.token(self.span(parameter));
+        let token = self.token(self.found.span(parameter));
         if token.is_empty() || token.len() > 19 {
             return None;
         }
