@@ -17,6 +17,7 @@ mod item;
 mod json;
 mod members;
 mod parameter;
+mod schema;
 mod xml;
 
 use bytes::{Bytes, BytesMut};
@@ -26,6 +27,7 @@ use crate::primitive::{Format, Request, Response};
 pub use content::ContentError;
 pub use convert::{ConvertError, convert, pretty};
 pub use error::{DecodeError, DecodeErrorKind, Deviation, Deviations, EncodeError, Shape};
+pub use schema::{AttributeType, RegisterError, register_flex_container, register_namespace};
 
 /// The deepest nesting that [`DecodeOptions::max_depth`] can allow.
 pub const MAX_DEPTH: u32 = 64;
