@@ -93,32 +93,17 @@ pub(super) trait Members<'a> {
 
     /// Text.
     fn string(&mut self, parameter: Parameter) -> Result<Option<String>, DecodeError> {
-        match self.item(parameter)? {
-            Some(Item::Text(text)) => Ok(Some(text.into_owned())),
-            None => Ok(None),
-            Some(_) => Err(bad(parameter, "a string", self.position(parameter))),
-        }
+        unusual_string(self, parameter)
     }
 
     /// Text that some peers write as a number.
     fn identifier(&mut self, parameter: Parameter) -> Result<Option<String>, DecodeError> {
-        let number = match self.item(parameter)? {
-            Some(Item::Text(text)) => return Ok(Some(text.into_owned())),
-            None => return Ok(None),
-            Some(Item::Integer(number)) => number.to_string(),
-            Some(Item::Float(number)) => number.to_string(),
-            Some(_) => return Err(bad(parameter, "a string", self.position(parameter))),
-        };
-        self.deviate(Deviation::NumberText, self.position(parameter))?;
-        Ok(Some(number))
+        unusual_identifier(self, parameter)
     }
 
     /// `rvi`, whose absence is a deviation.
     fn release_version(&mut self) -> Result<Option<ReleaseVersion>, DecodeError> {
-        match self.identifier(Parameter::Rvi)? {
-            Some(text) => Ok(Some(release_version(&text))),
-            None => self.deviate(Deviation::MissingReleaseVersion, 0).map(|()| None),
-        }
+        unusual_release_version(self)
     }
 
     /// A time. The standard does not say whether milliseconds are a string or a number in JSON, so neither deviates.
@@ -324,6 +309,47 @@ pub(super) fn unusual_integer<'a, M: Members<'a> + ?Sized>(
     let Some(item) = members.item(parameter)? else { return Ok(None) };
     let number = integer_of(members, item, parameter)?;
     number.map(Some).ok_or_else(|| bad(parameter, "an integer", members.position(parameter)))
+}
+
+/// Text, from the data model.
+#[cold]
+pub(super) fn unusual_string<'a, M: Members<'a> + ?Sized>(
+    members: &mut M,
+    parameter: Parameter,
+) -> Result<Option<String>, DecodeError> {
+    match members.item(parameter)? {
+        Some(Item::Text(text)) => Ok(Some(text.into_owned())),
+        None => Ok(None),
+        Some(_) => Err(bad(parameter, "a string", members.position(parameter))),
+    }
+}
+
+/// Text that some peers write as a number, from the data model.
+#[cold]
+pub(super) fn unusual_identifier<'a, M: Members<'a> + ?Sized>(
+    members: &mut M,
+    parameter: Parameter,
+) -> Result<Option<String>, DecodeError> {
+    let number = match members.item(parameter)? {
+        Some(Item::Text(text)) => return Ok(Some(text.into_owned())),
+        None => return Ok(None),
+        Some(Item::Integer(number)) => number.to_string(),
+        Some(Item::Float(number)) => number.to_string(),
+        Some(_) => return Err(bad(parameter, "a string", members.position(parameter))),
+    };
+    members.deviate(Deviation::NumberText, members.position(parameter))?;
+    Ok(Some(number))
+}
+
+/// `rvi`, from the data model.
+#[cold]
+pub(super) fn unusual_release_version<'a, M: Members<'a> + ?Sized>(
+    members: &mut M,
+) -> Result<Option<ReleaseVersion>, DecodeError> {
+    match members.identifier(Parameter::Rvi)? {
+        Some(text) => Ok(Some(release_version(&text))),
+        None => members.deviate(Deviation::MissingReleaseVersion, 0).map(|()| None),
+    }
 }
 
 /// The integer that a value is, however it is written; `None` if it is none.

@@ -6,13 +6,15 @@ use bytes::{Bytes, BytesMut};
 
 use super::super::found::{Found, Span};
 use super::super::item::Item;
-use super::super::members::{Members, bad};
+use super::super::members::{
+    Members, bad, unusual_identifier, unusual_integer, unusual_release_version, unusual_string,
+};
 use super::super::parameter::{Parameter, Parameters};
 use super::super::{DecodeError, DecodeOptions, Decoded, Deviation, Deviations, json};
 use super::envelope::Envelope;
 use super::item::write;
 use super::scanner::expected;
-use crate::primitive::{Content, Format};
+use crate::primitive::{Content, Format, ReleaseVersion, release_version};
 
 /// Reads one primitive.
 pub(in super::super) fn decode(input: &Bytes, options: &DecodeOptions) -> Result<Decoded, DecodeError> {
@@ -62,6 +64,38 @@ impl<'a> Members<'a> for Envelope<'a> {
         match self.value(self.found.span(parameter))? {
             Item::Null => self.found.note(Deviation::NullParameter, self.position(parameter)).map(|()| None),
             item => Ok(Some(item)),
+        }
+    }
+
+    #[inline]
+    fn integer(&mut self, parameter: Parameter) -> Result<Option<i128>, DecodeError> {
+        match self.plain_number(parameter) {
+            Some(number) if self.found.has(parameter) => Ok(Some(number.into())),
+            _ => unusual_integer(self, parameter),
+        }
+    }
+
+    #[inline]
+    fn string(&mut self, parameter: Parameter) -> Result<Option<String>, DecodeError> {
+        match self.plain_text(parameter) {
+            Some(text) => Ok(Some(text.to_owned())),
+            None => unusual_string(self, parameter),
+        }
+    }
+
+    #[inline]
+    fn identifier(&mut self, parameter: Parameter) -> Result<Option<String>, DecodeError> {
+        match self.plain_text(parameter) {
+            Some(text) => Ok(Some(text.to_owned())),
+            None => unusual_identifier(self, parameter),
+        }
+    }
+
+    #[inline]
+    fn release_version(&mut self) -> Result<Option<ReleaseVersion>, DecodeError> {
+        match self.plain_text(Parameter::Rvi) {
+            Some(text) => Ok(Some(release_version(text))),
+            None => unusual_release_version(self),
         }
     }
 

@@ -2,8 +2,6 @@
 //!
 //! Covers: TS-0004 8.5.1, 8.2.1 (unique names). The whole message is checked here, also inside of values.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 use ciborium_ll::Header;
 
@@ -49,8 +47,15 @@ impl<'a> Envelope<'a> {
         let depth = if outside.is_some() { 2 } else { 1 };
         let mut start = scanner.position();
         while let Some(header) = scanner.next(&mut left)? {
-            let name = scanner.name(header)?;
-            self.member(&mut scanner, name, start, depth)?;
+            let ahead = scanner.clone();
+            let parameter = scanner.short_name(header).and_then(Parameter::from_name);
+            match parameter {
+                Some(parameter) => self.parameter(&mut scanner, parameter, start, depth)?,
+                None => {
+                    scanner = ahead;
+                    self.unusual_member(&mut scanner, header, start, depth)?;
+                }
+            }
             start = scanner.position();
         }
         if let Some(Left::Counted(2..)) = outside {
@@ -86,35 +91,22 @@ impl<'a> Envelope<'a> {
         Ok(Some(inside))
     }
 
+    /// Reads the value of a parameter whose name stands at `name_at`.
     #[inline]
-    fn member(
+    fn parameter(
         &mut self,
         scanner: &mut Scanner<'a>,
-        name: Cow<'a, str>,
+        parameter: Parameter,
         name_at: usize,
         depth: u32,
     ) -> Result<(), DecodeError> {
+        let start = scanner.position();
         // Strange spellings of names do not matter: they are written anew.
         scanner.irregular = false;
-        let start = scanner.position();
         let header = scanner.head()?;
         let entries = scanner.skip(header, depth)?;
-        let span = Span::new(start, scanner.position());
-        let mut parameter = Parameter::from_name(name.as_bytes());
-        if parameter.is_none()
-            && let Some(bare) = strip_prefix(&name)
-        {
-            parameter = Parameter::from_name(bare.as_bytes());
-            if parameter.is_some() {
-                self.found.note(Deviation::PrefixedMember, name_at)?;
-            }
-        }
-        let Some(parameter) = parameter else {
-            self.unknown_irregular |= scanner.irregular;
-            return self.found.add_unknown(name, name_at, span);
-        };
-        if !self.found.add(parameter, span) {
-            return Err(duplicate(name, name_at));
+        if !self.found.add(parameter, Span::new(start, scanner.position())) {
+            return Err(duplicate(parameter.name().into(), name_at));
         }
         if scanner.irregular {
             self.irregular |= parameter.bit();
@@ -125,12 +117,58 @@ impl<'a> Envelope<'a> {
         Ok(())
     }
 
+    /// Reads a member whose name is not at once seen to be that of a parameter.
+    #[cold]
+    fn unusual_member(
+        &mut self,
+        scanner: &mut Scanner<'a>,
+        header: Header,
+        name_at: usize,
+        depth: u32,
+    ) -> Result<(), DecodeError> {
+        let name = scanner.name(header)?;
+        if let Some(parameter) = Parameter::from_name(name.as_bytes()) {
+            return self.parameter(scanner, parameter, name_at, depth);
+        }
+        if let Some(parameter) = strip_prefix(&name).and_then(|name| Parameter::from_name(name.as_bytes())) {
+            self.found.note(Deviation::PrefixedMember, name_at)?;
+            return self.parameter(scanner, parameter, name_at, depth);
+        }
+        let start = scanner.position();
+        scanner.irregular = false;
+        let header = scanner.head()?;
+        scanner.skip(header, depth)?;
+        self.unknown_irregular |= scanner.irregular;
+        self.found.add_unknown(name, name_at, Span::new(start, scanner.position()))
+    }
+
     /// The value that stands at a place.
     #[inline]
     pub(super) fn value(&self, span: Span) -> Result<Item<'a>, DecodeError> {
         let mut scanner = Scanner::new(self.input, self.found.options.max_depth);
         scanner.seek(span.start as usize);
         read_next(&mut scanner, 1)
+    }
+
+    /// The text of a parameter that is a text in one chunk.
+    #[inline]
+    pub(super) fn plain_text(&self, parameter: Parameter) -> Option<&'a str> {
+        let bytes = self.input.get(self.found.span(parameter).range())?;
+        let text = match bytes {
+            [0x60..=0x77, text @ ..] | [0x78, _, text @ ..] => text,
+            _ => return None,
+        };
+        std::str::from_utf8(text).ok()
+    }
+
+    /// The number that a parameter is which is not negative and not large.
+    #[inline]
+    pub(super) fn plain_number(&self, parameter: Parameter) -> Option<u64> {
+        match *self.input.get(self.found.span(parameter).range())? {
+            [number @ ..=0x17] | [0x18, number] => Some(number.into()),
+            [0x19, high, low] => Some(u16::from_be_bytes([high, low]).into()),
+            _ => None,
+        }
     }
 
     /// Adds to an error what is known of the message.

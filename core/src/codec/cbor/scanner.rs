@@ -8,6 +8,9 @@ use ciborium_ll::{Decoder, Error, Header, simple};
 
 use super::super::{DecodeError, DecodeErrorKind, MAX_DEPTH};
 
+/// The most bytes that a name has which [`Scanner::short_name`] takes.
+const MOST: usize = 7;
+
 /// A position in CBOR.
 #[derive(Clone)]
 pub(super) struct Scanner<'a> {
@@ -57,20 +60,25 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes the head of the next item.
-    #[inline]
+    #[inline(always)]
     pub(super) fn head(&mut self) -> Result<Header, DecodeError> {
         let rest = self.rest();
-        // Nearly all heads are one byte.
-        let header = match rest.first() {
-            Some(byte @ 0x00..=0x17) => Header::Positive(u64::from(*byte)),
-            Some(byte @ 0x60..=0x77) => Header::Text(Some(usize::from(byte - 0x60))),
-            Some(byte @ 0xa0..=0xb7) => Header::Map(Some(usize::from(byte - 0xa0))),
+        // Nearly all heads have one byte or two.
+        let (header, length) = match *rest {
+            [byte @ 0x00..=0x17, ..] => (Header::Positive(u64::from(byte)), 1),
+            [0x18, number, ..] => (Header::Positive(u64::from(number)), 2),
+            [byte @ 0x60..=0x77, ..] => (Header::Text(Some(usize::from(byte - 0x60))), 1),
+            [0x78, length, ..] => (Header::Text(Some(usize::from(length))), 2),
+            [byte @ 0x80..=0x97, ..] => (Header::Array(Some(usize::from(byte - 0x80))), 1),
+            [byte @ 0xa0..=0xb7, ..] => (Header::Map(Some(usize::from(byte - 0xa0))), 1),
+            [byte @ 0xf4..=0xf6, ..] => (Header::Simple(byte - 0xe0), 1),
             _ => return self.long_head(),
         };
-        self.at += 1;
+        self.at += length;
         Ok(header)
     }
 
+    #[inline(never)]
     fn long_head(&mut self) -> Result<Header, DecodeError> {
         let rest = self.rest();
         let mut decoder = Decoder::from(rest);
@@ -116,6 +124,17 @@ impl<'a> Scanner<'a> {
         let bytes = self.take(length)?;
         simdutf8::compat::from_utf8(bytes)
             .map_err(|error| DecodeError::at(DecodeErrorKind::NotUtf8, start + error.valid_up_to()))
+    }
+
+    /// Skips `length` bytes that must be text.
+    #[inline]
+    fn skip_text(&mut self, length: usize) -> Result<(), DecodeError> {
+        let start = self.at;
+        if self.take(length)?.is_ascii() {
+            return Ok(());
+        }
+        self.at = start;
+        self.chunk(length).map(|_| ())
     }
 
     /// The chunks of a string of indefinite length, each of which must be of its kind and whole (RFC 8949 3.2.3).
@@ -165,6 +184,15 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Takes a short name in one chunk as bytes, which need not be text; `None` if it is not one, and nothing is taken.
+    #[inline]
+    pub(super) fn short_name(&mut self, header: Header) -> Option<&'a [u8]> {
+        match header {
+            Header::Text(Some(length @ ..=MOST)) => self.take(length).ok(),
+            _ => None,
+        }
+    }
+
     /// Takes the name of a member, whose head was `header`.
     #[inline]
     pub(super) fn name(&mut self, header: Header) -> Result<Cow<'a, str>, DecodeError> {
@@ -177,7 +205,8 @@ impl<'a> Scanner<'a> {
     #[inline]
     pub(super) fn skip(&mut self, header: Header, depth: u32) -> Result<usize, DecodeError> {
         match header {
-            Header::Text(_) | Header::Bytes(_) => self.text(header).map(|_| 0),
+            Header::Text(Some(length)) => self.skip_text(length).map(|()| 0),
+            Header::Text(None) | Header::Bytes(_) => self.text(header).map(|_| 0),
             Header::Positive(_) | Header::Negative(_) | Header::Float(_) => Ok(0),
             Header::Simple(simple::FALSE | simple::TRUE | simple::NULL) => Ok(0),
             Header::Map(length) => self.skip_map(length, depth),
@@ -186,11 +215,15 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    #[inline(never)]
     fn skip_map(&mut self, length: Option<usize>, depth: u32) -> Result<usize, DecodeError> {
         let mut left = self.enter(length, depth)?;
         let mut entries = 0;
         while let Some(header) = self.next(&mut left)? {
-            self.name(header)?;
+            match header {
+                Header::Text(Some(length)) => self.skip_text(length)?,
+                _ => self.name(header).map(|_| ())?,
+            }
             let header = self.head()?;
             self.skip(header, depth + 1)?;
             entries += 1;
@@ -198,6 +231,7 @@ impl<'a> Scanner<'a> {
         Ok(entries)
     }
 
+    #[inline(never)]
     fn skip_array(&mut self, length: Option<usize>, depth: u32) -> Result<usize, DecodeError> {
         let mut left = self.enter(length, depth)?;
         let mut entries = 0;
