@@ -163,8 +163,11 @@ fn what_is_no_primitive_is_refused_and_says_where() {
         ("a10102", DecodeErrorKind::Syntax("a name that is text"), 2),
         ("a1617861ff", DecodeErrorKind::NotUtf8, 4),
         ("a162ff6101", DecodeErrorKind::NotUtf8, 2),
+        ("a3626f700162746f61ff637271696172", DecodeErrorKind::NotUtf8, 9),
+        // A parameter of the other kind of primitive.
+        ("a4626f700162746f616163727169617263617469 61ff", DecodeErrorKind::NotUtf8, 21),
     ] {
-        let error = refused(&hex(bytes));
+        let error = refused(&hex(&bytes.replace(' ', "")));
         assert_eq!((error.kind(), error.offset()), (&kind, offset), "{bytes}");
     }
 }

@@ -129,6 +129,10 @@ impl<'a> Members<'a> for Envelope<'a> {
     }
 
     fn take_unknown(&mut self, own: Parameters) -> Result<Vec<(String, Content)>, DecodeError> {
+        for parameter in Parameter::in_set(self.found.seen & !own) {
+            // Nobody has looked at those.
+            self.value(self.found.span(parameter))?;
+        }
         let irregular = self.unknown_irregular || self.irregular & !own != 0;
         let unknown = self.found.take_unknown(own).into_iter();
         unknown.map(|(name, span)| Ok((name, self.slice(span, irregular)?))).collect()

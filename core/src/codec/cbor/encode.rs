@@ -50,7 +50,10 @@ impl<'a> Writer<'a> {
 
     #[inline]
     fn number(&mut self, number: u64) {
-        head(self.out, Header::Positive(number));
+        match u8::try_from(number) {
+            Ok(number @ ..=23) => self.out.extend_from_slice(&[number]),
+            _ => head(self.out, Header::Positive(number)),
+        }
     }
 
     fn texts(&mut self, list: &[String]) {
@@ -64,7 +67,7 @@ impl<'a> Writer<'a> {
     fn value(&mut self, name: &str, content: &Content) -> Result<(), EncodeError> {
         self.name(name);
         if content.format() == Format::Cbor {
-            self.out.put_slice(content.bytes());
+            self.out.extend_from_slice(content.bytes());
             return Ok(());
         }
         content.write_with(|item| write(item, self.out)).map_err(|error| error.inside(name))

@@ -92,7 +92,7 @@ impl<'a> Envelope<'a> {
     }
 
     /// Reads the value of a parameter whose name stands at `name_at`.
-    #[inline]
+    #[inline(always)]
     fn parameter(
         &mut self,
         scanner: &mut Scanner<'a>,
@@ -103,8 +103,11 @@ impl<'a> Envelope<'a> {
         let start = scanner.position();
         // Strange spellings of names do not matter: they are written anew.
         scanner.irregular = false;
-        let header = scanner.head()?;
-        let entries = scanner.skip(header, depth)?;
+        let entries = match scanner.head()? {
+            // It is checked when it is made a string, which takes as long.
+            Header::Text(Some(length)) => scanner.skip_unchecked_text(length)?,
+            header => scanner.skip(header, depth)?,
+        };
         if !self.found.add(parameter, Span::new(start, scanner.position())) {
             return Err(duplicate(parameter.name().into(), name_at));
         }
@@ -158,7 +161,7 @@ impl<'a> Envelope<'a> {
             [0x60..=0x77, text @ ..] | [0x78, _, text @ ..] => text,
             _ => return None,
         };
-        std::str::from_utf8(text).ok()
+        simdutf8::basic::from_utf8(text).ok()
     }
 
     /// The number that a parameter is which is not negative and not large.

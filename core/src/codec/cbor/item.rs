@@ -91,8 +91,12 @@ pub(in super::super) fn write(item: &Item<'_>, out: &mut BytesMut) -> Result<(),
 /// Appends a text string.
 #[inline]
 pub(super) fn write_text(out: &mut BytesMut, text: &str) {
-    head(out, Header::Text(Some(text.len())));
-    out.put_slice(text.as_bytes());
+    match u8::try_from(text.len()) {
+        Ok(length @ ..=23) => out.extend_from_slice(&[0x60 | length]),
+        Ok(length) => out.extend_from_slice(&[0x78, length]),
+        Err(_) => head(out, Header::Text(Some(text.len()))),
+    }
+    out.extend_from_slice(text.as_bytes());
 }
 
 fn integer(out: &mut BytesMut, number: i128) -> Result<(), EncodeError> {
@@ -119,7 +123,6 @@ fn float(out: &mut BytesMut, number: f64) {
 }
 
 /// Appends the head of an item, which for numbers and literals is all of it.
-#[inline]
 pub(super) fn head(out: &mut BytesMut, header: Header) {
     // The only error that appending can have is none.
     let Ok(()) = Encoder::from(Appending(out)).push(header);

@@ -93,7 +93,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes the next `length` bytes.
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, length: usize) -> Result<&'a [u8], DecodeError> {
         let bytes = self.rest().get(..length).ok_or_else(|| expected("more bytes", self.bytes.len()))?;
         self.at += length;
@@ -126,8 +126,14 @@ impl<'a> Scanner<'a> {
             .map_err(|error| DecodeError::at(DecodeErrorKind::NotUtf8, start + error.valid_up_to()))
     }
 
+    /// Skips `length` bytes of text that somebody else checks.
+    #[inline(always)]
+    pub(super) fn skip_unchecked_text(&mut self, length: usize) -> Result<usize, DecodeError> {
+        self.take(length).map(|_| 0)
+    }
+
     /// Skips `length` bytes that must be text.
-    #[inline]
+    #[inline(always)]
     fn skip_text(&mut self, length: usize) -> Result<(), DecodeError> {
         let start = self.at;
         if self.take(length)?.is_ascii() {
@@ -154,7 +160,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Goes into the array or map whose head gave `length` and stands inside `depth` others.
-    #[inline]
+    #[inline(always)]
     pub(super) fn enter(&mut self, length: Option<usize>, depth: u32) -> Result<Left, DecodeError> {
         if depth >= self.max_depth {
             return Err(DecodeError::at(DecodeErrorKind::TooDeep, self.at));
@@ -169,7 +175,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The head of the next item or name in an array or map; `None` at its end.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next(&mut self, left: &mut Left) -> Result<Option<Header>, DecodeError> {
         match left {
             Left::Counted(0) => Ok(None),
@@ -185,7 +191,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes a short name in one chunk as bytes, which need not be text; `None` if it is not one, and nothing is taken.
-    #[inline]
+    #[inline(always)]
     pub(super) fn short_name(&mut self, header: Header) -> Option<&'a [u8]> {
         match header {
             Header::Text(Some(length @ ..=MOST)) => self.take(length).ok(),
@@ -202,7 +208,7 @@ impl<'a> Scanner<'a> {
 
     /// Skips the value whose head was `header` and which stands inside `depth` arrays and maps; tells how many members or items
     /// it has. Calls itself no deeper than it is allowed to nest.
-    #[inline]
+    #[inline(always)]
     pub(super) fn skip(&mut self, header: Header, depth: u32) -> Result<usize, DecodeError> {
         match header {
             Header::Text(Some(length)) => self.skip_text(length).map(|()| 0),
