@@ -160,7 +160,7 @@ fn what_is_no_primitive_is_refused_and_says_where() {
         ("a16178c001", DecodeErrorKind::Syntax("a value of the JSON data model (no tag, no undefined)"), 3),
         ("a16178f7", DecodeErrorKind::Syntax("a value of the JSON data model (no tag, no undefined)"), 3),
         ("a16178f0", DecodeErrorKind::Syntax("a value of the JSON data model (no tag, no undefined)"), 3),
-        ("a10102", DecodeErrorKind::Syntax("a name that is text"), 2),
+        ("a10102", DecodeErrorKind::Syntax("a name that is text"), 1),
         ("a1617861ff", DecodeErrorKind::NotUtf8, 4),
         ("a162ff6101", DecodeErrorKind::NotUtf8, 2),
         ("a3626f700162746f61ff637271696172", DecodeErrorKind::NotUtf8, 9),

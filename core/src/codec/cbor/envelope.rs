@@ -22,20 +22,24 @@ pub(super) struct Envelope<'a> {
     pub(super) unknown_irregular: bool,
     /// Number of members of `pc`.
     pub(super) content_members: usize,
+    /// The members between the first one and `pc`, and where they begin. Heads of texts and numbers are ASCII, so that they are
+    /// text as a whole, and looking at all of it at once takes less time than at each.
+    run: (&'a str, usize),
 }
 
 impl<'a> Envelope<'a> {
     pub(super) fn new(input: &'a Bytes, options: &'a DecodeOptions) -> Self {
         let found = Found::new(options);
-        Self { input, found, irregular: 0, unknown_irregular: false, content_members: 0 }
+        Self { input, found, irregular: 0, unknown_irregular: false, content_members: 0, run: ("", 0) }
     }
 
     /// Reads all members.
     pub(super) fn read(&mut self) -> Result<(), DecodeError> {
         let mut scanner = Scanner::new(self.input, self.found.options.max_depth);
-        let header = scanner.head()?;
-        let Header::Map(length) = header else {
-            scanner.skip(header, 0)?;
+        let Header::Map(length) = scanner.head()? else {
+            // Tells `7` from what is broken.
+            scanner.seek(0);
+            scanner.skip(0)?;
             return Err(DecodeError::at(DecodeErrorKind::NotAnObject, 0));
         };
         let mut left = scanner.enter(length, 0)?;
@@ -46,18 +50,20 @@ impl<'a> Envelope<'a> {
         }
         let depth = if outside.is_some() { 2 } else { 1 };
         let mut start = scanner.position();
-        while let Some(header) = scanner.next(&mut left)? {
-            let ahead = scanner.clone();
-            let parameter = scanner.short_name(header).and_then(Parameter::from_name);
-            match parameter {
-                Some(parameter) => self.parameter(&mut scanner, parameter, start, depth)?,
-                None => {
-                    scanner = ahead;
-                    self.unusual_member(&mut scanner, header, start, depth)?;
+        let mut first = None;
+        while scanner.more(&mut left) {
+            let name = scanner.short_name();
+            match name.and_then(|(word, length)| Some((Parameter::from_word(word)?, length))) {
+                Some((parameter, length)) => {
+                    scanner.skip_short_name(length);
+                    self.parameter(&mut scanner, parameter, start, depth)?;
                 }
+                None => self.unusual_member(&mut scanner, start, depth)?,
             }
             start = scanner.position();
+            first.get_or_insert(start);
         }
+        self.run = self.run_from(first);
         if let Some(Left::Counted(2..)) = outside {
             return Err(DecodeError::at(DecodeErrorKind::BadWrapper, scanner.position()));
         }
@@ -75,13 +81,26 @@ impl<'a> Envelope<'a> {
         self.found.finish()
     }
 
+    /// The text from the end of the first member on.
+    #[inline]
+    fn run_from(&self, first: Option<usize>) -> (&'a str, usize) {
+        let input: &'a Bytes = self.input;
+        let start = first.unwrap_or_default();
+        let end =
+            if self.found.has(Parameter::Pc) { self.found.span(Parameter::Pc).start as usize } else { input.len() };
+        let text = input.get(start..end).and_then(|run| simdutf8::basic::from_utf8(run).ok());
+        (text.unwrap_or_default(), start)
+    }
+
     /// Goes into the wrapper of older peers, if `scanner` stands before one.
     fn enter_wrapper(&mut self, scanner: &mut Scanner<'a>, mut left: Left) -> Result<Option<Left>, DecodeError> {
         let mut ahead = scanner.clone();
         let start = ahead.position();
         // What is wrong with the first member is found again by who reads it.
-        let Ok(Some(header @ (Header::Text(_) | Header::Bytes(_)))) = ahead.next(&mut left) else { return Ok(None) };
-        let Ok(name) = ahead.name(header) else { return Ok(None) };
+        if !ahead.more(&mut left) {
+            return Ok(None);
+        }
+        let Ok(name) = ahead.name() else { return Ok(None) };
         let Some(shape) = wrapper(&name) else { return Ok(None) };
         let Ok(Header::Map(length)) = ahead.head() else { return Ok(None) };
         self.found.note(Deviation::Wrapped, start)?;
@@ -103,11 +122,8 @@ impl<'a> Envelope<'a> {
         let start = scanner.position();
         // Strange spellings of names do not matter: they are written anew.
         scanner.irregular = false;
-        let entries = match scanner.head()? {
-            // It is checked when it is made a string, which takes as long.
-            Header::Text(Some(length)) => scanner.skip_unchecked_text(length)?,
-            header => scanner.skip(header, depth)?,
-        };
+        // A text is checked when it is made a string, which takes as long.
+        let entries = if scanner.skip_plain() { 0 } else { scanner.skip(depth)? };
         if !self.found.add(parameter, Span::new(start, scanner.position())) {
             return Err(duplicate(parameter.name().into(), name_at));
         }
@@ -122,14 +138,8 @@ impl<'a> Envelope<'a> {
 
     /// Reads a member whose name is not at once seen to be that of a parameter.
     #[cold]
-    fn unusual_member(
-        &mut self,
-        scanner: &mut Scanner<'a>,
-        header: Header,
-        name_at: usize,
-        depth: u32,
-    ) -> Result<(), DecodeError> {
-        let name = scanner.name(header)?;
+    fn unusual_member(&mut self, scanner: &mut Scanner<'a>, name_at: usize, depth: u32) -> Result<(), DecodeError> {
+        let name = scanner.name()?;
         if let Some(parameter) = Parameter::from_name(name.as_bytes()) {
             return self.parameter(scanner, parameter, name_at, depth);
         }
@@ -139,8 +149,7 @@ impl<'a> Envelope<'a> {
         }
         let start = scanner.position();
         scanner.irregular = false;
-        let header = scanner.head()?;
-        scanner.skip(header, depth)?;
+        scanner.skip(depth)?;
         self.unknown_irregular |= scanner.irregular;
         self.found.add_unknown(name, name_at, Span::new(start, scanner.position()))
     }
@@ -156,12 +165,15 @@ impl<'a> Envelope<'a> {
     /// The text of a parameter that is a text in one chunk.
     #[inline]
     pub(super) fn plain_text(&self, parameter: Parameter) -> Option<&'a str> {
-        let bytes = self.input.get(self.found.span(parameter).range())?;
-        let text = match bytes {
-            [0x60..=0x77, text @ ..] | [0x78, _, text @ ..] => text,
+        let span = self.found.span(parameter).range();
+        let head = match self.input.get(span.clone())? {
+            [0x60..=0x77, ..] => 1,
+            [0x78, _, ..] => 2,
             _ => return None,
         };
-        simdutf8::basic::from_utf8(text).ok()
+        let (run, start) = self.run;
+        let of_run = || run.get(span.start.checked_sub(start)? + head..span.end - start);
+        of_run().or_else(|| std::str::from_utf8(self.input.get(span.start + head..span.end)?).ok())
     }
 
     /// The number that a parameter is which is not negative and not large.

@@ -24,10 +24,6 @@ pub(in super::super) fn read(bytes: &[u8], max_depth: u32) -> Result<Item<'_>, D
 /// Reads the value that comes next, inside `depth` arrays and maps. Calls itself no deeper than the scanner allows.
 pub(super) fn read_next<'a>(scanner: &mut Scanner<'a>, depth: u32) -> Result<Item<'a>, DecodeError> {
     let header = scanner.head()?;
-    read_value(scanner, header, depth)
-}
-
-fn read_value<'a>(scanner: &mut Scanner<'a>, header: Header, depth: u32) -> Result<Item<'a>, DecodeError> {
     if let Some(text) = scanner.text(header)? {
         return Ok(Item::Text(text));
     }
@@ -41,8 +37,8 @@ fn read_value<'a>(scanner: &mut Scanner<'a>, header: Header, depth: u32) -> Resu
         Header::Array(length) => {
             let mut left = scanner.enter(length, depth)?;
             let mut items = Vec::new();
-            while let Some(header) = scanner.next(&mut left)? {
-                items.push(read_value(scanner, header, depth + 1)?);
+            while scanner.more(&mut left) {
+                items.push(read_next(scanner, depth + 1)?);
             }
             Ok(Item::List(items))
         }
@@ -50,8 +46,8 @@ fn read_value<'a>(scanner: &mut Scanner<'a>, header: Header, depth: u32) -> Resu
             let start = scanner.position();
             let mut left = scanner.enter(length, depth)?;
             let mut members = Vec::new();
-            while let Some(header) = scanner.next(&mut left)? {
-                let name = scanner.name(header)?;
+            while scanner.more(&mut left) {
+                let name = scanner.name()?;
                 members.push((name, read_next(scanner, depth + 1)?));
             }
             match duplicate(&members) {

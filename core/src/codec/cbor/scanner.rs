@@ -6,10 +6,8 @@ use std::borrow::Cow;
 
 use ciborium_ll::{Decoder, Error, Header, simple};
 
+use super::super::parameter::Word;
 use super::super::{DecodeError, DecodeErrorKind, MAX_DEPTH};
-
-/// The most bytes that a name has which [`Scanner::short_name`] takes.
-const MOST: usize = 7;
 
 /// A position in CBOR.
 #[derive(Clone)]
@@ -126,12 +124,6 @@ impl<'a> Scanner<'a> {
             .map_err(|error| DecodeError::at(DecodeErrorKind::NotUtf8, start + error.valid_up_to()))
     }
 
-    /// Skips `length` bytes of text that somebody else checks.
-    #[inline(always)]
-    pub(super) fn skip_unchecked_text(&mut self, length: usize) -> Result<usize, DecodeError> {
-        self.take(length).map(|_| 0)
-    }
-
     /// Skips `length` bytes that must be text.
     #[inline(always)]
     fn skip_text(&mut self, length: usize) -> Result<(), DecodeError> {
@@ -174,45 +166,80 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// The head of the next item or name in an array or map; `None` at its end.
+    /// Whether an array or map goes on; its end is taken.
     #[inline(always)]
-    pub(super) fn next(&mut self, left: &mut Left) -> Result<Option<Header>, DecodeError> {
+    pub(super) fn more(&mut self, left: &mut Left) -> bool {
         match left {
-            Left::Counted(0) => Ok(None),
+            Left::Counted(0) => false,
             Left::Counted(count) => {
                 *count -= 1;
-                self.head().map(Some)
+                true
             }
-            Left::UntilBreak => match self.head()? {
-                Header::Break => Ok(None),
-                header => Ok(Some(header)),
-            },
+            Left::UntilBreak => {
+                let ends = self.rest().first() == Some(&0xff);
+                self.at += usize::from(ends);
+                !ends
+            }
         }
     }
 
-    /// Takes a short name in one chunk as bytes, which need not be text; `None` if it is not one, and nothing is taken.
+    /// Skips a number or a text if it comes next and is not long. The text is checked by somebody else.
     #[inline(always)]
-    pub(super) fn short_name(&mut self, header: Header) -> Option<&'a [u8]> {
-        match header {
-            Header::Text(Some(length @ ..=MOST)) => self.take(length).ok(),
-            _ => None,
+    pub(super) fn skip_plain(&mut self) -> bool {
+        let rest = self.rest();
+        let length = match *rest {
+            [0x00..=0x17, ..] => 1,
+            [0x18, ..] => 2,
+            [0x19, ..] => 3,
+            [byte @ 0x60..=0x77, ..] => 1 + usize::from(byte - 0x60),
+            [0x78, length, ..] => 2 + usize::from(length),
+            _ => return false,
+        };
+        if length > rest.len() {
+            return false;
         }
+        self.at += length;
+        true
     }
 
-    /// Takes the name of a member, whose head was `header`.
+    /// What may be the name of a parameter, without taking it, and how many bytes it has. Whether it is text shows when it
+    /// equals one.
+    #[inline(always)]
+    pub(super) fn short_name(&self) -> Option<(Word, usize)> {
+        let [head, name @ ..] = self.rest().first_chunk::<{ Word::MOST + 2 }>()?;
+        let length = usize::from(head.wrapping_sub(0x60));
+        (length <= Word::MOST).then(|| (Word::cut(u64::from_le_bytes(*name), length), length))
+    }
+
+    /// Skips a name of `length` bytes that [`short_name`](Self::short_name) found.
+    #[inline(always)]
+    pub(super) fn skip_short_name(&mut self, length: usize) {
+        self.at += 1 + length;
+    }
+
+    /// Takes the name of a member.
     #[inline]
-    pub(super) fn name(&mut self, header: Header) -> Result<Cow<'a, str>, DecodeError> {
+    pub(super) fn name(&mut self) -> Result<Cow<'a, str>, DecodeError> {
         let start = self.at;
+        let header = self.head()?;
         self.text(header)?.ok_or_else(|| expected("a name that is text", start))
     }
 
-    /// Skips the value whose head was `header` and which stands inside `depth` arrays and maps; tells how many members or items
-    /// it has. Calls itself no deeper than it is allowed to nest.
+    fn skip_name(&mut self) -> Result<(), DecodeError> {
+        let start = self.at;
+        match self.head()? {
+            Header::Text(Some(length)) => self.skip_text(length),
+            header => self.text(header)?.map(|_| ()).ok_or_else(|| expected("a name that is text", start)),
+        }
+    }
+
+    /// Skips the value that comes next and stands inside `depth` arrays and maps; tells how many members or items it has.
+    /// Calls itself no deeper than it is allowed to nest.
     #[inline(always)]
-    pub(super) fn skip(&mut self, header: Header, depth: u32) -> Result<usize, DecodeError> {
-        match header {
+    pub(super) fn skip(&mut self, depth: u32) -> Result<usize, DecodeError> {
+        match self.head()? {
             Header::Text(Some(length)) => self.skip_text(length).map(|()| 0),
-            Header::Text(None) | Header::Bytes(_) => self.text(header).map(|_| 0),
+            header @ (Header::Text(None) | Header::Bytes(_)) => self.text(header).map(|_| 0),
             Header::Positive(_) | Header::Negative(_) | Header::Float(_) => Ok(0),
             Header::Simple(simple::FALSE | simple::TRUE | simple::NULL) => Ok(0),
             Header::Map(length) => self.skip_map(length, depth),
@@ -225,13 +252,9 @@ impl<'a> Scanner<'a> {
     fn skip_map(&mut self, length: Option<usize>, depth: u32) -> Result<usize, DecodeError> {
         let mut left = self.enter(length, depth)?;
         let mut entries = 0;
-        while let Some(header) = self.next(&mut left)? {
-            match header {
-                Header::Text(Some(length)) => self.skip_text(length)?,
-                _ => self.name(header).map(|_| ())?,
-            }
-            let header = self.head()?;
-            self.skip(header, depth + 1)?;
+        while self.more(&mut left) {
+            self.skip_name()?;
+            self.skip(depth + 1)?;
             entries += 1;
         }
         Ok(entries)
@@ -241,8 +264,8 @@ impl<'a> Scanner<'a> {
     fn skip_array(&mut self, length: Option<usize>, depth: u32) -> Result<usize, DecodeError> {
         let mut left = self.enter(length, depth)?;
         let mut entries = 0;
-        while let Some(header) = self.next(&mut left)? {
-            self.skip(header, depth + 1)?;
+        while self.more(&mut left) {
+            self.skip(depth + 1)?;
             entries += 1;
         }
         Ok(entries)
