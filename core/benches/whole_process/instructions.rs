@@ -33,8 +33,10 @@ pub(crate) fn run(in_earnest: bool) {
 fn count(kind: &str, time: u32) -> (u64, u64) {
     let log = std::env::temp_dir().join(format!("instructions-{}-{kind}-{time}", std::process::id()));
     let log_option = format!("--log-file={}", log.display());
-    let mut server =
-        Process::under(&["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", &log_option], &["server", kind]);
+    let mut server = Process::under(
+        &["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", &log_option],
+        &["server", kind],
+    );
     let port = server.line();
     let mut client = Process::start(&["client", "load", port.trim()]);
     client.say(&format!("1 {WINDOW}"));

@@ -78,12 +78,6 @@ impl DecodeError {
         Self(Box::new(Inner { kind, offset, shape: Shape::Unknown, request_id: None }))
     }
 
-    /// The same, of a part of a message that begins at `start`.
-    pub(super) fn moved(mut self, start: usize) -> Self {
-        self.0.offset += start;
-        self
-    }
-
     /// Adds what is known of the message.
     pub(super) fn describe(&mut self, shape: Shape, request_id: Option<String>) {
         self.0.shape = shape;

@@ -3,18 +3,19 @@
 //! Covers: TS-0004 8.5.1. The types and what is let pass are those of JSON.
 
 use bytes::{Bytes, BytesMut};
+use ciborium_ll::Header;
 
-use super::super::found::{Found, Span};
+use super::super::found::{Found, Span, duplicate};
 use super::super::item::Item;
 use super::super::members::{
-    Members, bad, unusual_identifier, unusual_integer, unusual_release_version, unusual_string,
+    LIST, Members, bad, response_type_of, single_text, unusual_identifier, unusual_integer, unusual_release_version,
+    unusual_string,
 };
 use super::super::parameter::{Parameter, Parameters};
 use super::super::{DecodeError, DecodeOptions, Decoded, Deviation, Deviations, json};
 use super::envelope::Envelope;
-use super::item::write;
-use super::scanner::expected;
-use crate::primitive::{Content, Format, ReleaseVersion, release_version};
+use super::item::rewrite;
+use crate::primitive::{Content, Format, ReleaseVersion, ResponseTypeInfo, release_version};
 
 /// Reads one primitive.
 pub(in super::super) fn decode(input: &Bytes, options: &DecodeOptions) -> Result<Decoded, DecodeError> {
@@ -65,6 +66,44 @@ impl<'a> Members<'a> for Envelope<'a> {
             Item::Null => self.found.note(Deviation::NullParameter, self.position(parameter)).map(|()| None),
             item => Ok(Some(item)),
         }
+    }
+
+    fn list(&mut self, parameter: Parameter) -> Result<Option<Vec<String>>, DecodeError> {
+        match self.item(parameter)? {
+            Some(item) => self.list_of(item, self.found.span(parameter), parameter).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn response_type(&mut self) -> Result<Option<ResponseTypeInfo>, DecodeError> {
+        let Some(item) = self.item(Parameter::Rt)? else { return Ok(None) };
+        let at = self.position(Parameter::Rt);
+        let Item::Object(_) = item else {
+            self.found.note(Deviation::BareResponseType, at)?;
+            return response_type_of(self, Some(item), None);
+        };
+        let mut scanner = self.scanner_at(at);
+        let (mut value, mut uris) = (None, None);
+        let Header::Map(length) = scanner.head()? else { return Err(scanner.no_value()) };
+        let mut left = scanner.enter(length, 1)?;
+        while scanner.more(&mut left) {
+            let start = scanner.position();
+            let name = scanner.name()?;
+            let span = Span::new(scanner.position(), scanner.position());
+            scanner.skip(2)?;
+            let is_duplicate = match name.as_ref() {
+                "rtv" => value.replace(self.value(span)?).is_some(),
+                "nu" => uris.replace(self.list_of(self.value(span)?, span, Parameter::Rt)?).is_some(),
+                _ => {
+                    self.found.note(Deviation::ResponseTypeMember, start)?;
+                    false
+                }
+            };
+            if is_duplicate {
+                return Err(duplicate(name, start));
+            }
+        }
+        response_type_of(self, value, uris)
     }
 
     #[inline]
@@ -131,7 +170,7 @@ impl<'a> Members<'a> for Envelope<'a> {
     fn take_unknown(&mut self, own: Parameters) -> Result<Vec<(String, Content)>, DecodeError> {
         for parameter in Parameter::in_set(self.found.seen & !own) {
             // Nobody has looked at those.
-            self.value(self.found.span(parameter))?;
+            self.scanner_at(self.position(parameter)).skip(1)?;
         }
         let irregular = self.unknown_irregular || self.irregular & !own != 0;
         let unknown = self.found.take_unknown(own).into_iter();
@@ -139,7 +178,28 @@ impl<'a> Members<'a> for Envelope<'a> {
     }
 }
 
-impl Envelope<'_> {
+impl<'a> Envelope<'a> {
+    /// The texts of the list `item` that stands at a place, or a text in place of it.
+    fn list_of(&mut self, item: Item<'a>, span: Span, parameter: Parameter) -> Result<Vec<String>, DecodeError> {
+        let at = span.start as usize;
+        match item {
+            Item::List(_) => {}
+            Item::Text(text) => return single_text(self, &text, at),
+            _ => return Err(bad(parameter, LIST, at)),
+        }
+        let mut scanner = self.scanner_at(at);
+        // The number is known and the items are there, so that nothing more is claimed than they take.
+        let mut list = Vec::with_capacity(scanner.clone().skip(1)?);
+        let Header::Array(length) = scanner.head()? else { return Err(scanner.no_value()) };
+        let mut left = scanner.enter(length, 1)?;
+        while scanner.more(&mut left) {
+            let header = scanner.head()?;
+            let text = scanner.text(header)?.ok_or_else(|| bad(parameter, LIST, at))?;
+            list.push(text.into_owned());
+        }
+        Ok(list)
+    }
+
     #[inline]
     fn is_map(&self, span: Span) -> bool {
         self.input.get(span.start as usize).is_some_and(|byte| byte >> 5 == 5)
@@ -157,8 +217,8 @@ impl Envelope<'_> {
     #[cold]
     fn rewritten(&self, span: Span) -> Result<Content, DecodeError> {
         let mut out = BytesMut::with_capacity(span.range().len());
-        // What CBOR cannot carry are integers larger than those that were just read.
-        write(&self.value(span)?, &mut out).map_err(|_| expected("a value in range", span.start as usize))?;
+        let mut scanner = self.scanner_at(span.start as usize);
+        rewrite(&mut scanner, 1, &mut out)?;
         Ok(Content::from_encoded(Format::Cbor, out.freeze()))
     }
 

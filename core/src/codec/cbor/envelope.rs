@@ -154,12 +154,22 @@ impl<'a> Envelope<'a> {
         self.found.add_unknown(name, name_at, Span::new(start, scanner.position()))
     }
 
-    /// The value that stands at a place.
+    /// A scanner before the value at a place.
+    pub(super) fn scanner_at(&self, at: usize) -> Scanner<'a> {
+        let mut scanner = Scanner::new(self.input, self.found.options.max_depth);
+        scanner.seek(at);
+        scanner
+    }
+
+    /// The value that stands at a place; an empty list or object in place of one with something in it.
     #[inline]
     pub(super) fn value(&self, span: Span) -> Result<Item<'a>, DecodeError> {
-        let mut scanner = Scanner::new(self.input, self.found.options.max_depth);
-        scanner.seek(span.start as usize);
-        read_next(&mut scanner, 1)
+        let mut scanner = self.scanner_at(span.start as usize);
+        match self.input.get(span.start as usize).map(|byte| byte >> 5) {
+            Some(4) => Ok(Item::List(Vec::new())),
+            Some(5) => Ok(Item::Object(Vec::new())),
+            _ => read_next(&mut scanner, 1),
+        }
     }
 
     /// The text of a parameter that is a text in one chunk.

@@ -59,6 +59,44 @@ pub(super) fn read_next<'a>(scanner: &mut Scanner<'a>, depth: u32) -> Result<Ite
     }
 }
 
+/// Appends the value that comes next in the one way in which this library writes, without a tree of it in between.
+pub(super) fn rewrite(scanner: &mut Scanner<'_>, depth: u32, out: &mut BytesMut) -> Result<(), DecodeError> {
+    let start = scanner.position();
+    let header = scanner.head()?;
+    if let Some(text) = scanner.text(header)? {
+        write_text(out, &text);
+        return Ok(());
+    }
+    match header {
+        Header::Float(number) => float(out, number),
+        Header::Array(length) => {
+            let mut left = scanner.enter(length, depth)?;
+            head(out, Header::Array(Some(count(scanner, start, depth)?)));
+            while scanner.more(&mut left) {
+                rewrite(scanner, depth + 1, out)?;
+            }
+        }
+        Header::Map(length) => {
+            let mut left = scanner.enter(length, depth)?;
+            head(out, Header::Map(Some(count(scanner, start, depth)?)));
+            while scanner.more(&mut left) {
+                write_text(out, &scanner.name()?);
+                rewrite(scanner, depth + 1, out)?;
+            }
+        }
+        Header::Positive(_) | Header::Negative(_) | Header::Simple(_) => head(out, header),
+        _ => return Err(scanner.no_value()),
+    }
+    Ok(())
+}
+
+/// How many items or members the array or map at `start` has. It is skipped once for each that it stands in, which are few.
+fn count(scanner: &Scanner<'_>, start: usize, depth: u32) -> Result<usize, DecodeError> {
+    let mut ahead = scanner.clone();
+    ahead.seek(start);
+    ahead.skip(depth)
+}
+
 /// Appends a value.
 pub(in super::super) fn write(item: &Item<'_>, out: &mut BytesMut) -> Result<(), EncodeError> {
     match item {
