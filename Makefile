@@ -252,6 +252,15 @@ bench: | need ## benchmarks of codec and session, and whole programs beside toki
 bench-server: | need ## CPU time of a server per message, beside tokio-tungstenite, flushing per reply and in batches
 	$(CARGO) bench --locked -p onem2m-ws --bench whole_process -- messages
 
+.PHONY: bench-instructions
+bench-instructions: | need ## user instructions of a server per message, beside tokio-tungstenite (needs valgrind)
+	$(CARGO) bench --locked -p onem2m-ws --bench whole_process -- instructions
+
+# A crate of its own, because of all that it compares with.
+.PHONY: bench-formats
+bench-formats: | need ## JSON, CBOR and XML beside serde_json, sonic-rs, simd-json, ciborium, minicbor, cbor4ii, quick-xml, roxmltree
+	$(CARGO) run --release --manifest-path core/benches/formats/Cargo.toml
+
 # Client and server are two processes, and each holds one descriptor per connection.
 .PHONY: bench-idle
 bench-idle: | need ## memory of 10 000 connections, and the CPU time to open them, beside tokio-tungstenite

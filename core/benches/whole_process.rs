@@ -13,6 +13,7 @@
 //! - `messages` (`make bench-server`): servers only, all asked by the same raw client. Beside the usual one there is a plain
 //!   server that flushes once for all replies whose requests are there, with a read buffer of `READ_BUFFER` (8 KiB).
 //! - `idle` (`make bench-idle`): what 10 000 connections cost a server. The tuned plain server has read buffers of 4 KiB.
+//! - `instructions` (`make bench-instructions`): user instructions of a server per message, counted by callgrind.
 //!
 //! Settings, all from the environment: `ROUNDS`, `ROUND_MS`, `IDLE` (connections), `THREADS` (1: a current-thread runtime in
 //! every process, and processes are pinned: both to one processor for one request at a time, else to one each; more: a
@@ -29,6 +30,9 @@ mod compare;
 #[cfg(unix)]
 #[path = "whole_process/idle.rs"]
 mod idle;
+#[cfg(unix)]
+#[path = "whole_process/instructions.rs"]
+mod instructions;
 #[cfg(unix)]
 #[path = "whole_process/load.rs"]
 mod load;
@@ -66,6 +70,7 @@ fn main() {
         ["client", "hold", port] => load::hold(port.parse().unwrap()),
         // `cargo bench` says `--bench`; anything else, such as a test of all targets, only tries whether it works.
         ["messages", ..] => messages::run(arguments.contains(&"--bench")),
+        ["instructions", ..] => instructions::run(arguments.contains(&"--bench")),
         ["idle", ..] => idle::run(arguments.contains(&"--bench")),
         _ => compare::run(arguments.contains(&"--bench")),
     }

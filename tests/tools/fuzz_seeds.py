@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import shutil
 import sys
 import zlib
@@ -17,6 +18,7 @@ from itertools import cycle
 from pathlib import Path
 
 SEEDS = Path(__file__).resolve().parents[2] / "core" / "fuzz" / "seeds"
+VECTORS = SEEDS.parents[1] / "tests" / "vectors"
 KEY = bytes([0x37, 0xFA, 0x21, 0x3D])
 
 FINAL = 0x80
@@ -344,9 +346,66 @@ def connect_responses() -> dict[str, bytes]:
     return seeds
 
 
+def vectors(form: str) -> dict[str, bytes]:
+    """The primitives of the test vectors in one format, without the white space of JSON."""
+    files = sorted(VECTORS.glob(f"*{form}"))
+    seeds = {path.name.removesuffix(form): path.read_bytes() for path in files}
+    if form == ".json":
+        return {name: json.dumps(json.loads(data), separators=(",", ":")).encode() for name, data in seeds.items()}
+    if form == ".cbor.hex":
+        return {name: bytes.fromhex(data.decode()) for name, data in seeds.items()}
+    return seeds
+
+
+def jsons() -> dict[str, bytes]:
+    """Primitives in JSON, also as older peers write them."""
+    odd = {
+        "odd-wrapped": b'{"m2m:rqp":{"m2m:op":"1","to":"a","rqi":5,"pc":{}}}',
+        "odd-numbers": b'{"rsc":2000.0,"rqi":"r","pc":{"x":[1e400,18446744073709551616,-0,0.1,1E5]}}',
+        "odd-escapes": rb'{"op":2,"to":"\u0061\ud83d\ude00","rqi":"\"","\u0072vi":"3","fc":{"lbl":["a b"]}}',
+        "odd-text": b'{"op":5,"to":"a","rqi":"r","pc":"{\\"m2m:sgn\\":{}}"}',
+        "odd-response-type": b'{"op":2,"to":"a","rqi":"r","rt":3,"rids":"x","da":"true","fc":{}}',
+        "odd-deep": b'{"rsc":1,"pc":{"x":' + b"[" * 62 + b"]" * 62 + b"}}",
+    }
+    return vectors(".json") | odd
+
+
+def xmls() -> dict[str, bytes]:
+    """Primitives in XML, also as other peers write them."""
+    m2m = b"http://www.onem2m.org/xml/protocols"
+    odd = {
+        "odd-no-namespace": b"<rqp><op>2</op><to>a</to><rqi>r</rqi></rqp>",
+        "odd-default-namespace": b'<rsp xmlns="' + m2m + b'"><rsc>2000</rsc><rqi>r</rqi><pc><cin><rn>x</rn></cin></pc></rsp>',
+        "odd-prefix": b'<p:rsp xmlns:p="' + m2m + b'"><rsc>2000</rsc><rqi>r</rqi><pc><p:cin rn="x"/></pc></p:rsp>',
+        "odd-other-namespace": b'<m2m:rsp xmlns:m2m="' + m2m + b'" xmlns:c="' + m2m + b'/commondomain"><rsc>2000</rsc>'
+        b"<rqi>r</rqi><pc><c:color><red> 5 </red></c:color></pc></m2m:rsp>",
+        "odd-lists": b'<m2m:rsp xmlns:m2m="' + m2m + b'"><rsc>2000</rsc><rqi>r</rqi><pc><m2m:ae><acpi>a</acpi><acpi>b</acpi>'
+        b"<poa/></m2m:ae></pc></m2m:rsp>",
+        "odd-entities": b'<?xml version="1.0"?><!-- c --><m2m:rqp xmlns:m2m="' + m2m + b'"><op>5</op><to>&#x61;&amp;</to>'
+        b"<rqi><![CDATA[r]]></rqi><pc><m2m:cin><con>&lt;&#13;&gt;&quot;</con></m2m:cin></pc></m2m:rqp>",
+        "odd-doctype": b'<!DOCTYPE x [<!ENTITY a "b">]><m2m:rqp xmlns:m2m="' + m2m + b'"><op>2</op></m2m:rqp>',
+    }
+    return vectors(".xml") | odd
+
+
+def cbors() -> dict[str, bytes]:
+    """Primitives in CBOR, also as the examples of TS-0004 8.5.2 write them."""
+    odd = {
+        "odd-indefinite": bytes.fromhex("bf626f7001627 46f6161637271697f6172ff62706 3bf6178 9f01ffffff".replace(" ", "")),
+        "odd-byte-strings": bytes.fromhex("a4426f700142746f4161437271694172427063a1417841ff"),
+        "odd-floats": bytes.fromhex("a263727363fa44fa00006270 63a16178 83f93e00fb3fb999999999999a1bffffffffffffffff".replace(" ", "")),
+        "odd-length": bytes.fromhex("a1627063bb7fffffffffffffff"),
+    }
+    return vectors(".cbor.hex") | odd
+
+
 def main() -> int:
     """The command; see the module's text."""
     targets = {
+        "codec_json": jsons(),
+        "codec_xml": xmls(),
+        "codec_cbor": cbors(),
+        "codec_convert": jsons(),
         "server_connection": connections(masked=True),
         "client_connection": connections(masked=False),
         "connect_response": connect_responses(),

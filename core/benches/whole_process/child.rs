@@ -40,8 +40,16 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        let mut child = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        Self::spawn(Command::new(std::env::current_exe().unwrap()).args(arguments))
+    }
+
+    /// Starts one inside of another program, which gets its name and arguments after its own.
+    pub(crate) fn under(outer: &[&str], arguments: &[&str]) -> Self {
+        Self::spawn(Command::new(outer[0]).args(&outer[1..]).arg(std::env::current_exe().unwrap()).args(arguments))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         Self { input: child.stdin.take(), output, child }
     }
@@ -55,6 +63,12 @@ impl Process {
         self.output.read_line(&mut line).unwrap();
         assert!(!line.is_empty(), "a process ended early");
         line
+    }
+
+    /// Waits for its end.
+    pub(crate) fn finish(&mut self) {
+        self.input = None;
+        self.child.wait().unwrap();
     }
 
     /// What a server has used so far.

@@ -365,6 +365,12 @@ impl<W> Session<W> {
         self.connection.as_ref().is_some_and(Connection::is_compressed)
     }
 
+    /// What the connection speaks; `None` if there is none.
+    #[must_use]
+    pub fn format(&self) -> Option<Format> {
+        self.connection.is_some().then_some(self.format)
+    }
+
     /// What is to be done with the transport once everything from [`poll_transmit`](Self::poll_transmit) is written.
     #[must_use]
     pub fn transport(&self) -> Disconnect {

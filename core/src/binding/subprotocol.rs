@@ -40,19 +40,20 @@ pub const fn message_kind(format: Format) -> MessageKind {
 }
 
 /// The names that a client offers for these formats, in its order of preference: both names of each, the current one
-/// first (Release 2 servers know only the second).
+/// first (Release 2 servers know only the second); or the current ones alone.
 ///
 /// ```
 /// use onem2m_ws::binding::subprotocol;
 /// use onem2m_ws::primitive::Format;
 ///
-/// assert_eq!(subprotocol::offer(&[Format::Json]), ["oneM2M.json", "oneM2M.R2.0.json"]);
+/// assert_eq!(subprotocol::offer(&[Format::Json], true), ["oneM2M.json", "oneM2M.R2.0.json"]);
 /// ```
 #[must_use]
-pub fn offer(formats: &[Format]) -> Vec<String> {
+pub fn offer(formats: &[Format], release_2: bool) -> Vec<String> {
     formats
         .iter()
         .flat_map(|format| NAMES.iter().filter(move |(_, f, _)| f == format))
+        .filter(|(.., generation)| release_2 || *generation == Generation::Current)
         .map(|(name, ..)| (*name).to_owned())
         .collect()
 }
@@ -105,7 +106,7 @@ mod tests {
     #[test]
     fn ws_6_2_2_9_2_release_2_names_are_offered_last_and_strays_only_taken_on_request() {
         assert_eq!(
-            offer(&[Format::Cbor, Format::Json]),
+            offer(&[Format::Cbor, Format::Json], true),
             ["oneM2M.cbor", "oneM2M.R2.0.cbor", "oneM2M.json", "oneM2M.R2.0.json"]
         );
         assert_eq!(format_of("oneM2M.R2.0.xml", false), Some(Format::Xml));
@@ -113,7 +114,7 @@ mod tests {
         for (name, ..) in STRAY {
             assert_eq!(format_of(name, false), None);
             assert!(format_of(name, true).is_some());
-            assert!(!offer(&[Format::Json, Format::Xml, Format::Cbor]).iter().any(|n| n == name));
+            assert!(!offer(&Format::ALL, true).iter().any(|n| n == name));
         }
     }
 

@@ -82,7 +82,11 @@ pub struct ClientBuilder {
     pub(super) handshake: Limits,
     pub(super) origin_header: bool,
     pub(super) headers: Vec<(String, String)>,
-    pub(super) subprotocols: Option<Vec<String>>,
+    /// In order of preference.
+    formats: Vec<Format>,
+    subprotocols: Option<Vec<String>>,
+    /// Offers the names of Release 2 too.
+    release_2_names: bool,
     pub(super) allow_missing_subprotocol: bool,
     pub(super) preset: Preset,
     pub(super) session: binding::Config,
@@ -105,7 +109,9 @@ impl ClientBuilder {
             handshake: Limits::default(),
             origin_header: true,
             headers: Vec::new(),
+            formats: vec![Format::Json],
             subprotocols: None,
+            release_2_names: true,
             allow_missing_subprotocol: false,
             preset: Preset::Standard,
             session: binding::Config { gated: true, ..binding::Config::default() },
@@ -313,7 +319,14 @@ impl ClientBuilder {
         self
     }
 
-    /// Offers these subprotocol names instead of `oneM2M.json, oneM2M.R2.0.json`.
+    /// Offers these formats, in order of preference; the registrar chooses one for each connection ([`Client::format`]).
+    /// JSON alone by default. Content may be given in any format: it is converted if the connection has another one.
+    pub fn formats(mut self, formats: impl IntoIterator<Item = Format>) -> Self {
+        self.formats = formats.into_iter().collect();
+        self
+    }
+
+    /// Offers these subprotocol names instead of both names of each of the formats, `oneM2M.json` and `oneM2M.R2.0.json`.
     pub fn subprotocols<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.subprotocols = Some(names.into_iter().map(Into::into).collect());
         self
@@ -337,7 +350,7 @@ impl ClientBuilder {
         if preset == Preset::Acme {
             self.session.outgoing.window = 1;
             self.session.release_version = Some("4".into());
-            self.subprotocols = Some(vec!["oneM2M.json".to_owned()]);
+            self.release_2_names = false;
         }
         self
     }
@@ -379,12 +392,19 @@ impl ClientBuilder {
         }
         check_times([("open_timeout", Some(self.open_timeout))])?;
         check_connection(&self.session, &self.websocket, &self.handshake, self.compression.as_ref())?;
-        let subprotocols = self.subprotocols.clone().unwrap_or_else(|| subprotocol::offer(&[Format::Json]));
-        if let Some(name) = subprotocols.iter().find(|name| subprotocol::format_of(name, true) != Some(Format::Json)) {
-            return bad(format!("subprotocol {name:?} is not one that this version speaks; it speaks oneM2M.json"));
+        let subprotocols = match &self.subprotocols {
+            Some(names) => names.clone(),
+            None => subprotocol::offer(&self.formats, self.release_2_names),
+        };
+        if let Some(name) = subprotocols.iter().find(|name| subprotocol::format_of(name, true).is_none()) {
+            let known = subprotocol::offer(&Format::ALL, true).join(", ");
+            return bad(format!("subprotocol {name:?} is not one of those that stand for a format: {known}"));
         }
         if subprotocols.is_empty() {
-            return bad("at least one subprotocol is to be offered".to_owned());
+            return bad("at least one format is to be offered".to_owned());
+        }
+        if let Some(i) = (1..self.formats.len()).find(|i| self.formats[..*i].contains(&self.formats[*i])) {
+            return bad(format!("format {} is there twice", self.formats[i]));
         }
         if self.registered && self.originator.is_none() {
             return bad("registered needs the originator that is registered".to_owned());

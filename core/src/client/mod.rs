@@ -25,7 +25,7 @@ use crate::net::dial::Dial;
 #[cfg(feature = "bridge")]
 use crate::net::link::Completion;
 use crate::net::link::{IncomingRequest, Link, Responder, Waiter, call_application};
-use crate::primitive::{Request, Response, StatusCode};
+use crate::primitive::{Format, Request, Response, StatusCode};
 use crate::{Error, ErrorKind, Result, websocket};
 
 /// Where a client's connection stands.
@@ -254,6 +254,13 @@ impl Client {
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.shared().link.peek(Session::counters)
+    }
+
+    /// The format that the connection speaks, which the registrar chose from [`ClientBuilder::formats`]; `None` while there is
+    /// no connection.
+    #[must_use]
+    pub fn format(&self) -> Option<Format> {
+        self.shared().link.peek(Session::format)
     }
 
     /// True if there is a connection, and messages on it are compressed: if the registrar took what

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::primitive::{Format, StatusCode};
+use crate::primitive::StatusCode;
 
 /// Whether a message that could not be read was a request or a response.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -36,8 +36,6 @@ struct Inner {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum DecodeErrorKind {
-    /// This version cannot read the format.
-    UnsupportedFormat(Format),
     /// More bytes than positions can count (4 GiB).
     TooLarge,
     /// Not UTF-8.
@@ -109,10 +107,6 @@ impl DecodeError {
         self.0.request_id = request_id;
     }
 
-    pub(super) fn unsupported(format: Format) -> Self {
-        Self::at(DecodeErrorKind::UnsupportedFormat(format), 0)
-    }
-
     /// What was wrong.
     #[must_use]
     pub fn kind(&self) -> &DecodeErrorKind {
@@ -140,10 +134,7 @@ impl DecodeError {
     /// What the sender of a request should be told.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        match self.0.kind {
-            DecodeErrorKind::UnsupportedFormat(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            _ => StatusCode::BAD_REQUEST,
-        }
+        StatusCode::BAD_REQUEST
     }
 }
 
@@ -163,7 +154,6 @@ impl fmt::Display for Shown<'_> {
 impl fmt::Display for DecodeErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnsupportedFormat(format) => write!(f, "{format:?} cannot be read by this version"),
             Self::TooLarge => f.write_str("message of more than 4 GiB"),
             Self::NotUtf8 => f.write_str("not UTF-8"),
             Self::Syntax(expected) => write!(f, "expected {expected}"),
@@ -300,6 +290,7 @@ deviations! {
     NoNamespace = "no_namespace", "element without the namespace that it must have";
     DefaultNamespace = "default_namespace", "elements in a default namespace";
     RepeatedForList = "repeated_for_list", "list as repeated elements";
+    ByteString = "byte_string", "CBOR byte string in place of a text";
 }
 
 /// A set of [`Deviation`]s.

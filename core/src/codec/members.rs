@@ -56,8 +56,12 @@ pub(super) trait Members<'a> {
     fn deviate(&mut self, deviation: Deviation, at: usize) -> Result<(), DecodeError>;
     /// Where the parameter stands.
     fn position(&self, parameter: Parameter) -> usize;
-    /// The parameter in the JSON data model. Null is a deviation.
+    /// The parameter in the JSON data model. Null is a deviation. Of a list and an object, only that it is one.
     fn item(&mut self, parameter: Parameter) -> Result<Option<Item<'a>>, DecodeError>;
+    /// Texts, or one text in place of them.
+    fn list(&mut self, parameter: Parameter) -> Result<Option<Vec<String>>, DecodeError>;
+    /// `rt`.
+    fn response_type(&mut self) -> Result<Option<ResponseTypeInfo>, DecodeError>;
     /// A parameter that has members of its own and stays as it is.
     fn structure(&mut self, parameter: Parameter) -> Result<Option<Content>, DecodeError>;
     /// `pc`.
@@ -93,32 +97,17 @@ pub(super) trait Members<'a> {
 
     /// Text.
     fn string(&mut self, parameter: Parameter) -> Result<Option<String>, DecodeError> {
-        match self.item(parameter)? {
-            Some(Item::Text(text)) => Ok(Some(text.into_owned())),
-            None => Ok(None),
-            Some(_) => Err(bad(parameter, "a string", self.position(parameter))),
-        }
+        unusual_string(self, parameter)
     }
 
     /// Text that some peers write as a number.
     fn identifier(&mut self, parameter: Parameter) -> Result<Option<String>, DecodeError> {
-        let number = match self.item(parameter)? {
-            Some(Item::Text(text)) => return Ok(Some(text.into_owned())),
-            None => return Ok(None),
-            Some(Item::Integer(number)) => number.to_string(),
-            Some(Item::Float(number)) => number.to_string(),
-            Some(_) => return Err(bad(parameter, "a string", self.position(parameter))),
-        };
-        self.deviate(Deviation::NumberText, self.position(parameter))?;
-        Ok(Some(number))
+        unusual_identifier(self, parameter)
     }
 
     /// `rvi`, whose absence is a deviation.
     fn release_version(&mut self) -> Result<Option<ReleaseVersion>, DecodeError> {
-        match self.identifier(Parameter::Rvi)? {
-            Some(text) => Ok(Some(release_version(&text))),
-            None => self.deviate(Deviation::MissingReleaseVersion, 0).map(|()| None),
-        }
+        unusual_release_version(self)
     }
 
     /// A time. The standard does not say whether milliseconds are a string or a number in JSON, so neither deviates.
@@ -131,42 +120,6 @@ pub(super) trait Members<'a> {
                 .to_string(),
         };
         Ok(Some(AbsRelTimestamp::from_text(text)))
-    }
-
-    /// Texts.
-    fn list(&mut self, parameter: Parameter) -> Result<Option<Vec<String>>, DecodeError> {
-        match self.item(parameter)? {
-            Some(item) => list_of(self, item, parameter).map(Some),
-            None => Ok(None),
-        }
-    }
-
-    /// `rt`.
-    fn response_type(&mut self) -> Result<Option<ResponseTypeInfo>, DecodeError> {
-        const EXPECTED: &str = "an object with rtv and nu";
-        let parameter = Parameter::Rt;
-        let at = self.position(parameter);
-        let Some(item) = self.item(parameter)? else { return Ok(None) };
-        let (mut value, mut notification_uris) = (None, None);
-        match item {
-            Item::Object(members) => {
-                for (name, item) in members {
-                    match name.as_ref() {
-                        "rtv" => value = Some(item),
-                        "nu" => notification_uris = Some(list_of(self, item, parameter)?),
-                        _ => self.deviate(Deviation::ResponseTypeMember, at)?,
-                    }
-                }
-            }
-            bare => {
-                value = Some(bare);
-                self.deviate(Deviation::BareResponseType, at)?;
-            }
-        }
-        let value = value.ok_or_else(|| bad(parameter, EXPECTED, at))?;
-        let value = integer_of(self, value, parameter)?.ok_or_else(|| bad(parameter, EXPECTED, at))?;
-        let value = u16::try_from(value).map_err(|_| bad(parameter, "in range", at))?;
-        Ok(Some(ResponseTypeInfo { value: value.into(), notification_uris }))
     }
 
     /// The primitive that these are the members of: a response if they have `rsc`, whatever else they have.
@@ -326,6 +279,47 @@ pub(super) fn unusual_integer<'a, M: Members<'a> + ?Sized>(
     number.map(Some).ok_or_else(|| bad(parameter, "an integer", members.position(parameter)))
 }
 
+/// Text, from the data model.
+#[cold]
+pub(super) fn unusual_string<'a, M: Members<'a> + ?Sized>(
+    members: &mut M,
+    parameter: Parameter,
+) -> Result<Option<String>, DecodeError> {
+    match members.item(parameter)? {
+        Some(Item::Text(text)) => Ok(Some(text.into_owned())),
+        None => Ok(None),
+        Some(_) => Err(bad(parameter, "a string", members.position(parameter))),
+    }
+}
+
+/// Text that some peers write as a number, from the data model.
+#[cold]
+pub(super) fn unusual_identifier<'a, M: Members<'a> + ?Sized>(
+    members: &mut M,
+    parameter: Parameter,
+) -> Result<Option<String>, DecodeError> {
+    let number = match members.item(parameter)? {
+        Some(Item::Text(text)) => return Ok(Some(text.into_owned())),
+        None => return Ok(None),
+        Some(Item::Integer(number)) => number.to_string(),
+        Some(Item::Float(number)) => number.to_string(),
+        Some(_) => return Err(bad(parameter, "a string", members.position(parameter))),
+    };
+    members.deviate(Deviation::NumberText, members.position(parameter))?;
+    Ok(Some(number))
+}
+
+/// `rvi`, from the data model.
+#[cold]
+pub(super) fn unusual_release_version<'a, M: Members<'a> + ?Sized>(
+    members: &mut M,
+) -> Result<Option<ReleaseVersion>, DecodeError> {
+    match members.identifier(Parameter::Rvi)? {
+        Some(text) => Ok(Some(release_version(&text))),
+        None => members.deviate(Deviation::MissingReleaseVersion, 0).map(|()| None),
+    }
+}
+
 /// The integer that a value is, however it is written; `None` if it is none.
 fn integer_of<'a, M: Members<'a> + ?Sized>(
     members: &mut M,
@@ -360,24 +354,30 @@ fn whole(number: f64) -> Option<i128> {
     (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i128)
 }
 
-/// A list of strings, or a string in place of it.
-fn list_of<'a, M: Members<'a> + ?Sized>(
+/// A text in place of a list.
+#[cold]
+pub(super) fn single_text<'a, M: Members<'a> + ?Sized>(
     members: &mut M,
-    item: Item<'a>,
-    parameter: Parameter,
+    text: &str,
+    at: usize,
 ) -> Result<Vec<String>, DecodeError> {
-    let at = members.position(parameter);
-    let items = match item {
-        Item::Text(text) => {
-            members.deviate(Deviation::SingleForList, at)?;
-            return Ok(if text.is_empty() { Vec::new() } else { vec![text.into_owned()] });
-        }
-        Item::List(items) => items,
-        _ => return Err(bad(parameter, "a list of strings", at)),
-    };
-    let text = |item| match item {
-        Item::Text(text) => Ok(text.into_owned()),
-        _ => Err(bad(parameter, "a list of strings", at)),
-    };
-    items.into_iter().map(text).collect()
+    members.deviate(Deviation::SingleForList, at)?;
+    Ok(if text.is_empty() { Vec::new() } else { vec![text.to_owned()] })
+}
+
+/// What a list that is none should be.
+pub(super) const LIST: &str = "a list of strings";
+
+/// `rt` from what was found in it: the value of `rtv`, or a number in place of the object.
+pub(super) fn response_type_of<'a, M: Members<'a> + ?Sized>(
+    members: &mut M,
+    value: Option<Item<'a>>,
+    notification_uris: Option<Vec<String>>,
+) -> Result<Option<ResponseTypeInfo>, DecodeError> {
+    const EXPECTED: &str = "an object with rtv and nu";
+    let at = members.position(Parameter::Rt);
+    let value = value.ok_or_else(|| bad(Parameter::Rt, EXPECTED, at))?;
+    let value = integer_of(members, value, Parameter::Rt)?.ok_or_else(|| bad(Parameter::Rt, EXPECTED, at))?;
+    let value = u16::try_from(value).map_err(|_| bad(Parameter::Rt, "in range", at))?;
+    Ok(Some(ResponseTypeInfo { value: value.into(), notification_uris }))
 }

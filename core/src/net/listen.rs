@@ -110,7 +110,7 @@ impl Listen {
         }
         let Some((name, format)) = subprotocol::select(&request.subprotocols, &self.formats, self.stray_subprotocols)
         else {
-            let wanted = subprotocol::offer(&self.formats).join(", ");
+            let wanted = subprotocol::offer(&self.formats, true).join(", ");
             let text = if request.subprotocols.is_empty() {
                 format!("Sec-WebSocket-Protocol is missing; offer one of: {wanted}")
             } else {

@@ -3,8 +3,13 @@
 //! Covers: TS-0004 7.5.2, 8.4.2. Same format in and out: the bytes are handed on, not made anew.
 //! Reading the bytes as the JSON data model is the codec's part ([`Content::value`] is defined there).
 
+use std::fmt;
+use std::str::FromStr;
+
 use bytes::Bytes;
 use serde_json::Value;
+
+use crate::{Error, ErrorKind};
 
 /// A serialization of TS-0004 clause 8.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -15,6 +20,38 @@ pub enum Format {
     Xml,
     /// TS-0004 8.5.
     Cbor,
+}
+
+impl Format {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Json, Self::Xml, Self::Cbor];
+
+    /// Its name in settings and commands: `json`, `xml` or `cbor`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Xml => "xml",
+            Self::Cbor => "cbor",
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Format {
+    type Err = Error;
+
+    /// By its [`name`](Self::name), without regard to case.
+    fn from_str(name: &str) -> Result<Self, Error> {
+        Self::ALL.into_iter().find(|format| format.name().eq_ignore_ascii_case(name)).ok_or_else(|| {
+            Error::new(ErrorKind::InvalidArgument, format!("format {name:?} is none of json, xml and cbor"))
+        })
+    }
 }
 
 /// One value in a wire format: the content of a primitive, or another structured parameter of it.
@@ -104,8 +141,8 @@ impl From<&Value> for Content {
     }
 }
 
-impl std::fmt::Debug for Content {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Payloads do not belong in logs, and bytes from a peer must not reach them raw.
         write!(f, "Content({:?}, {} bytes)", self.format(), self.bytes.len())
     }

@@ -61,7 +61,7 @@ impl ServerBuilder {
             session: binding::Config { originator: None, ..binding::Config::default() },
             websocket: websocket::Config::default(),
             listening: Listen {
-                formats: vec![Format::Json],
+                formats: Format::ALL.to_vec(),
                 stray_subprotocols: false,
                 compression: None,
                 paths: Vec::new(),
@@ -236,6 +236,13 @@ impl ServerBuilder {
         self
     }
 
+    /// Speaks these formats; each registree chooses among them for its connection. All three by default. Handlers see content
+    /// in any of them ([`Content::value`](crate::primitive::Content::value)), and may answer in any: it is converted.
+    pub fn formats(mut self, formats: impl IntoIterator<Item = Format>) -> Self {
+        self.listening.formats = formats.into_iter().collect();
+        self
+    }
+
     /// Takes the subprotocol spellings of older texts (`oneM2M-pro-v1.0`, ...) too. Off by default.
     pub fn stray_subprotocols(mut self, yes: bool) -> Self {
         self.listening.stray_subprotocols = yes;
@@ -293,7 +300,7 @@ impl ServerBuilder {
     /// Refuses settings that are out of range, or could never match.
     fn check(&self) -> Result<()> {
         let invalid = |text: String| Err(Error::new(ErrorKind::InvalidArgument, text));
-        let Listen { limits, deadline, compression, paths, allow_origins, .. } = &self.listening;
+        let Listen { formats, limits, deadline, compression, paths, allow_origins, .. } = &self.listening;
         check_times([("handshake_timeout", Some(*deadline))])?;
         check_numbers([
             ("max_connections", self.max_connections, SOME),
@@ -301,6 +308,9 @@ impl ServerBuilder {
             ("max_half_open_per_address", self.half_open.per_address, SOME),
         ])?;
         check_connection(&self.session, &self.websocket, limits, compression.as_ref())?;
+        if formats.is_empty() {
+            return invalid("at least one format is to be spoken".to_owned());
+        }
         if let Some(path) = paths.iter().find(|path| !is_path(path)) {
             return invalid(format!("served path {path:?}: it begins with / and has no query, as /~/mn-cse"));
         }

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use data_encoding::HEXLOWER_PERMISSIVE;
 
 use super::super::deadline::after;
 use super::super::subprotocol::message_kind;
@@ -13,7 +14,7 @@ use super::super::{Event, Now, Registration};
 use super::Session;
 use crate::ErrorKind;
 use crate::codec::{self, DecodeError, Decoded, Primitive, Shape};
-use crate::primitive::{Request, Response, StatusCode};
+use crate::primitive::{Format, Request, Response, StatusCode};
 use crate::websocket::{self, CloseCode, Connection, MessageKind, Whole};
 
 impl<W> Session<W> {
@@ -52,27 +53,29 @@ impl<W> Session<W> {
     /// A message that stands where it was read into.
     #[inline]
     pub(super) fn handle_whole(&mut self, now: Now, message: Whole<'_>) {
-        let (kind, decoded) = match message {
-            Whole::Text(text) => (MessageKind::Text, codec::decode_text(self.format, text, &self.config.decode)),
-            Whole::Binary(bytes) => {
-                let bytes = Bytes::copy_from_slice(bytes);
-                (MessageKind::Binary, codec::decode(self.format, bytes, &self.config.decode))
+        match (message, message_kind(self.format)) {
+            (Whole::Text(text), MessageKind::Text) => {
+                let decoded = codec::decode_text(self.format, text, &self.config.decode);
+                self.handle_decoded(now, decoded);
             }
-        };
-        self.handle_decoded(now, kind, decoded);
+            (Whole::Binary(bytes), _) => self.handle_message(now, MessageKind::Binary, Bytes::copy_from_slice(bytes)),
+            (Whole::Text(text), MessageKind::Binary) => {
+                self.handle_message(now, MessageKind::Text, Bytes::copy_from_slice(text.as_bytes()));
+            }
+        }
     }
 
     fn handle_message(&mut self, now: Now, kind: MessageKind, payload: Bytes) {
+        if kind != message_kind(self.format) {
+            return self.handle_wrong_opcode(now, kind, payload);
+        }
         let decoded = codec::decode(self.format, payload, &self.config.decode);
-        self.handle_decoded(now, kind, decoded);
+        self.handle_decoded(now, decoded);
     }
 
     #[inline]
-    fn handle_decoded(&mut self, now: Now, kind: MessageKind, decoded: Result<Decoded, DecodeError>) {
+    fn handle_decoded(&mut self, now: Now, decoded: Result<Decoded, DecodeError>) {
         self.note_primitive(now);
-        if kind != message_kind(self.format) {
-            return self.handle_wrong_opcode(now, kind, decoded);
-        }
         match decoded {
             Ok(decoded) => {
                 self.counters.deviations += decoded.deviations.iter().count() as u64;
@@ -85,8 +88,31 @@ impl<W> Session<W> {
         }
     }
 
-    /// WS-6.2.2.9-3: answered where an `rqi` can be read, otherwise closed; never guessed.
-    fn handle_wrong_opcode(&mut self, now: Now, kind: MessageKind, read: Result<Decoded, DecodeError>) {
+    /// WS-6.2.2.9-3: what deployed peers are known to do is let pass and counted, unless the session is strict; anything else
+    /// is answered where an `rqi` can be read, otherwise closed; never guessed.
+    #[cold]
+    fn handle_wrong_opcode(&mut self, now: Now, kind: MessageKind, payload: Bytes) {
+        let options = &self.config.decode;
+        let decode = |format, payload: &Bytes| codec::decode(format, payload.clone(), options);
+        let (is_habit, read, other) = match (self.format, kind) {
+            // nCube sends CBOR so, ACME its JSON notifications to an AE without a `csz`.
+            (Format::Cbor, MessageKind::Text) => match HEXLOWER_PERMISSIVE.decode(&payload) {
+                Ok(bytes) => (true, decode(Format::Cbor, &bytes.into()), Format::Json),
+                Err(_) => (true, decode(Format::Json, &payload), Format::Xml),
+            },
+            (format, _) => (false, decode(format, &payload), Format::Cbor),
+        };
+        if is_habit && read.is_ok() && !options.strict {
+            self.counters.deviations += 1;
+            return self.handle_decoded(now, read);
+        }
+        let unreadable = read.as_ref().is_err_and(|error| error.shape() == Shape::Unknown);
+        let read = if unreadable { decode(other, &payload) } else { read };
+        self.note_primitive(now);
+        self.refuse_wrong_opcode(now, kind, read);
+    }
+
+    fn refuse_wrong_opcode(&mut self, now: Now, kind: MessageKind, read: Result<Decoded, DecodeError>) {
         self.counters.malformed += 1;
         let text = format!("a {kind:?} frame does not carry {:?} (TS-0020 table 6.2.2.9-1)", self.format);
         let (rqi, rvi) = match read.map(|decoded| decoded.primitive) {

@@ -3,18 +3,17 @@
 //! Covers: TS-0004 6.4, 8.4.2 (which JSON type a parameter has), and the deviations of deployed peers, each noted.
 //! Numbers that do not fit are refused, never cut.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 
+use super::super::found::{Found, Span, duplicate};
 use super::super::item::Item;
-use super::super::members::{Members, bad, unusual_integer};
+use super::super::members::{LIST, Members, bad, response_type_of, single_text, unusual_integer};
 use super::super::parameter::{Parameter, Parameters};
 use super::super::{DecodeError, DecodeErrorKind, DecodeOptions, Decoded, Deviation, Deviations, MAX_DEPTH};
-use super::envelope::{Envelope, Span};
+use super::envelope::Envelope;
 use super::item;
-use super::scanner::Scanner;
-use crate::primitive::{Content, Format, ReleaseVersion, release_version};
+use super::scanner::{Scanner, Value, unescape};
+use crate::primitive::{Content, Format, ReleaseVersion, ResponseTypeInfo, release_version};
 
 /// Reads one primitive.
 pub(in super::super) fn decode(input: &Bytes, options: &DecodeOptions) -> Result<Decoded, DecodeError> {
@@ -34,9 +33,7 @@ pub(in super::super) fn decode_text(text: &str, options: &DecodeOptions) -> Resu
 }
 
 fn decode_kept(text: &str, kept: Option<&Bytes>, options: &DecodeOptions) -> Result<Decoded, DecodeError> {
-    if u32::try_from(text.len()).is_err() {
-        return Err(DecodeError::at(DecodeErrorKind::TooLarge, 0));
-    }
+    Found::check_size(text.len())?;
     let mut envelope = Envelope::new(text, kept, options);
     let mut result = read(&mut envelope);
     if let Err(error) = &mut result {
@@ -53,36 +50,70 @@ fn read(envelope: &mut Envelope<'_>) -> Result<Decoded, DecodeError> {
 impl<'a> Members<'a> for Envelope<'a> {
     #[inline]
     fn seen(&self) -> Parameters {
-        self.seen
+        self.found.seen
     }
 
     #[inline]
     fn has_unknown(&self) -> bool {
-        !self.unknown.is_empty()
+        !self.found.unknown.is_empty()
     }
 
     #[inline]
     fn deviations(&self) -> Deviations {
-        self.deviations
+        self.found.deviations
     }
 
     #[inline]
     fn deviate(&mut self, deviation: Deviation, at: usize) -> Result<(), DecodeError> {
-        self.note(deviation, at)
+        self.found.note(deviation, at)
     }
 
     fn position(&self, parameter: Parameter) -> usize {
-        self.span(parameter).start as usize
+        self.found.span(parameter).start as usize
     }
 
     #[cold]
     fn item(&mut self, parameter: Parameter) -> Result<Option<Item<'a>>, DecodeError> {
         let Some((span, token)) = self.get(parameter)? else { return Ok(None) };
-        item::read(token, self.options.max_depth).map(Some).map_err(|error| match error.kind() {
-            // Its syntax was checked; what is left is a number beyond all ranges.
-            DecodeErrorKind::Syntax(_) => bad(parameter, "in range", span.start as usize),
-            _ => error.moved(span.start as usize),
-        })
+        item_at(token, span, parameter).map(Some)
+    }
+
+    fn list(&mut self, parameter: Parameter) -> Result<Option<Vec<String>>, DecodeError> {
+        let Some((span, _)) = self.get(parameter)? else { return Ok(None) };
+        self.list_at(span, parameter).map(Some)
+    }
+
+    fn response_type(&mut self) -> Result<Option<ResponseTypeInfo>, DecodeError> {
+        let parameter = Parameter::Rt;
+        let Some((span, token)) = self.get(parameter)? else { return Ok(None) };
+        let mut scanner = Scanner::new(token.as_bytes(), self.found.options.max_depth);
+        if !scanner.take_if(b'{') {
+            self.deviate(Deviation::BareResponseType, span.start as usize)?;
+            return response_type_of(self, Some(item_at(token, span, parameter)?), None);
+        }
+        let (mut value, mut uris) = (None, None);
+        let mut more = !scanner.take_if(b'}');
+        while more {
+            let name = scanner.name()?;
+            let name_text = unescape(&token[name.start..name.end]);
+            scanner.peek();
+            let start = scanner.position();
+            scanner.value(1)?;
+            let member = Span { start: span.start + start as u32, end: span.start + scanner.position() as u32 };
+            let is_duplicate = match name_text.as_str() {
+                "rtv" => value.replace(item_at(self.token(member), member, parameter)?).is_some(),
+                "nu" => uris.replace(self.list_at(member, parameter)?).is_some(),
+                _ => {
+                    self.deviate(Deviation::ResponseTypeMember, member.start as usize)?;
+                    false
+                }
+            };
+            if is_duplicate {
+                return Err(duplicate(name_text.into(), member.start as usize));
+            }
+            more = scanner.take_if(b',');
+        }
+        response_type_of(self, value, uris)
     }
 
     #[inline]
@@ -96,7 +127,7 @@ impl<'a> Members<'a> for Envelope<'a> {
     #[inline]
     fn unsigned<N: TryFrom<u64> + TryFrom<i128>>(&mut self, parameter: Parameter) -> Result<Option<N>, DecodeError> {
         let out_of_range = |envelope: &Self| bad(parameter, "in range", envelope.position(parameter));
-        if !self.has(parameter) {
+        if !self.found.has(parameter) {
             return Ok(None);
         }
         if let Some(number) = self.plain_integer(parameter) {
@@ -160,10 +191,8 @@ impl<'a> Members<'a> for Envelope<'a> {
     }
 
     fn take_unknown(&mut self, own: Parameters) -> Result<Vec<(String, Content)>, DecodeError> {
-        let foreign = Parameter::in_set(self.seen & !own).map(|p| (Cow::Borrowed(p.name()), self.span(p)));
-        let foreign: Vec<_> = foreign.collect();
-        let unknown = std::mem::take(&mut self.unknown).into_iter().chain(foreign);
-        Ok(unknown.map(|(name, span)| (name.into_owned(), self.slice(span))).collect())
+        let unknown = self.found.take_unknown(own).into_iter();
+        Ok(unknown.map(|(name, span)| (name, self.slice(span))).collect())
     }
 }
 
@@ -180,16 +209,44 @@ impl<'a> Envelope<'a> {
     /// The value of a parameter, unless it is absent or null.
     #[inline]
     fn get(&mut self, parameter: Parameter) -> Result<Option<(Span, &'a str)>, DecodeError> {
-        if !self.has(parameter) {
+        if !self.found.has(parameter) {
             return Ok(None);
         }
-        let span = self.span(parameter);
+        let span = self.found.span(parameter);
         let token = self.token(span);
         if token == "null" {
             self.deviate(Deviation::NullParameter, span.start as usize)?;
             return Ok(None);
         }
         Ok(Some((span, token)))
+    }
+
+    /// A list of strings, or a string in place of it.
+    fn list_at(&mut self, span: Span, parameter: Parameter) -> Result<Vec<String>, DecodeError> {
+        let at = span.start as usize;
+        let token = self.token(span);
+        let mut scanner = Scanner::new(token.as_bytes(), self.found.options.max_depth);
+        let entries = match scanner.clone().value(1)? {
+            Value::String { escaped } => {
+                let text = &token[1..token.len() - 1];
+                return single_text(self, &if escaped { unescape(text) } else { text.to_owned() }, at);
+            }
+            Value::Container { entries } if scanner.take_if(b'[') => entries,
+            _ => return Err(bad(parameter, LIST, at)),
+        };
+        // The number is known and the items are there, so that nothing more is claimed than they take.
+        let mut list = Vec::with_capacity(entries);
+        while list.len() < entries {
+            scanner.take_if(b',');
+            if scanner.peek() != b'"' {
+                return Err(bad(parameter, LIST, at));
+            }
+            let start = scanner.position() + 1;
+            let escaped = scanner.string()?;
+            let text = &token[start..scanner.position() - 1];
+            list.push(if escaped { unescape(text) } else { text.to_owned() });
+        }
+        Ok(list)
     }
 
     /// A number in place of a string.
@@ -206,7 +263,7 @@ impl<'a> Envelope<'a> {
     /// A number as most are written: few digits.
     #[inline]
     fn plain_integer(&self, parameter: Parameter) -> Option<u64> {
-        let token = self.token(self.span(parameter));
+        let token = self.token(self.found.span(parameter));
         if token.is_empty() || token.len() > 19 {
             return None;
         }
@@ -230,6 +287,16 @@ impl<'a> Envelope<'a> {
             Some(text) => text_content(self, &text, at),
             None => Err(bad(Parameter::Pc, "an object", at)),
         }
+    }
+}
+
+/// The value of a parameter in the data model; an empty list or object in place of one with something in it.
+fn item_at<'a>(token: &'a str, span: Span, parameter: Parameter) -> Result<Item<'a>, DecodeError> {
+    match token.as_bytes().first() {
+        Some(b'{') => Ok(Item::Object(Vec::new())),
+        Some(b'[') => Ok(Item::List(Vec::new())),
+        // Its syntax was checked; what is left is a number beyond all ranges.
+        _ => item::read(token, 1).map_err(|_| bad(parameter, "in range", span.start as usize)),
     }
 }
 

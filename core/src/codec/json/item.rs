@@ -104,8 +104,10 @@ pub(in super::super) fn write(item: &Item<'_>, out: &mut BytesMut) -> Result<(),
         Item::Boolean(false) => out.put_slice(b"false"),
         Item::Integer(number) => out.put_slice(itoa::Buffer::new().format(*number).as_bytes()),
         // The shortest text that is read as the same number again.
-        Item::Float(number) if number.is_finite() => out.put_slice(format!("{number:?}").as_bytes()),
-        Item::Float(_) => return Err(EncodeError::not_carried("a number that is not finite")),
+        Item::Float(number) => match serde_json::Number::from_f64(*number) {
+            Some(number) => out.put_slice(number.to_string().as_bytes()),
+            None => return Err(EncodeError::not_carried("a number that is not finite")),
+        },
         Item::Text(text) => write_string(text, out),
         Item::List(items) => {
             out.put_u8(b'[');

@@ -8,13 +8,14 @@ use std::borrow::Cow;
 
 use bytes::{Bytes, BytesMut};
 
+use super::super::found::{Found, Span};
 use super::super::item::Item;
 use super::super::json;
 use super::super::members::{Members, bad};
 use super::super::parameter::{Parameter, Parameters};
 use super::super::{DecodeError, DecodeErrorKind, DecodeOptions, Decoded, Deviation, Deviations};
 use super::chars::{is_blank, is_collapsed, line_ends};
-use super::envelope::{Envelope, Span};
+use super::envelope::Envelope;
 use super::read::read_text;
 use super::value;
 use crate::primitive::{AbsRelTimestamp, Content, Format, ReleaseVersion, ResponseTypeInfo, XmlPlace, release_version};
@@ -39,9 +40,7 @@ pub(in super::super) fn decode_text(text: &str, options: &DecodeOptions) -> Resu
 }
 
 fn decode_kept(text: &str, kept: Option<&Bytes>, options: &DecodeOptions) -> Result<Decoded, DecodeError> {
-    if u32::try_from(text.len()).is_err() {
-        return Err(DecodeError::at(DecodeErrorKind::TooLarge, 0));
-    }
+    Found::check_size(text.len())?;
     let mut parameters = Typed { envelope: Envelope::new(text, options), kept };
     let mut result = parameters.envelope.read().and_then(|()| parameters.primitive());
     if let Err(error) = &mut result {
@@ -59,34 +58,34 @@ struct Typed<'a> {
 impl<'a> Members<'a> for Typed<'a> {
     #[inline]
     fn seen(&self) -> Parameters {
-        self.envelope.seen
+        self.envelope.found.seen
     }
 
     #[inline]
     fn has_unknown(&self) -> bool {
-        !self.envelope.unknown.is_empty()
+        !self.envelope.found.unknown.is_empty()
     }
 
     #[inline]
     fn deviations(&self) -> Deviations {
-        self.envelope.deviations
+        self.envelope.found.deviations
     }
 
     #[inline]
     fn deviate(&mut self, deviation: Deviation, at: usize) -> Result<(), DecodeError> {
-        self.envelope.note(deviation, at)
+        self.envelope.found.note(deviation, at)
     }
 
     fn position(&self, parameter: Parameter) -> usize {
-        self.envelope.span(parameter).start as usize
+        self.envelope.found.span(parameter).start as usize
     }
 
     #[cold]
     fn item(&mut self, parameter: Parameter) -> Result<Option<Item<'a>>, DecodeError> {
-        if !self.envelope.has(parameter) {
+        if !self.envelope.found.has(parameter) {
             return Ok(None);
         }
-        let span = self.envelope.span(parameter);
+        let span = self.envelope.found.span(parameter);
         let item = self.item_at(parameter, span)?;
         if item == Item::Null {
             return self.deviate(Deviation::NullParameter, span.start as usize).map(|()| None);
@@ -143,7 +142,7 @@ impl<'a> Members<'a> for Typed<'a> {
     }
 
     fn list(&mut self, parameter: Parameter) -> Result<Option<Vec<String>>, DecodeError> {
-        if !self.envelope.has(parameter) {
+        if !self.envelope.found.has(parameter) {
             return Ok(None);
         }
         let mut list = self.read_as(parameter, "a list", texts_of)?;
@@ -186,7 +185,7 @@ impl<'a> Members<'a> for Typed<'a> {
 
     #[inline]
     fn structure(&mut self, parameter: Parameter) -> Result<Option<Content>, DecodeError> {
-        if !self.envelope.has(parameter) {
+        if !self.envelope.found.has(parameter) {
             return Ok(None);
         }
         let at = self.position(parameter);
@@ -196,31 +195,29 @@ impl<'a> Members<'a> for Typed<'a> {
         if self.envelope.structured & parameter.bit() == 0 {
             return Err(bad(parameter, "elements", at));
         }
-        let depends = self.envelope.dependent & parameter.bit() != 0;
-        self.kept_or_read(self.envelope.span(parameter), depends).map(Some)
+        let depends = self.envelope.depends(parameter.name());
+        self.kept_or_read(self.envelope.found.span(parameter), depends).map(Some)
     }
 
     #[inline]
     fn content(&mut self) -> Result<Option<Content>, DecodeError> {
-        if !self.envelope.has(Parameter::Pc) {
+        if !self.envelope.found.has(Parameter::Pc) {
             return Ok(None);
         }
-        if self.envelope.contents == 1 && self.envelope.dependent & Parameter::Pc.bit() == 0 {
+        if self.envelope.contents == 1 && !self.envelope.depends(Parameter::Pc.name()) {
             return Ok(Some(self.slice(self.envelope.content, false)));
         }
         self.unusual_content()
     }
 
     fn take_unknown(&mut self, own: Parameters) -> Result<Vec<(String, Content)>, DecodeError> {
-        let mut members = Vec::new();
-        for (name, span, depends) in std::mem::take(&mut self.envelope.unknown) {
-            members.push((name.into_owned(), self.kept_or_read(span, depends)?));
-        }
-        for parameter in Parameter::in_set(self.envelope.seen & !own) {
-            let depends = self.envelope.dependent & parameter.bit() != 0;
-            members.push((parameter.name().to_owned(), self.kept_or_read(self.envelope.span(parameter), depends)?));
-        }
-        Ok(members)
+        let members = self.envelope.found.take_unknown(own).into_iter();
+        members
+            .map(|(name, span)| {
+                let content = self.kept_or_read(span, self.envelope.depends(&name))?;
+                Ok((name, content))
+            })
+            .collect()
     }
 }
 
@@ -272,11 +269,12 @@ impl<'a> Typed<'a> {
 
     #[cold]
     fn unusual_content(&mut self) -> Result<Option<Content>, DecodeError> {
-        let (parameter, span) = (Parameter::Pc, self.envelope.span(Parameter::Pc));
+        let (parameter, span) = (Parameter::Pc, self.envelope.found.span(Parameter::Pc));
         let at = span.start as usize;
         if self.envelope.contents == 0 {
             let (text, scope) = (self.envelope.element(span), self.envelope.scope.clone());
-            let text = read_text(text, scope, self.envelope.options.max_depth).map_err(|error| error.moved(at))?;
+            let text =
+                read_text(text, scope, self.envelope.found.options.max_depth).map_err(|error| error.moved(at))?;
             return json::text_content(self, if is_blank(&text) { "" } else { &text }, at);
         }
         if self.envelope.contents > 1 {

@@ -5,10 +5,11 @@
 
 use std::borrow::Cow;
 
+use super::super::found::{Found, Span, duplicate};
 use super::super::item::Item;
 use super::super::parameter::{Parameter, Parameters, strip_prefix};
 use super::super::schema::M2M;
-use super::super::{DecodeError, DecodeErrorKind, DecodeOptions, Deviation, Deviations, Shape};
+use super::super::{DecodeError, DecodeErrorKind, DecodeOptions, Deviation, Shape};
 use super::chars::{is_blank, trim};
 use super::name::member_named;
 use super::read::{primitive, read_member};
@@ -24,80 +25,51 @@ const LISTS: Parameters = Parameter::Rids.bit()
     | Parameter::Aus.bit()
     | Parameter::Omr.bit();
 
-/// Where an element stands. Positions fit, because longer messages are refused.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Span {
-    /// Of its start tag.
-    pub(super) start: u32,
-    /// Of what it holds.
-    inner_start: u32,
-    inner_end: u32,
-    /// Behind its end tag.
-    pub(super) end: u32,
-}
-
 /// The parameters of one primitive.
 pub(super) struct Envelope<'a> {
     pub(super) text: &'a str,
-    pub(super) options: &'a DecodeOptions,
     pub(super) in_response: bool,
-    /// The parameters that were found.
-    pub(super) seen: Parameters,
-    /// Those of them that hold one text without references, and have no attributes.
+    pub(super) found: Found<'a>,
+    /// What each element holds, between its tags.
+    inner: [Span; Parameter::COUNT],
+    /// The parameters that hold one text without references, and have no attributes.
     plain: Parameters,
     /// Those of them that hold elements or have attributes.
     pub(super) structured: Parameters,
     /// Those of them that mean something else in another document, or do not follow the specification.
     pub(super) dependent: Parameters,
-    spans: [Span; Parameter::COUNT],
+    /// Some of the unknown members do.
+    dependent_unknown: bool,
     /// Further elements of parameters that are lists.
     pub(super) repeated: Vec<(Parameter, Span)>,
     /// The elements in `pc`: how many, and where the first one is.
     pub(super) contents: usize,
     pub(super) content: Span,
-    /// Members that are no parameters, and whether they depend on their place.
-    pub(super) unknown: Vec<(Cow<'a, str>, Span, bool)>,
     /// What the root declares.
     pub(super) scope: Scope<'a>,
-    pub(super) deviations: Deviations,
-    shape: Shape,
 }
 
 impl<'a> Envelope<'a> {
     pub(super) fn new(text: &'a str, options: &'a DecodeOptions) -> Self {
         Self {
             text,
-            options,
             in_response: false,
-            seen: 0,
+            found: Found::new(options),
+            inner: [Span::default(); Parameter::COUNT],
             plain: 0,
             structured: 0,
             dependent: 0,
-            spans: [Span::default(); Parameter::COUNT],
+            dependent_unknown: false,
             repeated: Vec::new(),
             contents: 0,
             content: Span::default(),
-            unknown: Vec::new(),
             scope: Scope::default(),
-            deviations: Deviations::NONE,
-            shape: Shape::Unknown,
         }
-    }
-
-    /// Whether the parameter was there, even empty.
-    #[inline]
-    pub(super) fn has(&self, parameter: Parameter) -> bool {
-        self.seen & parameter.bit() != 0
-    }
-
-    #[inline]
-    pub(super) fn span(&self, parameter: Parameter) -> Span {
-        self.spans[parameter as usize]
     }
 
     /// The whole element.
     pub(super) fn element(&self, span: Span) -> &'a str {
-        &self.text[span.start as usize..span.end as usize]
+        &self.text[span.range()]
     }
 
     /// The text of a parameter that holds nothing else.
@@ -106,30 +78,27 @@ impl<'a> Envelope<'a> {
         if self.plain & parameter.bit() == 0 {
             return None;
         }
-        let span = self.span(parameter);
-        Some(&self.text[span.inner_start as usize..span.inner_end as usize])
+        Some(&self.text[self.inner[parameter as usize].range()])
     }
 
     /// Whether a parameter holds nothing at all.
     pub(super) fn is_empty(&self, parameter: Parameter) -> bool {
-        let span = self.span(parameter);
-        let inside = &self.text[span.inner_start as usize..span.inner_end as usize];
+        let inside = &self.text[self.inner[parameter as usize].range()];
         self.structured & parameter.bit() == 0 && trim(inside).is_empty()
     }
 
-    /// Notes a deviation, or refuses it.
-    #[inline]
-    pub(super) fn note(&mut self, deviation: Deviation, at: usize) -> Result<(), DecodeError> {
-        if self.options.strict {
-            return Err(DecodeError::at(DecodeErrorKind::Deviation(deviation), at));
+    /// Whether a parameter or, if it is none, an unknown member means something else in another document, or has a name
+    /// that it should not have.
+    pub(super) fn depends(&self, name: &str) -> bool {
+        match Parameter::from_name(name.as_bytes()) {
+            Some(parameter) => self.dependent & parameter.bit() != 0,
+            None => self.dependent_unknown,
         }
-        self.deviations.insert(deviation);
-        Ok(())
     }
 
     /// Reads the whole document.
     pub(super) fn read(&mut self) -> Result<(), DecodeError> {
-        let mut source = Source::new(self.text, Scope::default(), self.options.max_depth)?;
+        let mut source = Source::new(self.text, Scope::default(), self.found.options.max_depth)?;
         source.watch(1);
         let Event::Start(root) = source.next()? else { return Err(syntax("an element", source.at())) };
         self.root(&source, &root)?;
@@ -144,11 +113,7 @@ impl<'a> Envelope<'a> {
         }
         // Tells that nothing follows.
         source.next()?;
-        let required = if self.in_response { Parameter::Rsc } else { Parameter::Op };
-        if !self.has(required) || !self.in_response && self.has(Parameter::Rsc) {
-            return Err(DecodeError::at(DecodeErrorKind::BadWrapper, root.start));
-        }
-        Ok(())
+        self.found.finish()
     }
 
     /// The root, which says which primitive this is.
@@ -159,12 +124,12 @@ impl<'a> Envelope<'a> {
             "rsp" if uri.is_empty() || uri == M2M => Shape::Response,
             _ => return Err(DecodeError::at(DecodeErrorKind::NotAnObject, root.start)),
         };
-        (self.shape, self.in_response) = (shape, shape == Shape::Response);
+        (self.found.wrapper, self.in_response) = (Some(shape), shape == Shape::Response);
         if uri.is_empty() {
-            self.note(Deviation::NoNamespace, root.start)?;
+            self.found.note(Deviation::NoNamespace, root.start)?;
         }
         if root.prefix.is_empty() && uri == M2M {
-            self.note(Deviation::DefaultNamespace, root.start)?;
+            self.found.note(Deviation::DefaultNamespace, root.start)?;
         }
         self.scope = source.scope.clone();
         Ok(())
@@ -178,7 +143,7 @@ impl<'a> Envelope<'a> {
             parameter = Parameter::from_name(tag.local.as_bytes());
         }
         let Some(parameter) = parameter else { return self.unusual(source, tag) };
-        if self.has(parameter) {
+        if self.found.has(parameter) {
             return self.again(source, tag, parameter);
         }
         self.known(source, tag, parameter)
@@ -189,8 +154,8 @@ impl<'a> Envelope<'a> {
     fn known(&mut self, source: &mut Source<'a>, tag: &Tag<'a>, parameter: Parameter) -> Result<(), DecodeError> {
         let element = if parameter == Parameter::Pc { self.content(source, tag)? } else { skip(source, tag)? };
         let bit = parameter.bit();
-        self.seen |= bit;
-        self.spans[parameter as usize] = element.span;
+        self.found.add(parameter, element.span);
+        self.inner[parameter as usize] = element.inner;
         if element.elements || tag.has_attributes() {
             self.structured |= bit;
         } else if element.plain {
@@ -199,7 +164,7 @@ impl<'a> Envelope<'a> {
         if source.dependent {
             self.dependent |= bit;
             if source.defaulted {
-                self.note(Deviation::DefaultNamespace, tag.start)?;
+                self.found.note(Deviation::DefaultNamespace, tag.start)?;
             }
         }
         Ok(())
@@ -216,7 +181,7 @@ impl<'a> Envelope<'a> {
                     element.elements = true;
                     let uri = source.scope.resolve(root.prefix).map_or("", |found| found.uri);
                     if uri.is_empty() {
-                        self.note(Deviation::NoNamespace, root.start)?;
+                        self.found.note(Deviation::NoNamespace, root.start)?;
                         dependent = true;
                     }
                     let span = skip(source, &root)?.span;
@@ -226,7 +191,7 @@ impl<'a> Envelope<'a> {
                     self.contents += 1;
                     dependent |= source.dependent;
                     if source.defaulted {
-                        self.note(Deviation::DefaultNamespace, root.start)?;
+                        self.found.note(Deviation::DefaultNamespace, root.start)?;
                     }
                 }
                 Event::Text(text) => has_text |= !is_blank(text),
@@ -248,9 +213,9 @@ impl<'a> Envelope<'a> {
     #[cold]
     fn again(&mut self, source: &mut Source<'a>, tag: &Tag<'a>, parameter: Parameter) -> Result<(), DecodeError> {
         if parameter.bit() & LISTS == 0 {
-            return Err(duplicate(tag));
+            return Err(duplicate(tag.name.into(), tag.start));
         }
-        self.note(Deviation::RepeatedForList, tag.start)?;
+        self.found.note(Deviation::RepeatedForList, tag.start)?;
         let span = skip(source, tag)?.span;
         self.repeated.push((parameter, span));
         Ok(())
@@ -260,7 +225,7 @@ impl<'a> Envelope<'a> {
     #[cold]
     fn unusual(&mut self, source: &mut Source<'a>, tag: &Tag<'a>) -> Result<(), DecodeError> {
         if source.defaulted {
-            self.note(Deviation::DefaultNamespace, tag.start)?;
+            self.found.note(Deviation::DefaultNamespace, tag.start)?;
         }
         let own = primitive(self.in_response);
         let uri = source.scope.resolve(tag.prefix).map_or("", |found| found.uri);
@@ -269,9 +234,9 @@ impl<'a> Envelope<'a> {
         let short = strip_prefix(&name).unwrap_or(&name);
         if let Some(parameter) = Parameter::from_name(short.as_bytes()) {
             if !tag.prefix.is_empty() {
-                self.note(Deviation::PrefixedMember, tag.start)?;
+                self.found.note(Deviation::PrefixedMember, tag.start)?;
             }
-            if self.has(parameter) {
+            if self.found.has(parameter) {
                 return self.again(source, tag, parameter);
             }
             self.known(source, tag, parameter)?;
@@ -279,42 +244,38 @@ impl<'a> Envelope<'a> {
             self.dependent |= parameter.bit();
             return Ok(());
         }
-        // Looking through all of them is cheap because they are few.
-        if self.unknown.iter().any(|(other, ..)| *other == name) {
-            return Err(duplicate(tag));
-        }
-        if self.unknown.len() >= self.options.max_unknown_members {
-            return Err(DecodeError::at(DecodeErrorKind::TooManyUnknownMembers, tag.start));
-        }
         let span = skip(source, tag)?.span;
         if source.defaulted {
-            self.note(Deviation::DefaultNamespace, tag.start)?;
+            self.found.note(Deviation::DefaultNamespace, tag.start)?;
         }
-        self.unknown.push((name, span, source.dependent));
-        Ok(())
+        self.dependent_unknown |= source.dependent;
+        self.found.add_unknown(name, tag.start, span)
     }
 
     /// The name and the value of a parameter or an unknown member.
     pub(super) fn member(&self, span: Span) -> Result<(Cow<'a, str>, Item<'a>), DecodeError> {
         let (text, scope) = (self.element(span), self.scope.clone());
-        read_member(text, scope, primitive(self.in_response), self.in_response, self.options.max_depth)
+        read_member(text, scope, primitive(self.in_response), self.in_response, self.found.options.max_depth)
             .map_err(|error| error.moved(span.start as usize))
     }
 
     /// Adds to an error what is known of the message.
     #[cold]
     pub(super) fn describe(&self, error: &mut DecodeError) {
-        // A status makes it a message that is never answered.
-        let shape = if self.has(Parameter::Rsc) { Shape::Response } else { self.shape };
+        // The root says it, and a status makes it a message that is never answered.
+        let shape = match self.found.wrapper {
+            Some(Shape::Request) if self.found.has(Parameter::Rsc) => Shape::Response,
+            wrapper => wrapper.unwrap_or(Shape::Unknown),
+        };
         error.describe(shape, self.readable_request_id());
     }
 
     /// `rqi`, if it was seen and is text.
     fn readable_request_id(&self) -> Option<String> {
-        if !self.has(Parameter::Rqi) {
+        if !self.found.has(Parameter::Rqi) {
             return None;
         }
-        match self.member(self.span(Parameter::Rqi)) {
+        match self.member(self.found.span(Parameter::Rqi)) {
             Ok((_, Item::Text(text))) if !text.is_empty() => Some(text.into_owned()),
             _ => None,
         }
@@ -324,6 +285,8 @@ impl<'a> Envelope<'a> {
 /// What was found between the tags of an element.
 struct Element {
     span: Span,
+    /// Without its tags.
+    inner: Span,
     /// Nothing but one text without references.
     plain: bool,
     /// There are elements in it.
@@ -333,15 +296,14 @@ struct Element {
 impl Element {
     #[inline]
     fn begin(tag: &Tag<'_>) -> Self {
-        let end = tag.end as u32;
-        let span = Span { start: tag.start as u32, inner_start: end, inner_end: end, end };
-        Self { span, plain: true, elements: false }
+        let (span, inner) = (Span::new(tag.start, tag.end), Span::new(tag.end, tag.end));
+        Self { span, inner, plain: true, elements: false }
     }
 
     /// The end tag has been read.
     #[inline]
     fn end(&mut self, source: &Source<'_>) {
-        self.span.inner_end = source.at() as u32;
+        self.inner.end = source.at() as u32;
         self.span.end = source.position() as u32;
     }
 }
@@ -367,12 +329,6 @@ fn skip(source: &mut Source<'_>, tag: &Tag<'_>) -> Result<Element, DecodeError> 
     }
     element.end(source);
     // One text is all that there is: no reference, no comment.
-    let inner_length = (element.span.inner_end - element.span.inner_start) as usize;
-    element.plain = text_length == inner_length;
+    element.plain = text_length == element.inner.range().len();
     Ok(element)
-}
-
-#[cold]
-fn duplicate(tag: &Tag<'_>) -> DecodeError {
-    DecodeError::at(DecodeErrorKind::DuplicateMember(tag.name.to_owned()), tag.start)
 }
