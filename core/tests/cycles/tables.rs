@@ -138,19 +138,20 @@ impl Maker<'_> {
     fn object(&mut self, name: &str, depth: usize) -> Value {
         let lines = self.tables.types[name].clone();
         let is_primitive = name.ends_with("Primitive");
-        loop {
-            let mut members = Map::new();
-            for line in &lines {
-                if (line.mandatory || (depth > 0 && self.chance.one_in(2))) && !members.contains_key(&line.name) {
-                    self.member(&mut members, line, name, depth.saturating_sub(1), is_primitive);
-                }
-            }
-            // An element without anything in it is null.
-            let has_text = lines.iter().any(|line| line.xml == "content");
-            if has_text || members.values().any(|value| !value.is_null()) {
-                return Value::Object(members);
+        let mut members = Map::new();
+        for line in &lines {
+            if line.mandatory || (depth > 0 && self.chance.one_in(2)) {
+                self.member(&mut members, line, name, depth.saturating_sub(1), is_primitive);
             }
         }
+        // An element without anything in it is null.
+        if members.values().all(Value::is_null) {
+            let is_plain = |line: &&Line| !self.tables.types.contains_key(&line.data_type) && line.data_type != "root";
+            let line = lines.iter().find(is_plain).unwrap_or(&lines[0]);
+            let line = Line { mandatory: true, ..line.clone() };
+            self.member(&mut members, &line, name, 0, is_primitive);
+        }
+        Value::Object(members)
     }
 
     fn member(&mut self, members: &mut Map<String, Value>, line: &Line, owner: &str, depth: usize, is_primitive: bool) {
