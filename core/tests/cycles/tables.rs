@@ -162,6 +162,7 @@ impl Maker<'_> {
         }
         let is_plain =
             line.xml == "attribute" || line.xml == "content" || line.mandatory || is_primitive || line.repeated;
+        let is_plain = is_plain || owner == "m2m:responseTypeInfo";
         if !is_plain && self.may_be_null(&line.data_type) && self.chance.one_in(12) {
             members.insert(line.name.clone(), Value::Null);
             return;
@@ -177,9 +178,14 @@ impl Maker<'_> {
             "m2m:requestPrimitive" => self.in_response = false,
             _ => {}
         }
+        let is_integer = self.atom(&data_type) == "integer" && !self.tables.types.contains_key(&data_type);
         let value = if line.repeated {
+            let item = data_type.strip_prefix("list of ").unwrap_or(&data_type);
             let count = 1 + self.chance.below(3);
-            (0..count).map(|_| self.value(&data_type, depth, true)).collect()
+            (0..count).map(|_| self.value(item, depth, true)).collect()
+        } else if is_integer && (is_primitive || line.name == "rtv") {
+            // These have fields, and so a range; all have these values in it.
+            json!(1 + self.chance.below(5))
         } else if line.xml == "list-or-empty" && self.chance.one_in(3) {
             json!([])
         } else {
