@@ -45,7 +45,7 @@ pub(super) struct Envelope<'a> {
     /// The elements in `pc`: how many, and where the first one is.
     pub(super) contents: usize,
     pub(super) content: Span,
-    /// What the root declares.
+    /// What the root declares, for those who read a part.
     pub(super) scope: Scope<'a>,
 }
 
@@ -131,7 +131,7 @@ impl<'a> Envelope<'a> {
         if root.prefix.is_empty() && uri == M2M {
             self.found.note(Deviation::DefaultNamespace, root.start)?;
         }
-        self.scope = source.scope.clone();
+        self.scope = source.scope.for_part();
         Ok(())
     }
 

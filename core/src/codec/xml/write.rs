@@ -6,6 +6,7 @@
 //! a time is, as its digits, and a root without its prefix, with it.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use bytes::{BufMut, BytesMut};
 
@@ -199,6 +200,13 @@ impl Writer<'_> {
         }
         self.out.put_u8(b'>');
         elements.sort_by_key(|(order, ..)| *order);
+        if own.is_some_and(Type::holds_root) {
+            // With its prefix and without it.
+            let mut names = HashSet::with_capacity(elements.len());
+            if !elements.iter().all(|(_, _, named, _)| names.insert(named.name.as_ref())) {
+                return Err(EncodeError::not_carried("the same root twice"));
+            }
+        }
         let inside = At { level: at.level + 1, ..at };
         for (_, name, named, value) in elements {
             self.elements(&named, value, inside).map_err(|error| error.inside(name))?;
