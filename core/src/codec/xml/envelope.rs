@@ -102,12 +102,13 @@ impl<'a> Envelope<'a> {
         source.watch(1);
         let Event::Start(root) = source.next()? else { return Err(syntax("an element", source.at())) };
         self.root(&source, &root)?;
-        while !root.empty {
+        let mut more = !root.empty;
+        while more {
             source.watch(2);
             match source.next()? {
                 Event::Start(tag) => self.parameter(&mut source, &tag)?,
                 Event::Text(text) if is_blank(text) => {}
-                Event::End => break,
+                Event::End => more = false,
                 _ => return Err(syntax("an element", source.at())),
             }
         }
@@ -174,7 +175,8 @@ impl<'a> Envelope<'a> {
     fn content(&mut self, source: &mut Source<'a>, tag: &Tag<'a>) -> Result<Element, DecodeError> {
         let mut element = Element::begin(tag);
         let (mut dependent, mut has_text) = (source.dependent, false);
-        while !tag.empty {
+        let mut more = !tag.empty;
+        while more {
             source.watch(3);
             match source.next()? {
                 Event::Start(root) => {
@@ -198,7 +200,7 @@ impl<'a> Envelope<'a> {
                 Event::Char(_) => has_text = true,
                 Event::End | Event::Eof | Event::Aside => {
                     element.end(source);
-                    break;
+                    more = false;
                 }
             }
         }
