@@ -22,7 +22,8 @@ pub(super) fn scan(text: &str) -> Rare {
     let found = text.bytes().fold(0, |found, byte| {
         let control = (byte < b' ') & (byte != b'\t') & (byte != b'\n') & (byte != b'\r');
         let near = byte == 0xEF;
-        found | u8::from(control) * CONTROL | u8::from(near) * NEAR_NONCHARACTER | u8::from(byte == b']') * BRACKET
+        let bracket = byte == b']';
+        found | (u8::from(control) * CONTROL) | (u8::from(near) * NEAR_NONCHARACTER) | (u8::from(bracket) * BRACKET)
     });
     let suspicious = found & (CONTROL | NEAR_NONCHARACTER) != 0;
     let forbidden = if suspicious { text.char_indices().find(|(_, c)| !is_char(*c)).map(|(at, _)| at) } else { None };

@@ -45,7 +45,7 @@ pub(super) struct Envelope<'a> {
     /// The elements in `pc`: how many, and where the first one is.
     pub(super) contents: usize,
     pub(super) content: Span,
-    /// What the root declares.
+    /// What the root declares, for those who read a part.
     pub(super) scope: Scope<'a>,
 }
 
@@ -102,12 +102,13 @@ impl<'a> Envelope<'a> {
         source.watch(1);
         let Event::Start(root) = source.next()? else { return Err(syntax("an element", source.at())) };
         self.root(&source, &root)?;
-        while !root.empty {
+        let mut more = !root.empty;
+        while more {
             source.watch(2);
             match source.next()? {
                 Event::Start(tag) => self.parameter(&mut source, &tag)?,
                 Event::Text(text) if is_blank(text) => {}
-                Event::End => break,
+                Event::End => more = false,
                 _ => return Err(syntax("an element", source.at())),
             }
         }
@@ -131,7 +132,7 @@ impl<'a> Envelope<'a> {
         if root.prefix.is_empty() && uri == M2M {
             self.found.note(Deviation::DefaultNamespace, root.start)?;
         }
-        self.scope = source.scope.clone();
+        self.scope = source.scope.for_part();
         Ok(())
     }
 
@@ -174,7 +175,8 @@ impl<'a> Envelope<'a> {
     fn content(&mut self, source: &mut Source<'a>, tag: &Tag<'a>) -> Result<Element, DecodeError> {
         let mut element = Element::begin(tag);
         let (mut dependent, mut has_text) = (source.dependent, false);
-        while !tag.empty {
+        let mut more = !tag.empty;
+        while more {
             source.watch(3);
             match source.next()? {
                 Event::Start(root) => {
@@ -198,7 +200,7 @@ impl<'a> Envelope<'a> {
                 Event::Char(_) => has_text = true,
                 Event::End | Event::Eof | Event::Aside => {
                     element.end(source);
-                    break;
+                    more = false;
                 }
             }
         }

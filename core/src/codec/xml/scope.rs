@@ -27,7 +27,7 @@ struct Binding<'a> {
     prefix: &'a str,
     /// Empty if it was taken back.
     uri: Cow<'a, str>,
-    /// Of the element that declares it.
+    /// Of the element that declares it; 0 if that is not in the document.
     level: u32,
 }
 
@@ -41,6 +41,12 @@ pub(super) struct Resolved<'s> {
 impl<'a> Scope<'a> {
     /// That of a primitive as most are written: `m2m` and nothing else.
     pub(super) const STANDARD: Self = Self { m2m: true, bindings: Vec::new() };
+
+    /// The same for a document that is a part of this one, and is told so.
+    pub(super) fn for_part(&self) -> Self {
+        let bindings = self.bindings.iter().map(|binding| Binding { level: 0, ..binding.clone() });
+        Self { m2m: self.m2m, bindings: bindings.collect() }
+    }
 
     /// The root declares `m2m`.
     pub(super) fn declare_m2m(&mut self) {

@@ -6,6 +6,7 @@
 //! a time is, as its digits, and a root without its prefix, with it.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use bytes::{BufMut, BytesMut};
 
@@ -61,6 +62,8 @@ struct Named<'n> {
     /// A prefix that needs a declaration, and its namespace.
     declaration: Option<(&'n str, &'static str)>,
     member: Option<Member>,
+    /// It stands where one root must be.
+    is_root: bool,
 }
 
 impl Named<'_> {
@@ -106,6 +109,9 @@ impl Writer<'_> {
             (Some(Member { repeated: true, .. }), Item::Null) => return self.element(named, value, at),
             (Some(Member { repeated: true, .. }), _) => {
                 return Err(EncodeError::not_carried("something other than an array"));
+            }
+            (None, Item::List(_)) if named.is_root => {
+                return Err(EncodeError::not_carried("an array instead of one root"));
             }
             (None, Item::List(items)) => match items.as_slice() {
                 [] | [_] => return Err(EncodeError::not_carried("an array of unknown type with fewer than two items")),
@@ -199,6 +205,13 @@ impl Writer<'_> {
         }
         self.out.put_u8(b'>');
         elements.sort_by_key(|(order, ..)| *order);
+        if own.is_some_and(Type::holds_root) {
+            // With its prefix and without it.
+            let mut names = HashSet::with_capacity(elements.len());
+            if !elements.iter().all(|(_, _, named, _)| names.insert(named.name.as_ref())) {
+                return Err(EncodeError::not_carried("the same root twice"));
+            }
+        }
         let inside = At { level: at.level + 1, ..at };
         for (_, name, named, value) in elements {
             self.elements(&named, value, inside).map_err(|error| error.inside(name))?;
@@ -263,10 +276,11 @@ fn named<'n>(parent: Option<Type>, name: &'n str) -> Result<Named<'n>, EncodeErr
     let Some((prefix, local)) = split_name(name) else {
         return Err(EncodeError::not_carried("a name that XML does not have"));
     };
-    if prefix.is_empty() && parent.is_some_and(|parent| parent.holds_root() && parent.member(name).is_none()) {
+    let is_root = parent.is_some_and(Type::holds_root);
+    if prefix.is_empty() && is_root && parent.is_some_and(|parent| parent.member(name).is_none()) {
         let name = format!("m2m:{name}");
         let member = parent.and_then(|parent| parent.member(&name));
-        return Ok(Named { name: name.into(), declaration: None, member });
+        return Ok(Named { name: name.into(), declaration: None, member, is_root });
     }
     let uri = match prefix {
         "" => "",
@@ -277,7 +291,7 @@ fn named<'n>(parent: Option<Type>, name: &'n str) -> Result<Named<'n>, EncodeErr
     match member_named(parent, name, prefix, local, uri) {
         Some((read, member)) if read == name => {
             let declaration = (!prefix.is_empty() && prefix != "m2m").then_some((prefix, uri));
-            Ok(Named { name: name.into(), declaration, member })
+            Ok(Named { name: name.into(), declaration, member, is_root })
         }
         _ => Err(EncodeError::not_carried("a name that would be read as another")),
     }
