@@ -21,10 +21,15 @@ fn ws_6_2_2_9_1_each_format_carries_requests_both_ways() {
     for format in Format::ALL {
         let mut world = World::speaking(format, Config::default(), Config::default());
         assert_eq!(world.client().session.format(), Some(format));
-        world.client().manner = Manner::Prompt;
+        world.server().manner = Manner::Manual;
         let content = json!({"m2m:cin": {"con": "21.5", "lbl": ["a", "b"], "st": 7}});
         for (from, to) in [(CLIENT, SERVER), (SERVER, CLIENT)] {
-            world.send(from, Request::notify("x", content.clone())).unwrap();
+            let mut request = Request::notify("x", content.clone());
+            request.from = Some("Cae".into());
+            world.send(from, request).unwrap();
+            world.settle();
+            assert_eq!(world.end(to).asked[0].1.content.as_ref().unwrap().value().unwrap(), content, "{format}");
+            world.answer(to, Response::ok().content(content.clone())).unwrap();
             world.settle();
             let answer = world.end(from).outcome().unwrap();
             assert!(answer.status.is_success(), "{format}");
@@ -67,7 +72,7 @@ fn what_a_format_cannot_carry_fails_for_its_sender_and_for_nobody_else() {
     let (failed, _) = world.send(CLIENT, Request::update("x", bad.clone())).unwrap();
     world.send(CLIENT, Request::retrieve("y")).unwrap();
     world.settle();
-    let (id, error) = world.client().outcomes.pop().unwrap();
+    let (id, error) = world.client().outcomes.remove(0);
     let error = error.unwrap_err();
     assert_eq!((id, error.kind()), (failed, onem2m_ws::ErrorKind::Encode));
     assert!(error.to_string().contains("pc/m2m:cnt/lbl"), "{error}");
@@ -83,8 +88,9 @@ fn what_a_format_cannot_carry_fails_for_its_sender_and_for_nobody_else() {
 fn ws_6_2_2_9_3_json_in_text_frames_is_let_pass_on_a_cbor_connection_and_counted() {
     let notification = r#"{"op":5,"to":"x","fr":"C","rqi":"r","rvi":"3","pc":{"m2m:sgn":{"vrq":true}}}"#;
     let mut world = World::speaking(Format::Cbor, Config::default(), Config::default());
-    world.client().manner = Manner::Prompt;
     world.inject_text(CLIENT, notification);
+    world.settle();
+    world.answer(CLIENT, Response::ok().content(json!({"m2m:uri": "x"}))).unwrap();
     world.settle();
     let answer = world.server().unmatched()[0].clone();
     assert!(answer.status.is_success() && answer.request_id == "r");
