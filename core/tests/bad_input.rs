@@ -190,7 +190,7 @@ async fn ws_6_2_3_5_1_no_common_subprotocol() {
     let request = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
     for (protocol, expected) in [
-        ("Sec-WebSocket-Protocol: chat, oneM2M.xml\r\n", "HTTP/1.1 400"),
+        ("Sec-WebSocket-Protocol: chat, oneM2M.yaml\r\n", "HTTP/1.1 400"),
         ("", "HTTP/1.1 400"),
         ("Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Protocol: oneM2M.json\r\n", "HTTP/1.1 101"),
     ] {

@@ -112,7 +112,7 @@ pub(super) fn request<E: Emit>(w: &mut E, request: &Request) -> Result<(), Encod
         boolean(w, name!("auri"), rare.authorization_relationship_indicator);
         boolean(w, name!("sqi"), rare.semantic_query_indicator);
     }
-    token(w, name!("rvi"), request.release_version.as_deref())?;
+    text(w, name!("rvi"), request.release_version.as_deref())?;
     if let Some(rare) = rare {
         text(w, name!("vsi"), rare.vendor_information.as_deref())?;
         list(w, name!("omr"), rare.ontology_mapping_resources.as_deref())?;
@@ -148,7 +148,7 @@ pub(super) fn response<E: Emit>(
         structure(w, name!("tqf"), rare.token_request_information.as_ref())?;
         boolean(w, name!("asri"), rare.authorization_signature_request);
     }
-    token(w, name!("rvi"), rvi)?;
+    text(w, name!("rvi"), rvi)?;
     if let Some(rare) = rare {
         text(w, name!("vsi"), rare.vendor_information.as_deref())?;
         token(w, name!("msu"), rare.service_user.as_deref())?;

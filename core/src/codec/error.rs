@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::primitive::{Format, StatusCode};
+use crate::primitive::StatusCode;
 
 /// Whether a message that could not be read was a request or a response.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -36,8 +36,6 @@ struct Inner {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum DecodeErrorKind {
-    /// This version cannot read the format.
-    UnsupportedFormat(Format),
     /// More bytes than positions can count (4 GiB).
     TooLarge,
     /// Not UTF-8.
@@ -67,6 +65,13 @@ pub enum DecodeErrorKind {
         /// What it should have been.
         expected: &'static str,
     },
+    /// A value inside of a structured parameter has another form than its type.
+    BadMember {
+        /// The names that lead to it, with `/` between. They may be those of a peer.
+        path: String,
+        /// What it should have been.
+        expected: &'static str,
+    },
     /// Understood, but [`strict`](super::DecodeOptions::strict) does not let it pass.
     Deviation(Deviation),
 }
@@ -78,14 +83,28 @@ impl DecodeError {
         Self(Box::new(Inner { kind, offset, shape: Shape::Unknown, request_id: None }))
     }
 
+    /// The same, of a part of a message that begins at `start`.
+    pub(super) fn moved(mut self, start: usize) -> Self {
+        self.0.offset += start;
+        self
+    }
+
+    /// The same, inside of a member of this name.
+    #[cold]
+    pub(super) fn inside(mut self, name: &str) -> Self {
+        if let DecodeErrorKind::BadMember { path, .. } = &mut self.0.kind {
+            if !path.is_empty() {
+                path.insert(0, '/');
+            }
+            path.insert_str(0, name);
+        }
+        self
+    }
+
     /// Adds what is known of the message.
     pub(super) fn describe(&mut self, shape: Shape, request_id: Option<String>) {
         self.0.shape = shape;
         self.0.request_id = request_id;
-    }
-
-    pub(super) fn unsupported(format: Format) -> Self {
-        Self::at(DecodeErrorKind::UnsupportedFormat(format), 0)
     }
 
     /// What was wrong.
@@ -115,10 +134,7 @@ impl DecodeError {
     /// What the sender of a request should be told.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        match self.0.kind {
-            DecodeErrorKind::UnsupportedFormat(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            _ => StatusCode::BAD_REQUEST,
-        }
+        StatusCode::BAD_REQUEST
     }
 }
 
@@ -138,7 +154,6 @@ impl fmt::Display for Shown<'_> {
 impl fmt::Display for DecodeErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnsupportedFormat(format) => write!(f, "{format:?} cannot be read by this version"),
             Self::TooLarge => f.write_str("message of more than 4 GiB"),
             Self::NotUtf8 => f.write_str("not UTF-8"),
             Self::Syntax(expected) => write!(f, "expected {expected}"),
@@ -151,6 +166,7 @@ impl fmt::Display for DecodeErrorKind {
             Self::NeitherRequestNorResponse => f.write_str("neither op nor rsc"),
             Self::Missing(member) => write!(f, "{member} is missing"),
             Self::BadValue { member, expected } => write!(f, "{member} is not {expected}"),
+            Self::BadMember { path, expected } => write!(f, "{} is not {expected}", Shown(path)),
             Self::Deviation(deviation) => write!(f, "not allowed: {}", deviation.description()),
         }
     }
@@ -271,6 +287,9 @@ deviations! {
     MissingFrom = "missing_from", "request without fr";
     MissingReleaseVersion = "missing_release_version", "primitive without rvi";
     MissingRequestId = "missing_request_id", "response without rqi";
+    NoNamespace = "no_namespace", "element without the namespace that it must have";
+    DefaultNamespace = "default_namespace", "elements in a default namespace";
+    RepeatedForList = "repeated_for_list", "list as repeated elements";
     ByteString = "byte_string", "CBOR byte string in place of a text";
 }
 

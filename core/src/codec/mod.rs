@@ -75,7 +75,6 @@ pub struct Decoded {
 ///
 /// # Errors
 /// [`DecodeError`] says what was wrong and where, and what is known of the message, so that a request can be answered.
-/// A format that this version cannot read is [`DecodeErrorKind::UnsupportedFormat`].
 pub fn decode(format: Format, input: Bytes, options: &DecodeOptions) -> Result<Decoded, DecodeError> {
     match format {
         Format::Json => json::decode(&input, options),

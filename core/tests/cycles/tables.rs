@@ -138,19 +138,20 @@ impl Maker<'_> {
     fn object(&mut self, name: &str, depth: usize) -> Value {
         let lines = self.tables.types[name].clone();
         let is_primitive = name.ends_with("Primitive");
-        loop {
-            let mut members = Map::new();
-            for line in &lines {
-                if (line.mandatory || (depth > 0 && self.chance.one_in(2))) && !members.contains_key(&line.name) {
-                    self.member(&mut members, line, name, depth.saturating_sub(1), is_primitive);
-                }
-            }
-            // An element without anything in it is null.
-            let has_text = lines.iter().any(|line| line.xml == "content");
-            if has_text || members.values().any(|value| !value.is_null()) {
-                return Value::Object(members);
+        let mut members = Map::new();
+        for line in &lines {
+            if line.mandatory || (depth > 0 && self.chance.one_in(2)) {
+                self.member(&mut members, line, name, depth.saturating_sub(1), is_primitive);
             }
         }
+        // An element without anything in it is null.
+        if members.values().all(Value::is_null) {
+            let is_plain = |line: &&Line| !self.tables.types.contains_key(&line.data_type) && line.data_type != "root";
+            let line = lines.iter().find(is_plain).unwrap_or(&lines[0]);
+            let line = Line { mandatory: true, ..line.clone() };
+            self.member(&mut members, &line, name, 0, is_primitive);
+        }
+        Value::Object(members)
     }
 
     fn member(&mut self, members: &mut Map<String, Value>, line: &Line, owner: &str, depth: usize, is_primitive: bool) {
@@ -161,6 +162,7 @@ impl Maker<'_> {
         }
         let is_plain =
             line.xml == "attribute" || line.xml == "content" || line.mandatory || is_primitive || line.repeated;
+        let is_plain = is_plain || owner == "m2m:responseTypeInfo";
         if !is_plain && self.may_be_null(&line.data_type) && self.chance.one_in(12) {
             members.insert(line.name.clone(), Value::Null);
             return;
@@ -176,9 +178,14 @@ impl Maker<'_> {
             "m2m:requestPrimitive" => self.in_response = false,
             _ => {}
         }
+        let is_integer = self.atom(&data_type) == "integer" && !self.tables.types.contains_key(&data_type);
         let value = if line.repeated {
+            let item = data_type.strip_prefix("list of ").unwrap_or(&data_type);
             let count = 1 + self.chance.below(3);
-            (0..count).map(|_| self.value(&data_type, depth, true)).collect()
+            (0..count).map(|_| self.value(item, depth, true)).collect()
+        } else if is_integer && (is_primitive || line.name == "rtv") {
+            // These have fields, and so a range; all have these values in it.
+            json!(1 + self.chance.below(5))
         } else if line.xml == "list-or-empty" && self.chance.one_in(3) {
             json!([])
         } else {

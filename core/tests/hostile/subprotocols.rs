@@ -1,6 +1,7 @@
 //! What is chosen among the offered subprotocols (TS-0020 6.2.2.7, 6.2.2.9, 6.2.3.5), over sockets.
 
 use super::harness::{Peer, frame, request, start, with};
+use onem2m_ws::primitive::Format;
 use onem2m_ws::server::ServerBuilder;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -26,7 +27,7 @@ async fn offer(address: &str, lines: &[&str]) -> Result<String, String> {
 }
 
 async fn check(settings: fn(ServerBuilder) -> ServerBuilder, table: &[(&[&str], Option<&str>)]) {
-    let (_server, address) = start(settings);
+    let (_server, address) = start(|server| settings(server.formats([Format::Json])));
     for (lines, expected) in table {
         match (offer(&address, lines).await, expected) {
             (Ok(chosen), Some(expected)) => assert_eq!(chosen, *expected, "{lines:?}"),

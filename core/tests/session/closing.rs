@@ -328,7 +328,8 @@ fn an_answer_that_cannot_be_written_is_replaced_by_5000() {
     world.server().manner = Manner::Manual;
     world.ask(CLIENT);
     world.settle();
-    let cbor = Content::from_encoded(Format::Cbor, vec![0xa0].into());
+    // An infinite number, which JSON does not have.
+    let cbor = Content::from_encoded(Format::Cbor, b"\xa1\x61x\xf9\x7c\x00".as_slice().into());
     assert_eq!(world.answer(SERVER, Response::ok().content(cbor.clone())).unwrap_err().kind(), ErrorKind::Encode);
     world.settle();
     assert_eq!(world.client().outcome().unwrap().status, StatusCode::INTERNAL_SERVER_ERROR);

@@ -164,6 +164,8 @@ pub(crate) struct World {
     pub(crate) jitter: Duration,
     /// Cut the stream of bytes at arbitrary places.
     pub(crate) pieces: bool,
+    /// What connections speak.
+    pub(crate) format: Format,
     pub(crate) rng: Rng,
     /// `wires[end]` carries what that end sends.
     wires: [Wire; 2],
@@ -186,6 +188,7 @@ impl World {
             latency: 10 * MS,
             jitter: Duration::ZERO,
             pieces: false,
+            format: Format::Json,
             rng,
             wires: Default::default(),
             dead: false,
@@ -206,13 +209,22 @@ impl World {
         world
     }
 
+    /// Connected in a format.
+    pub(crate) fn speaking(format: Format, client: Config, server: Config) -> Self {
+        let mut world = Self::new(1, client, server);
+        world.ends[SERVER].manner = Manner::Prompt;
+        world.format = format;
+        world.connect();
+        world
+    }
+
     pub(crate) fn connect(&mut self) {
         self.wires = Default::default();
         self.dead = false;
         for end in &mut self.ends {
             let random = Box::new(Rng(self.rng.next()));
             let connection = Connection::new(end.role, end.websocket.clone(), random, self.now.monotonic);
-            end.session.attach(self.now, connection, Format::Json);
+            end.session.attach(self.now, connection, self.format);
             end.attached = true;
             end.finished = false;
         }

@@ -6,6 +6,7 @@ mod bad_input;
 mod closing;
 mod correlation;
 mod deadlines;
+mod formats;
 mod harness;
 mod limits;
 mod registration;

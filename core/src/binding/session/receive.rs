@@ -93,18 +93,21 @@ impl<W> Session<W> {
     #[cold]
     fn handle_wrong_opcode(&mut self, now: Now, kind: MessageKind, payload: Bytes) {
         let options = &self.config.decode;
-        let (is_habit, read) = match (self.format, kind) {
+        let decode = |format, payload: &Bytes| codec::decode(format, payload.clone(), options);
+        let (is_habit, read, other) = match (self.format, kind) {
             // nCube sends CBOR so, ACME its JSON notifications to an AE without a `csz`.
             (Format::Cbor, MessageKind::Text) => match HEXLOWER_PERMISSIVE.decode(&payload) {
-                Ok(bytes) => (true, codec::decode(Format::Cbor, bytes.into(), options)),
-                Err(_) => (true, codec::decode(Format::Json, payload, options)),
+                Ok(bytes) => (true, decode(Format::Cbor, &bytes.into()), Format::Json),
+                Err(_) => (true, decode(Format::Json, &payload), Format::Xml),
             },
-            (format, _) => (false, codec::decode(format, payload, options)),
+            (format, _) => (false, decode(format, &payload), Format::Cbor),
         };
         if is_habit && read.is_ok() && !options.strict {
             self.counters.deviations += 1;
             return self.handle_decoded(now, read);
         }
+        let unreadable = read.as_ref().is_err_and(|error| error.shape() == Shape::Unknown);
+        let read = if unreadable { decode(other, &payload) } else { read };
         self.note_primitive(now);
         self.refuse_wrong_opcode(now, kind, read);
     }

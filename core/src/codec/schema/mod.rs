@@ -5,8 +5,6 @@
 //! alone does not tell: `ty` is a number in a resource and a list in filter criteria. So every name is asked for in its
 //! type. Does not check values, nor which members may stand together.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "until the XML codec uses it"))]
-
 mod register;
 mod table;
 #[cfg(test)]
