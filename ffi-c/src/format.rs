@@ -141,9 +141,9 @@ pub extern "C" fn onem2m_ws_buffer_free(buffer: *mut onem2m_ws_buffer) {
     });
 }
 
-/// Makes `prefix` ("acme") stand for the namespace `uri` in XML, in this whole process: JSON and CBOR know prefixes only. Those of
-/// oneM2M and its domains are known already. Cannot be undone; the same again does nothing. May be called at any time, on any
-/// thread; best before the first client.
+/// Makes `prefix` ("acme") stand for the namespace `uri` in XML, in this whole process: JSON and CBOR know prefixes only.
+/// Those of oneM2M and its domains are known already. Cannot be undone; the same again does nothing. May be called at any
+/// time, on any thread; best before the first client.
 ///
 /// Errors: ONEM2M_WS_INVALID_ARGUMENT if one of them is malformed or belongs to another already, or if there are too many.
 #[unsafe(no_mangle)]
@@ -151,14 +151,15 @@ pub extern "C" fn onem2m_ws_register_namespace(prefix: *const c_char, uri: *cons
     guard(|| Ok(codec::register_namespace(text(prefix, "prefix")?, text(uri, "uri")?)?))
 }
 
-/// Describes a flexContainer of your own, in this whole process: XML cannot tell a number from a text otherwise. `root` is the name
-/// of its member ("acme:thermo"), whose prefix must be known; `names` are its custom attributes in the order in which they stand in
-/// XML, `types` their types, and `count` how many there are. A type is "string", "integer", "number", "boolean", "timestamp",
-/// "uri", "string_list", "integer_list", "number_list", "boolean_list" or "any". The attributes that every flexContainer has are
-/// known. Cannot be undone; the same again does nothing. May be called at any time, on any thread; best before the first client.
+/// Describes a flexContainer of your own, in this whole process: XML cannot tell a number from a text otherwise. `root` is
+/// the name of its member ("acme:thermo"), whose prefix must be known; `names` are its custom attributes in the order in
+/// which they stand in XML, `types` their types, and `count` how many there are. A type is "string", "integer", "number",
+/// "boolean", "timestamp", "uri", "string_list", "integer_list", "number_list", "boolean_list" or "any". The attributes that
+/// every flexContainer has are known. Cannot be undone; the same again does nothing. May be called at any time, on any
+/// thread; best before the first client.
 ///
-/// Errors: ONEM2M_WS_INVALID_ARGUMENT if a name or type is malformed, the prefix unknown, the root or an attribute part of the
-/// standard, the root described differently already, or if there are too many.
+/// Errors: ONEM2M_WS_INVALID_ARGUMENT if a name or type is malformed, the prefix unknown, the root or an attribute part of
+/// the standard, the root described differently already, or if there are too many.
 #[unsafe(no_mangle)]
 pub extern "C" fn onem2m_ws_register_flex_container(
     root: *const c_char,

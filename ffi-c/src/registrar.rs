@@ -153,9 +153,9 @@ fn change(
 /// wrong value is an error and changes nothing; what is out of range is one when the registrar is started. The names are those
 /// of the setters, and:
 /// `listen` and `points_of_access`, also with a list; `sp_id` ("//sp.example");
-/// `formats` (a list of "json", "xml" and "cbor"); `paths` (those that are served, a list: any; a handshake for another one is answered 404), `allow_origins` (the web pages
-/// that may open connections, as "https://app.example", a list: none; others are answered 403), `stray_subprotocols` (takes
-/// spellings of older texts: false);
+/// `formats` (a list of "json", "xml" and "cbor"); `paths` (those that are served, a list: any; a handshake for another one
+/// is answered 404), `allow_origins` (the web pages that may open connections, as "https://app.example", a list: none; others
+/// are answered 403), `stray_subprotocols` (takes spellings of older texts: false);
 /// `max_half_open`, `max_half_open_per_address` (connections whose handshake is not done: 1024 and 128, one more is answered
 /// 503), `max_handshake_bytes` (16 384; 256 to 1 048 576), `max_handshake_fields` (64; 8 to 1024);
 /// `max_fragments` (of one message: 4096), `fragment_size` (of messages that are sent: 32 768; 0 for messages that are always

@@ -130,8 +130,8 @@ pub extern "C" fn onem2m_ws_response_content(response: *const onem2m_ws_response
     })
 }
 
-/// The content (`pc`) in one of onem2m_ws_format: as it came, or converted. XML is the element that stands inside of `pc`. Its data
-/// is NULL if there is no content; CBOR may be any bytes.
+/// The content (`pc`) in one of onem2m_ws_format: as it came, or converted. XML is the element that stands inside of `pc`.
+/// Its data is NULL if there is no content; CBOR may be any bytes.
 ///
 /// Errors: ONEM2M_WS_DECODE if the content cannot be read; ONEM2M_WS_ENCODE if it has something that the format cannot carry.
 #[unsafe(no_mangle)]
