@@ -9,7 +9,7 @@ use super::{Delivery, Home, Outcome, Queue, Recipient, runtime};
 use crate::binding::{Counters, Registration, Token};
 use crate::client::{self, AeRegistration, Application, ClientBuilder, CseRegistration, StateChange, Subscription};
 use crate::net::link::IncomingRequest;
-use crate::primitive::Request;
+use crate::primitive::{Format, Request};
 use crate::{Error, ErrorKind, Result};
 
 /// A client whose requests and state changes go to a [`Queue`] under the number of its handle.
@@ -152,6 +152,14 @@ impl Client {
     /// `Forked`.
     pub fn counters(&self) -> Result<Counters> {
         Ok(self.client()?.counters())
+    }
+
+    /// The format that the connection speaks; `None` while there is no connection.
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn format(&self) -> Result<Option<Format>> {
+        Ok(self.client()?.format())
     }
 
     fn client(&self) -> Result<&client::Client> {
