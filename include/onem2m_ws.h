@@ -5,8 +5,8 @@
  *
  * What this library promises, and what it asks for
  * ------------------------------------------------
- * Handles      Every opaque type is a handle: the program gets it from a function that ends in _new, _from_json, _clone or
- *              _start (or as the argument of on_request) and gives it back to _free, once. _free(NULL) does nothing. A
+ * Handles      Every opaque type is a handle: the program gets it from a function that ends in _new, _from_json, _clone, _start
+ *              or _convert (or as the argument of on_request) and gives it back to _free, once. _free(NULL) does nothing. A
  *              handle must not be used after _free, nor be freed while another call uses it.
  * Threads      A handle taken as `const` may be used by several threads at the same time; one taken without must not be
  *              used by another thread during the call. All functions of a client and of a registrar but _free take `const`.
@@ -21,10 +21,12 @@
  *              cancelled; one that returned an error, never. After _free of the client nothing more is called, `drop` last.
  * Arguments    A text argument is UTF-8 that ends with a zero byte and does not change during the call; it is copied. NULL
  *              where it is not allowed, and text that is not UTF-8, are ONEM2M_WS_INVALID_ARGUMENT. An output argument points
- *              to a variable; on an error a handle that was asked for is NULL. A buffer has the size that is given with it. A
- *              struct with `struct_size` has that many bytes, zero where the program does not use them.
+ *              to a variable; on an error a handle that was asked for is NULL. A buffer or an array has the size that is given
+ *              with it; an array of size 0 may be NULL. A struct with `struct_size` has that many bytes, zero where the program
+ *              does not use them.
  * Views        An onem2m_ws_text belongs to the handle that it came from and is valid until that is changed or freed. It
  *              does not end with a zero byte.
+ * Formats      Text of primitives and content is JSON everywhere, whatever format the connection has (onem2m_ws_format).
  * Errors       Functions return 0 or a negative onem2m_ws_result; onem2m_ws_last_error() has the text for this thread. A
  *              response whose status is not 2xxx is a response, not an error.
  * Time         Times are in milliseconds. `timeout_ms` 0 of a blocking call means: as long as the settings of the client
@@ -177,6 +179,28 @@ typedef int32_t onem2m_ws_result;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
+// How primitives are written on a connection. Programs read and write JSON whatever it is; see
+// onem2m_ws_client_config_set_formats().
+enum onem2m_ws_format
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // JSON (TS-0004 8.4): what every registrar speaks.
+    ONEM2M_WS_FORMAT_JSON = 1,
+    // XML (TS-0004 8.3).
+    ONEM2M_WS_FORMAT_XML = 2,
+    // CBOR (TS-0004 8.5), which is binary.
+    ONEM2M_WS_FORMAT_CBOR = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum onem2m_ws_format onem2m_ws_format;
+#else
+typedef int32_t onem2m_ws_format;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
 // What a request asks for (`op`).
 enum onem2m_ws_operation
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -279,6 +303,9 @@ typedef enum onem2m_ws_accepts onem2m_ws_accepts;
 typedef int32_t onem2m_ws_accepts;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
+
+// Bytes that the library has made.
+typedef struct onem2m_ws_buffer onem2m_ws_buffer;
 
 // A client: a registree (an AE, or a CSE towards its registrar) with at most one connection to its registrar.
 typedef struct onem2m_ws_client onem2m_ws_client;
@@ -401,6 +428,46 @@ const struct onem2m_ws_response *onem2m_ws_last_error_response(void);
 // The name of a result code, "ONEM2M_WS_TIMEOUT"; "unknown" for one that this version does not have. Valid for ever.
 const char *onem2m_ws_result_name(int32_t code);
 
+// Reads one whole primitive, `length` bytes of the format `from`, and writes it in the format `to` (both of
+// onem2m_ws_format), or in the correct form of the same one. `*out` is to be freed with onem2m_ws_buffer_free(). Needs no
+// client; may be called on any thread.
+//
+// Errors: ONEM2M_WS_DECODE if the bytes are not a primitive; ONEM2M_WS_ENCODE if it has something that the other format
+// cannot carry, since nothing is changed to fit. The text names the place and the reason.
+int32_t onem2m_ws_primitive_convert(const void *data,
+                                    size_t length,
+                                    int32_t from,
+                                    int32_t to,
+                                    struct onem2m_ws_buffer **out);
+
+// What the buffer holds: text for JSON and XML, any bytes for CBOR. Valid until the buffer is freed.
+struct onem2m_ws_text onem2m_ws_buffer_view(const struct onem2m_ws_buffer *buffer);
+
+// Frees a buffer; NULL is fine.
+void onem2m_ws_buffer_free(struct onem2m_ws_buffer *buffer);
+
+// Makes `prefix` ("acme") stand for the namespace `uri` in XML, in this whole process: JSON and CBOR know prefixes only.
+// Those of oneM2M and its domains are known already. Cannot be undone; the same again does nothing. May be called at any
+// time, on any thread; best before the first client.
+//
+// Errors: ONEM2M_WS_INVALID_ARGUMENT if one of them is malformed or belongs to another already, or if there are too many.
+int32_t onem2m_ws_register_namespace(const char *prefix,
+                                     const char *uri);
+
+// Describes a flexContainer of your own, in this whole process: XML cannot tell a number from a text otherwise. `root` is
+// the name of its member ("acme:thermo"), whose prefix must be known; `names` are its custom attributes in the order in
+// which they stand in XML, `types` their types, and `count` how many there are. A type is "string", "integer", "number",
+// "boolean", "timestamp", "uri", "string_list", "integer_list", "number_list", "boolean_list" or "any". The attributes that
+// every flexContainer has are known. Cannot be undone; the same again does nothing. May be called at any time, on any
+// thread; best before the first client.
+//
+// Errors: ONEM2M_WS_INVALID_ARGUMENT if a name or type is malformed, the prefix unknown, the root or an attribute part of
+// the standard, the root described differently already, or if there are too many.
+int32_t onem2m_ws_register_flex_container(const char *root,
+                                          const char *const *names,
+                                          const char *const *types,
+                                          size_t count);
+
 // Makes a request: an operation, the target, the type of the resource to create (ONEM2M_WS_NO_TYPE for other operations)
 // and content (a JSON object, or NULL). The client fills in the originator, the identifier and the release version. Free it
 // with onem2m_ws_request_free().
@@ -449,8 +516,17 @@ struct onem2m_ws_text onem2m_ws_request_from(const struct onem2m_ws_request *req
 // The request identifier (`rqi`), if there is one.
 struct onem2m_ws_text onem2m_ws_request_id(const struct onem2m_ws_request *request);
 
-// The content (`pc`) as JSON text, as it came.
+// The content (`pc`) as JSON text: as it came, or converted from the format of the connection. No text also if it cannot be
+// converted; onem2m_ws_request_content_as() tells that apart.
 struct onem2m_ws_text onem2m_ws_request_content(const struct onem2m_ws_request *request);
+
+// The content (`pc`) in one of onem2m_ws_format: as it came, or converted. XML is the element that stands inside of `pc`.
+// Its data is NULL if there is no content; CBOR may be any bytes.
+//
+// Errors: ONEM2M_WS_DECODE if the content cannot be read; ONEM2M_WS_ENCODE if it has something that the format cannot carry.
+int32_t onem2m_ws_request_content_as(const struct onem2m_ws_request *request,
+                                     int32_t format,
+                                     struct onem2m_ws_text *content);
 
 // Any parameter by its short name, as JSON text (a text has its quotes): "rt", "fc", also one that the standard does not
 // have.
@@ -498,8 +574,17 @@ int32_t onem2m_ws_response_status(const struct onem2m_ws_response *response);
 // True if the status is 2xxx: the request was carried out.
 bool onem2m_ws_response_is_success(const struct onem2m_ws_response *response);
 
-// The content (`pc`) as JSON text, as it came.
+// The content (`pc`) as JSON text: as it came, or converted from the format of the connection. No text also if it cannot be
+// converted; onem2m_ws_response_content_as() tells that apart.
 struct onem2m_ws_text onem2m_ws_response_content(const struct onem2m_ws_response *response);
+
+// The content (`pc`) in one of onem2m_ws_format: as it came, or converted. XML is the element that stands inside of `pc`.
+// Its data is NULL if there is no content; CBOR may be any bytes.
+//
+// Errors: ONEM2M_WS_DECODE if the content cannot be read; ONEM2M_WS_ENCODE if it has something that the format cannot carry.
+int32_t onem2m_ws_response_content_as(const struct onem2m_ws_response *response,
+                                      int32_t format,
+                                      struct onem2m_ws_text *content);
 
 // The request identifier (`rqi`) of the request that this answers.
 struct onem2m_ws_text onem2m_ws_response_request_id(const struct onem2m_ws_response *response);
@@ -527,7 +612,8 @@ void onem2m_ws_client_config_free(struct onem2m_ws_client_config *config);
 
 // Sets everything that a JSON object names, `{"originator":"Csensor1","request_timeout_ms":5000}`; null sets the default.
 // An unknown name or a wrong value is an error and changes nothing. The names are those of the setters, and:
-// `headers` (an object), `subprotocols` (a list of names to offer), `allow_missing_subprotocol`, `origin_header` (send
+// `formats` (a list of "json", "xml" and "cbor", in order of preference), `headers` (an object), `subprotocols` (a list of names
+// to offer), `allow_missing_subprotocol`, `origin_header` (send
 // X-M2M-Origin, on by default), `queued_requests`, `queued_bytes`, `reopening_first_delay_ms`, `reopening_largest_delay_ms`,
 // `reopening_stable_after_ms`; `accepts` is "all", "notifications" or "nothing"; `proxy_user`, `proxy_password`;
 // `write_timeout_ms` (a peer that takes no byte for so long is given up: 30 000), `close_timeout_ms` (the longest wait for
@@ -597,6 +683,12 @@ int32_t onem2m_ws_client_config_set_proxy_from_environment(struct onem2m_ws_clie
 int32_t onem2m_ws_client_config_set_proxy_credentials(struct onem2m_ws_client_config *config,
                                                       const char *user,
                                                       const char *password);
+
+// Offers these formats, `count` of onem2m_ws_format in order of preference; the registrar chooses one for each connection, see
+// onem2m_ws_client_format(). JSON alone by default, which `count` 0 sets again.
+int32_t onem2m_ws_client_config_set_formats(struct onem2m_ws_client_config *config,
+                                            const int32_t *formats,
+                                            size_t count);
 
 // Offers permessage-deflate (RFC 7692) with the library's defaults, which onem2m_ws_client_config_load_json() can change.
 // Off by default. Where the registrar declines, messages go uncompressed.
@@ -802,6 +894,10 @@ int32_t onem2m_ws_client_dispatch(const struct onem2m_ws_client *client,
 // Where the connection stands: one of onem2m_ws_connection_state, or negative for an error.
 int32_t onem2m_ws_client_state(const struct onem2m_ws_client *client);
 
+// What the connection speaks: one of onem2m_ws_format, which the registrar chose; 0 while there is no connection, negative for
+// an error.
+int32_t onem2m_ws_client_format(const struct onem2m_ws_client *client);
+
 // Copies the AE-ID or CSE-ID that is registered to `buffer`, with a zero byte at its end; `*length` (may be NULL) is its
 // length without that.
 //
@@ -825,9 +921,9 @@ void onem2m_ws_registrar_config_free(struct onem2m_ws_registrar_config *config);
 // wrong value is an error and changes nothing; what is out of range is one when the registrar is started. The names are those
 // of the setters, and:
 // `listen` and `points_of_access`, also with a list; `sp_id` ("//sp.example");
-// `paths` (those that are served, a list: any; a handshake for another one is answered 404), `allow_origins` (the web pages
-// that may open connections, as "https://app.example", a list: none; others are answered 403), `stray_subprotocols` (takes
-// spellings of older texts: false);
+// `formats` (a list of "json", "xml" and "cbor"); `paths` (those that are served, a list: any; a handshake for another one
+// is answered 404), `allow_origins` (the web pages that may open connections, as "https://app.example", a list: none; others
+// are answered 403), `stray_subprotocols` (takes spellings of older texts: false);
 // `max_half_open`, `max_half_open_per_address` (connections whose handshake is not done: 1024 and 128, one more is answered
 // 503), `max_handshake_bytes` (16 384; 256 to 1 048 576), `max_handshake_fields` (64; 8 to 1024);
 // `max_fragments` (of one message: 4096), `fragment_size` (of messages that are sent: 32 768; 0 for messages that are always
@@ -859,6 +955,12 @@ int32_t onem2m_ws_registrar_config_set_allow_insecure(struct onem2m_ws_registrar
 // Where registrees reach it, if that is not where it listens (behind a proxy, or at all addresses): "ws://name:9000".
 int32_t onem2m_ws_registrar_config_set_points_of_access(struct onem2m_ws_registrar_config *config,
                                                         const char *point_of_access);
+
+// Speaks these formats, `count` of onem2m_ws_format; each registree chooses among them. All three by default, which `count` 0
+// sets again. A registree that offers none of them is answered 400.
+int32_t onem2m_ws_registrar_config_set_formats(struct onem2m_ws_registrar_config *config,
+                                               const int32_t *formats,
+                                               size_t count);
 
 // Most connections at a time: 10 000. One more is answered 503.
 int32_t onem2m_ws_registrar_config_set_max_connections(struct onem2m_ws_registrar_config *config, size_t count);

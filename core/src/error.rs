@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use crate::codec::{ContentError, ConvertError, RegisterError};
 use crate::primitive::Response;
 use crate::websocket::handshake::Refusal;
 
@@ -183,6 +184,34 @@ impl fmt::Debug for Error {
 }
 
 impl std::error::Error for Error {}
+
+impl From<ConvertError> for Error {
+    /// `Decode` if the input is not a primitive, `Encode` if the other format cannot carry it.
+    fn from(error: ConvertError) -> Self {
+        let kind = match error {
+            ConvertError::Decode(_) => ErrorKind::Decode,
+            ConvertError::Encode(_) => ErrorKind::Encode,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<ContentError> for Error {
+    /// `Decode` if the content cannot be read, `Encode` if the other format cannot carry it.
+    fn from(error: ContentError) -> Self {
+        let kind = match error {
+            ContentError::Invalid(_) | ContentError::Unreadable(_) => ErrorKind::Decode,
+            ContentError::NotCarried(_) => ErrorKind::Encode,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<RegisterError> for Error {
+    fn from(error: RegisterError) -> Self {
+        Self::new(ErrorKind::InvalidArgument, error.to_string())
+    }
+}
 
 #[cfg(test)]
 mod tests {

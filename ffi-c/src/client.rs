@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use crate::callback::{Completion, onem2m_ws_callbacks, onem2m_ws_completion, with_state};
 use crate::client_config::onem2m_ws_client_config;
 use crate::dispatch::{Dispatcher, Shared};
+use crate::format::number_of;
 use crate::guard::{guard, guard_number, guard_value};
 use crate::handle::{Handle, borrow, give, make, store_if_wanted, store_sized, take};
 use crate::process::Homed;
@@ -525,6 +526,13 @@ fn polled<'a>(client: *const onem2m_ws_client) -> Result<&'a Arc<Shared>> {
 #[unsafe(no_mangle)]
 pub extern "C" fn onem2m_ws_client_state(client: *const onem2m_ws_client) -> i32 {
     guard_number(|| Ok(with_state(&shared(client)?.client().state()?, |state| state.state)))
+}
+
+/// What the connection speaks: one of onem2m_ws_format, which the registrar chose; 0 while there is no connection, negative for
+/// an error.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_client_format(client: *const onem2m_ws_client) -> i32 {
+    guard_number(|| Ok(shared(client)?.client().format()?.map_or(0, number_of)))
 }
 
 /// Copies the AE-ID or CSE-ID that is registered to `buffer`, with a zero byte at its end; `*length` (may be NULL) is its

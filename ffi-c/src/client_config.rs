@@ -11,6 +11,7 @@ use onem2m::{Error, ErrorKind, Result};
 use serde::Deserialize;
 use serde_json::Map;
 
+use crate::format::{FormatsSetting, formats};
 use crate::guard::{guard, guard_value};
 use crate::handle::{Handle, borrow_mut, make, take};
 use crate::settings::{CompressionSetting, Secret, Settings};
@@ -75,6 +76,7 @@ pub(crate) struct ClientSettings {
     release_version: Option<String>,
     origin_header: Option<bool>,
     headers: Option<BTreeMap<String, String>>,
+    formats: Option<FormatsSetting>,
     subprotocols: Option<Vec<String>>,
     allow_missing_subprotocol: Option<bool>,
     strict: Option<bool>,
@@ -133,6 +135,7 @@ impl ClientSettings {
             release_version => |b: ClientBuilder, rvi| b.release_version(Some(rvi).filter(|rvi: &String| !rvi.is_empty()));
             origin_header => ClientBuilder::origin_header;
             headers => |b, headers: BTreeMap<_, _>| headers.into_iter().fold(b, |b: ClientBuilder, (k, v)| b.header(k, v));
+            formats => |b: ClientBuilder, FormatsSetting(formats)| b.formats(formats);
             subprotocols => ClientBuilder::subprotocols;
             allow_missing_subprotocol => ClientBuilder::allow_missing_subprotocol;
             strict => ClientBuilder::strict;
@@ -210,7 +213,8 @@ fn change(
 
 /// Sets everything that a JSON object names, `{"originator":"Csensor1","request_timeout_ms":5000}`; null sets the default.
 /// An unknown name or a wrong value is an error and changes nothing. The names are those of the setters, and:
-/// `headers` (an object), `subprotocols` (a list of names to offer), `allow_missing_subprotocol`, `origin_header` (send
+/// `formats` (a list of "json", "xml" and "cbor", in order of preference), `headers` (an object), `subprotocols` (a list of names
+/// to offer), `allow_missing_subprotocol`, `origin_header` (send
 /// X-M2M-Origin, on by default), `queued_requests`, `queued_bytes`, `reopening_first_delay_ms`, `reopening_largest_delay_ms`,
 /// `reopening_stable_after_ms`; `accepts` is "all", "notifications" or "nothing"; `proxy_user`, `proxy_password`;
 /// `write_timeout_ms` (a peer that takes no byte for so long is given up: 30 000), `close_timeout_ms` (the longest wait for
@@ -359,6 +363,17 @@ pub extern "C" fn onem2m_ws_client_config_set_proxy_credentials(
         settings.set("proxy_user", user)?;
         settings.set("proxy_password", password)
     })
+}
+
+/// Offers these formats, `count` of onem2m_ws_format in order of preference; the registrar chooses one for each connection, see
+/// onem2m_ws_client_format(). JSON alone by default, which `count` 0 sets again.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_client_config_set_formats(
+    config: *mut onem2m_ws_client_config,
+    formats: *const i32,
+    count: usize,
+) -> i32 {
+    change(config, |settings| settings.set("formats", self::formats(formats, count)?))
 }
 
 /// Offers permessage-deflate (RFC 7692) with the library's defaults, which onem2m_ws_client_config_load_json() can change.

@@ -61,6 +61,23 @@ pub(crate) fn store_if_wanted<T>(out: *mut T, value: impl FnOnce() -> T) {
     }
 }
 
+/// An array argument, for the time of the call; NULL is fine where it has no elements.
+pub(crate) fn array<'a, T>(pointer: *const T, count: usize, name: &str) -> Result<&'a [T]> {
+    if count == 0 {
+        return Ok(&[]);
+    }
+    if pointer.is_null() {
+        return Err(null(name));
+    }
+    if count > isize::MAX as usize / size_of::<T>().max(1) {
+        let text = format!("argument `{name}` cannot have {count} elements");
+        return Err(Error::new(ErrorKind::InvalidArgument, text));
+    }
+    // SAFETY: header, "Arguments": an array has as many elements as the number that is given with it, and does not change
+    // during the call; the number was compared with the most that there can be.
+    Ok(unsafe { std::slice::from_raw_parts(pointer, count) })
+}
+
 /// Structs of a program that begin with their size have no more bytes than this, in any version.
 pub(crate) const LARGEST_STRUCT: usize = 4096;
 

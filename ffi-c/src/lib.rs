@@ -10,12 +10,12 @@ mod client;
 mod client_config;
 mod dispatch;
 mod error;
+mod format;
 mod guard;
 mod handle;
 mod members;
 mod process;
 mod registrar;
-
 mod request;
 mod response;
 mod settings;

@@ -13,6 +13,7 @@ use serde_json::Map;
 
 use crate::callback::Calling;
 use crate::client::wait;
+use crate::format::{FormatsSetting, formats};
 use crate::guard::{guard, guard_value};
 use crate::handle::{Handle, borrow, borrow_mut, make, take};
 use crate::process::Homed;
@@ -32,6 +33,7 @@ struct RegistrarSettings {
     admin: Option<String>,
     paths: Option<Texts>,
     allow_origins: Option<Texts>,
+    formats: Option<FormatsSetting>,
     stray_subprotocols: Option<bool>,
     compression: Option<CompressionSetting>,
     strict: Option<bool>,
@@ -93,6 +95,7 @@ impl RegistrarSettings {
             allow_insecure => ServerBuilder::allow_insecure;
             paths => |s: ServerBuilder, texts: Texts| s.paths(texts.into_list());
             allow_origins => |s: ServerBuilder, texts: Texts| s.allow_origins(texts.into_list());
+            formats => |s: ServerBuilder, FormatsSetting(formats)| s.formats(formats);
             stray_subprotocols => ServerBuilder::stray_subprotocols;
             compression => |s: ServerBuilder, CompressionSetting(compression)| s.compression(compression);
             strict => ServerBuilder::strict;
@@ -150,9 +153,9 @@ fn change(
 /// wrong value is an error and changes nothing; what is out of range is one when the registrar is started. The names are those
 /// of the setters, and:
 /// `listen` and `points_of_access`, also with a list; `sp_id` ("//sp.example");
-/// `paths` (those that are served, a list: any; a handshake for another one is answered 404), `allow_origins` (the web pages
-/// that may open connections, as "https://app.example", a list: none; others are answered 403), `stray_subprotocols` (takes
-/// spellings of older texts: false);
+/// `formats` (a list of "json", "xml" and "cbor"); `paths` (those that are served, a list: any; a handshake for another one
+/// is answered 404), `allow_origins` (the web pages that may open connections, as "https://app.example", a list: none; others
+/// are answered 403), `stray_subprotocols` (takes spellings of older texts: false);
 /// `max_half_open`, `max_half_open_per_address` (connections whose handshake is not done: 1024 and 128, one more is answered
 /// 503), `max_handshake_bytes` (16 384; 256 to 1 048 576), `max_handshake_fields` (64; 8 to 1024);
 /// `max_fragments` (of one message: 4096), `fragment_size` (of messages that are sent: 32 768; 0 for messages that are always
@@ -222,6 +225,17 @@ pub extern "C" fn onem2m_ws_registrar_config_set_points_of_access(
     point_of_access: *const c_char,
 ) -> i32 {
     change(config, |settings| settings.set("points_of_access", text(point_of_access, "point_of_access")?))
+}
+
+/// Speaks these formats, `count` of onem2m_ws_format; each registree chooses among them. All three by default, which `count` 0
+/// sets again. A registree that offers none of them is answered 400.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_registrar_config_set_formats(
+    config: *mut onem2m_ws_registrar_config,
+    formats: *const i32,
+    count: usize,
+) -> i32 {
+    change(config, |settings| settings.set("formats", self::formats(formats, count)?))
 }
 
 /// Most connections at a time: 10 000. One more is answered 503.

@@ -4,11 +4,12 @@ use std::ffi::c_char;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use onem2m::primitive::{Operation, Request, ResourceType, Response};
+use onem2m::primitive::{Format, Operation, Request, ResourceType, Response};
 use onem2m::{Error, ErrorKind, IncomingRequest, Responder, Result};
 
+use crate::format::{Converted, format};
 use crate::guard::{guard, guard_number, guard_value};
-use crate::handle::{Handle, borrow, borrow_mut, make, take};
+use crate::handle::{Handle, borrow, borrow_mut, make, store, take};
 use crate::members::{self, Json};
 use crate::process::Homed;
 use crate::response::{from_parts, onem2m_ws_response};
@@ -80,6 +81,7 @@ const _: () = {
 pub struct onem2m_ws_request {
     request: Request,
     json: Json,
+    converted: Converted,
     /// Of a request of the peer's: what answers it, until it is answered.
     responder: Option<Homed<Mutex<Option<Responder>>>>,
 }
@@ -88,12 +90,16 @@ impl Handle for onem2m_ws_request {}
 
 impl onem2m_ws_request {
     fn new(request: Request) -> Self {
-        Self { request, json: Json::default(), responder: None }
+        Self { request, json: Json::default(), converted: Converted::default(), responder: None }
     }
 
     pub(crate) fn incoming(incoming: IncomingRequest) -> Self {
         let responder = Some(Homed::new(Mutex::new(Some(incoming.responder))));
-        Self { request: *incoming.request, json: Json::default(), responder }
+        Self { request: *incoming.request, json: Json::default(), converted: Converted::default(), responder }
+    }
+
+    fn content_as(&self, format: Format) -> Result<Option<&[u8]>> {
+        self.converted.get(self.request.content.as_ref(), format, |format| self.request.content_as(format))
     }
 
     pub(crate) fn request(&self) -> &Request {
@@ -102,7 +108,7 @@ impl onem2m_ws_request {
 
     fn change(&mut self, change: impl FnOnce(&mut Request)) {
         change(&mut self.request);
-        self.json = Json::default();
+        (self.json, self.converted) = (Json::default(), Converted::default());
     }
 
     fn respond(&self, response: Response) -> Result<()> {
@@ -253,12 +259,29 @@ pub extern "C" fn onem2m_ws_request_id(request: *const onem2m_ws_request) -> one
     look(request, |handle| Ok(Some(handle.request.request_id.as_str()).filter(|id| !id.is_empty())))
 }
 
-/// The content (`pc`) as JSON text, as it came.
+/// The content (`pc`) as JSON text: as it came, or converted from the format of the connection. No text also if it cannot be
+/// converted; onem2m_ws_request_content_as() tells that apart.
 #[unsafe(no_mangle)]
 pub extern "C" fn onem2m_ws_request_content(request: *const onem2m_ws_request) -> onem2m_ws_text {
     guard_value(onem2m_ws_text::NONE, || {
-        let content = borrow(request, "request")?.request.content.as_ref();
-        Ok(content.map_or(onem2m_ws_text::NONE, |content| onem2m_ws_text::of_bytes(content.bytes())))
+        Ok(onem2m_ws_text::of_optional_bytes(borrow(request, "request")?.content_as(Format::Json)?))
+    })
+}
+
+/// The content (`pc`) in one of onem2m_ws_format: as it came, or converted. XML is the element that stands inside of `pc`.
+/// Its data is NULL if there is no content; CBOR may be any bytes.
+///
+/// Errors: ONEM2M_WS_DECODE if the content cannot be read; ONEM2M_WS_ENCODE if it has something that the format cannot carry.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_request_content_as(
+    request: *const onem2m_ws_request,
+    format: i32,
+    content: *mut onem2m_ws_text,
+) -> i32 {
+    guard(|| {
+        store(content, "content", onem2m_ws_text::NONE)?;
+        let bytes = borrow(request, "request")?.content_as(self::format(format, "format")?)?;
+        store(content, "content", onem2m_ws_text::of_optional_bytes(bytes))
     })
 }
 

@@ -2,11 +2,12 @@
 
 use std::ffi::c_char;
 
-use onem2m::primitive::{Response, StatusCode};
+use onem2m::primitive::{Format, Response, StatusCode};
 use onem2m::{Error, ErrorKind, Result};
 
+use crate::format::{Converted, format};
 use crate::guard::{guard, guard_number, guard_value};
-use crate::handle::{Handle, borrow, borrow_mut, make, take};
+use crate::handle::{Handle, borrow, borrow_mut, make, store, take};
 use crate::members::{self, Json};
 use crate::text::{content, onem2m_ws_text, optional_text, text};
 
@@ -15,13 +16,18 @@ use crate::text::{content, onem2m_ws_text, optional_text, text};
 pub struct onem2m_ws_response {
     response: Response,
     json: Json,
+    converted: Converted,
 }
 
 impl Handle for onem2m_ws_response {}
 
 impl onem2m_ws_response {
     pub(crate) fn new(response: Response) -> Self {
-        Self { response, json: Json::default() }
+        Self { response, json: Json::default(), converted: Converted::default() }
+    }
+
+    fn content_as(&self, format: Format) -> Result<Option<&[u8]>> {
+        self.converted.get(self.response.content.as_ref(), format, |format| self.response.content_as(format))
     }
 
     pub(crate) fn response(&self) -> &Response {
@@ -115,12 +121,29 @@ fn look(
     guard_value(onem2m_ws_text::NONE, || Ok(onem2m_ws_text::of_option(at(borrow(response, "response")?)?)))
 }
 
-/// The content (`pc`) as JSON text, as it came.
+/// The content (`pc`) as JSON text: as it came, or converted from the format of the connection. No text also if it cannot be
+/// converted; onem2m_ws_response_content_as() tells that apart.
 #[unsafe(no_mangle)]
 pub extern "C" fn onem2m_ws_response_content(response: *const onem2m_ws_response) -> onem2m_ws_text {
     guard_value(onem2m_ws_text::NONE, || {
-        let content = borrow(response, "response")?.response.content.as_ref();
-        Ok(content.map_or(onem2m_ws_text::NONE, |content| onem2m_ws_text::of_bytes(content.bytes())))
+        Ok(onem2m_ws_text::of_optional_bytes(borrow(response, "response")?.content_as(Format::Json)?))
+    })
+}
+
+/// The content (`pc`) in one of onem2m_ws_format: as it came, or converted. XML is the element that stands inside of `pc`.
+/// Its data is NULL if there is no content; CBOR may be any bytes.
+///
+/// Errors: ONEM2M_WS_DECODE if the content cannot be read; ONEM2M_WS_ENCODE if it has something that the format cannot carry.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_response_content_as(
+    response: *const onem2m_ws_response,
+    format: i32,
+    content: *mut onem2m_ws_text,
+) -> i32 {
+    guard(|| {
+        store(content, "content", onem2m_ws_text::NONE)?;
+        let bytes = borrow(response, "response")?.content_as(self::format(format, "format")?)?;
+        store(content, "content", onem2m_ws_text::of_optional_bytes(bytes))
     })
 }
 

@@ -35,6 +35,10 @@ impl onem2m_ws_text {
     pub(crate) fn of_option(text: Option<&str>) -> Self {
         text.map_or(Self::NONE, Self::of)
     }
+
+    pub(crate) fn of_optional_bytes(bytes: Option<&[u8]>) -> Self {
+        bytes.map_or(Self::NONE, Self::of_bytes)
+    }
 }
 
 /// A text argument.

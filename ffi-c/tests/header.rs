@@ -17,8 +17,18 @@ fn header_path() -> PathBuf {
 fn generated() -> String {
     let config = cbindgen::Config::from_file(here().join("cbindgen.toml")).expect("cbindgen.toml");
     // In this order in the header: what a program needs first comes first.
-    let sources =
-        ["version", "error", "text", "request", "response", "callback", "client_config", "client", "registrar"];
+    let sources = [
+        "version",
+        "error",
+        "text",
+        "format",
+        "request",
+        "response",
+        "callback",
+        "client_config",
+        "client",
+        "registrar",
+    ];
     let builder = sources.iter().fold(cbindgen::Builder::new().with_config(config), |builder, source| {
         builder.with_src(here().join(format!("src/{source}.rs")))
     });

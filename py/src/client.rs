@@ -5,13 +5,14 @@ use std::sync::Arc;
 use onem2m_ws::binding::{self, Accepts};
 use onem2m_ws::bridge;
 use onem2m_ws::client::{AeRegistration, ClientBuilder, CseRegistration, Preset, Reopening, Subscription};
-use onem2m_ws::primitive::{NotificationContentType, NotificationEventType, Operation, Request, ResourceType};
+use onem2m_ws::primitive::{Format, NotificationContentType, NotificationEventType, Operation, Request, ResourceType};
 use onem2m_ws::{ErrorKind, client};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use zeroize::Zeroizing;
 
 use crate::errors::OrRaise;
+use crate::format::formats;
 use crate::queue::{Queue, To, registered, state};
 use crate::settings::{CompressionFields, apply, bad, compression, count, or_none, seconds};
 use crate::{errors, message};
@@ -74,6 +75,7 @@ struct Settings {
     release_version: Option<String>,
     origin_header: bool,
     headers: Vec<(String, String)>,
+    formats: Option<Vec<String>>,
     subprotocols: Option<Vec<String>>,
     allow_missing_subprotocol: bool,
     strict: bool,
@@ -161,6 +163,9 @@ impl Settings {
         }
         for (name, value) in self.headers {
             builder = builder.header(name, value);
+        }
+        if let Some(names) = self.formats {
+            builder = builder.formats(formats(&names)?);
         }
         if let Some(names) = self.subprotocols {
             builder = builder.subprotocols(names);
@@ -337,6 +342,11 @@ impl Client {
     /// (state, cause, attempt, seconds until the next attempt).
     fn state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         state(py, &self.client.state().or_raise(py)?)
+    }
+
+    /// The name of the format that the connection speaks, or `None`.
+    fn format(&self, py: Python<'_>) -> PyResult<Option<&'static str>> {
+        Ok(self.client.format().or_raise(py)?.map(Format::name))
     }
 
     /// (AE-ID or CSE-ID, "AE" or "CSE") of the registration in force, or `None`.

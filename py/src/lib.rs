@@ -9,6 +9,7 @@
 
 mod client;
 mod errors;
+mod format;
 mod message;
 mod queue;
 mod registrar;
@@ -49,6 +50,11 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<message::ReceivedResponse>()?;
     module.add_function(wrap_pyfunction!(error_classes, module)?)?;
     module.add_function(wrap_pyfunction!(name_in_table, module)?)?;
+    module.add_function(wrap_pyfunction!(format::format_names, module)?)?;
+    module.add_function(wrap_pyfunction!(format::convert, module)?)?;
+    module.add_function(wrap_pyfunction!(format::content_as, module)?)?;
+    module.add_function(wrap_pyfunction!(format::register_namespace, module)?)?;
+    module.add_function(wrap_pyfunction!(format::register_flex_container, module)?)?;
     module.add_function(wrap_pyfunction!(settings::default_compression, module)?)?;
     module.add_function(wrap_pyfunction!(wait::begin_exit, module)?)?;
     module.add_function(wrap_pyfunction!(wait::forked, module)?)?;

@@ -1,4 +1,5 @@
-//! Primitives between Python and the library. Content crosses as bytes of JSON: Python reads it when somebody looks.
+//! Primitives between Python and the library. Content crosses as bytes of JSON, whatever the connection speaks: Python reads it
+//! when somebody looks.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -10,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::errors::{self, OrRaise};
+use crate::format;
 use crate::wait::Home;
 
 /// Content that Python wrote: `json.dumps` made it, so it is valid.
@@ -56,17 +58,14 @@ fn response(py: Python<'_>, envelope: &[u8], pc: Option<&[u8]>) -> PyResult<Resp
     }
 }
 
+/// What came, as JSON; what cannot be written so cannot be read by Python.
 fn encoded<'py, E: std::fmt::Display>(
     py: Python<'py>,
     encode: impl FnOnce(&mut BytesMut) -> Result<(), E>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let mut out = BytesMut::new();
-    encode(&mut out).map_err(|error| errors::new(py, ErrorKind::Encode, error.to_string()))?;
+    encode(&mut out).map_err(|error| errors::new(py, ErrorKind::Decode, error.to_string()))?;
     Ok(PyBytes::new(py, &out))
-}
-
-fn bytes_of<'py>(py: Python<'py>, content: Option<&Content>) -> Option<Bound<'py, PyBytes>> {
-    content.map(|content| PyBytes::new(py, content.bytes()))
 }
 
 /// A response that came.
@@ -95,8 +94,13 @@ impl ReceivedResponse {
 
     /// `pc`, as JSON.
     #[getter]
-    fn content<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
-        bytes_of(py, self.0.content.as_ref())
+    fn content<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        format::json(py, self.0.content.as_ref(), |json| self.0.content_as(json))
+    }
+
+    /// `pc`, in the format with this name.
+    fn content_as<'py>(&self, py: Python<'py>, format: &str) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        format::encoded(py, format, |format| self.0.content_as(format))
     }
 
     /// All parameters but the content, as a JSON object.
@@ -176,8 +180,13 @@ impl ReceivedRequest {
 
     /// `pc`, as JSON.
     #[getter]
-    fn content<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
-        bytes_of(py, self.request.content.as_ref())
+    fn content<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        format::json(py, self.request.content.as_ref(), |json| self.request.content_as(json))
+    }
+
+    /// `pc`, in the format with this name.
+    fn content_as<'py>(&self, py: Python<'py>, format: &str) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        format::encoded(py, format, |format| self.request.content_as(format))
     }
 
     /// All parameters but the content, as a JSON object.

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::errors::OrRaise;
+use crate::format::formats;
 use crate::queue::{Queue, Slot};
 use crate::settings::{CompressionFields, apply, compression, count, or_none, seconds};
 
@@ -22,6 +23,7 @@ struct Settings {
     admin: String,
     paths: Vec<String>,
     allow_origins: Vec<String>,
+    formats: Option<Vec<String>>,
     stray_subprotocols: bool,
     compression: Option<CompressionFields>,
     strict: bool,
@@ -53,6 +55,9 @@ impl Settings {
             .stray_subprotocols(self.stray_subprotocols)
             .strict(self.strict)
             .compression(self.compression.map(compression).transpose()?);
+        if let Some(names) = self.formats {
+            server = server.formats(formats(&names)?);
+        }
         server = self.listen.into_iter().fold(server, ServerBuilder::listen);
         server = self.point_of_access.into_iter().fold(server, ServerBuilder::point_of_access);
         server = apply(

@@ -41,7 +41,7 @@ static void on_request(void *user_data, onem2m_ws_request *request) {
     counter_add(r->received);
 }
 
-static void exchange_register_notify_go_offline_come_back(void) {
+static void register_notify_go_offline_come_back(int32_t format) {
     receiver *r = receiver_new(2000);
     onem2m_ws_callbacks callbacks = callbacks_with(r);
     onem2m_ws_client *sensor, *actuator;
@@ -49,9 +49,11 @@ static void exchange_register_notify_go_offline_come_back(void) {
     onem2m_ws_counters counters;
     char entity[32];
 
+    speak(format);
     callbacks.on_request = on_request;
     sensor = registered("sensor", NULL);
     actuator = registered("actuator", &callbacks);
+    EQUAL(onem2m_ws_client_format(actuator), format);
     OK(onem2m_ws_client_entity(actuator, entity, sizeof entity, NULL));
     CHECK(strcmp(entity, "Cactuator") == 0);
     create_container(sensor, "cse-in/sensor", "data");
@@ -88,6 +90,18 @@ static void exchange_register_notify_go_offline_come_back(void) {
     onem2m_ws_client_free(actuator);
     OK(onem2m_ws_registrar_stop(registrar(), 10000));
     onem2m_ws_registrar_free(registrar());
+}
+
+static void exchange_register_notify_go_offline_come_back(void) {
+    register_notify_go_offline_come_back(ONEM2M_WS_FORMAT_JSON);
+}
+
+static void exchange_ws_6_2_2_9_1_over_cbor(void) {
+    register_notify_go_offline_come_back(ONEM2M_WS_FORMAT_CBOR);
+}
+
+static void exchange_ws_6_2_2_9_1_over_xml(void) {
+    register_notify_go_offline_come_back(ONEM2M_WS_FORMAT_XML);
 }
 
 typedef struct {
@@ -446,6 +460,8 @@ static void exchange_with_acme(void) {
 
 const test tests_exchange[] = {
     {"exchange_register_notify_go_offline_come_back", exchange_register_notify_go_offline_come_back},
+    {"exchange_ws_6_2_2_9_1_over_cbor", exchange_ws_6_2_2_9_1_over_cbor},
+    {"exchange_ws_6_2_2_9_1_over_xml", exchange_ws_6_2_2_9_1_over_xml},
     {"exchange_in_poll_mode_on_one_thread", exchange_in_poll_mode_on_one_thread},
     {"exchange_poll_functions_need_poll_mode", exchange_poll_functions_need_poll_mode},
     {"exchange_a_request_freed_without_an_answer_is_answered_5000",

@@ -123,9 +123,16 @@ const char *registrar_url(void) {
     return the_url;
 }
 
+static int32_t the_format = ONEM2M_WS_FORMAT_JSON;
+
+void speak(int32_t format) {
+    the_format = format;
+}
+
 onem2m_ws_client_config *config_for(const char *url, const char *originator) {
     onem2m_ws_client_config *config = NULL;
     OK(onem2m_ws_client_config_new(url, &config));
+    OK(onem2m_ws_client_config_set_formats(config, &the_format, 1));
     OK(onem2m_ws_client_config_set_originator(config, originator));
     return config;
 }

@@ -17,7 +17,7 @@ typedef struct {
 } test;
 
 // Each file's tests; the last one has no name.
-extern const test tests_api[], tests_bad_input[], tests_exchange[], tests_callbacks[], tests_process[];
+extern const test tests_api[], tests_bad_input[], tests_exchange[], tests_callbacks[], tests_process[], tests_formats[];
 
 // --- checks: the first that fails ends the program, with file and line -----------------------------------------------
 
@@ -52,6 +52,8 @@ long long now_ms(void);
 onem2m_ws_registrar *registrar(void);
 const char *registrar_url(void);
 
+// What clients of config_for() offer from now on: one of onem2m_ws_format.
+void speak(int32_t format);
 onem2m_ws_client_config *config_for(const char *url, const char *originator);
 onem2m_ws_client *client_for(const char *originator, const onem2m_ws_callbacks *callbacks);
 // A client that is registered as <AE> cse-in/NAME with the originator C and NAME.

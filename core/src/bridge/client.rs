@@ -154,7 +154,7 @@ impl Client {
         Ok(self.client()?.counters())
     }
 
-    /// The format that the connection speaks; `None` while there is no connection.
+    /// What the connection speaks; `None` while there is none.
     ///
     /// # Errors
     /// `Forked`.

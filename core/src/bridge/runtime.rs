@@ -18,7 +18,7 @@ static LATER: Mutex<Vec<(Home, Handle)>> = Mutex::new(Vec::new());
 
 /// The runtime of this process.
 pub(super) fn handle() -> Result<Handle> {
-    let (home, runtime) = FIRST.get_or_try_init(|| Ok((Home::here(), start()?)))?;
+    let (home, runtime) = FIRST.get_or_try_init(|| Result::Ok((Home::here(), start()?)))?;
     if *home == Home::here() {
         return Ok(runtime.handle().clone());
     }

@@ -18,6 +18,7 @@ from .enums import (
     StatusCode,
 )
 from .errors import OneM2MError
+from .formats import Format, convert, register_flex_container, register_namespace
 from .primitives import Registration, Request, Response, StateChange
 from .registrar import Registrar
 from .settings import Compression
@@ -25,6 +26,7 @@ from .settings import Compression
 __all__ = [
     "Client",
     "Compression",
+    "Format",
     "IncomingRequest",
     "Notification",
     "NotificationContentType",
@@ -42,4 +44,7 @@ __all__ = [
     "Subscription",
     "__version__",
     "connect",
+    "convert",
+    "register_flex_container",
+    "register_namespace",
 ]

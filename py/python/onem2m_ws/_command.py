@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+from pathlib import Path
 
-from . import __version__, sync
+from . import __version__, convert, sync
 from .errors import OneM2MError
+from .formats import Format
 
 _STOP = (signal.SIGTERM, signal.SIGINT)
 
@@ -30,6 +32,53 @@ def _registrar(arguments: argparse.Namespace) -> int:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return 0
+
+
+#: CBOR as hexadecimal digits, for where bytes cannot be shown or typed.
+_HEX = "cbor-hex"
+_FORMATS = [*map(str, Format), _HEX]
+
+
+def _convert(arguments: argparse.Namespace) -> int:
+    what = arguments.file or "standard input"
+    source, target = (Format.CBOR if name == _HEX else name for name in (arguments.source, arguments.target))
+    try:
+        data = Path(arguments.file).read_bytes() if arguments.file else sys.stdin.buffer.read()
+        if arguments.source == _HEX:
+            data = _from_hex(data)
+        data = convert(data, source, target, pretty=arguments.pretty)
+    except OSError as error:
+        return _no_conversion(what, error.strerror or str(error))
+    except (OneM2MError, ValueError) as error:  # ValueError: a file name with a zero byte, and our own
+        return _no_conversion(what, str(error))
+    if arguments.target == _HEX:
+        data = data.hex().encode()
+    if arguments.target != Format.CBOR:
+        data = data.rstrip(b"\n") + b"\n"
+    try:
+        # Not by sys.stdout, which would try again at the end of the program.
+        with open(1, "wb", closefd=False) as output:
+            output.write(data)
+    except OSError as error:
+        return _no_conversion("standard output", error.strerror or str(error))
+    return 0
+
+
+def _from_hex(data: bytes) -> bytes:
+    digits = b"".join(data.split())
+    wrong = next((place for place, digit in enumerate(digits) if digit not in b"0123456789abcdefABCDEF"), None)
+    if wrong is not None:
+        raise ValueError(f"digit {wrong + 1} is no hexadecimal digit")
+    if len(digits) % 2:
+        raise ValueError(f"{len(digits)} hexadecimal digits are not whole bytes: one is missing")
+    return bytes.fromhex(digits.decode())
+
+
+def _no_conversion(what: str, why: str) -> int:
+    # One line, whatever the name of the file is.
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in f"{what}: {why}")
+    print(f"onem2m-ws convert: {shown}", file=sys.stderr)
+    return 1
 
 
 def main() -> int:
@@ -58,6 +107,23 @@ def main() -> int:
         help="allow to listen at an address that others can reach, though nothing is encrypted",
     )
     registrar.set_defaults(run=_registrar)
+    converting = commands.add_parser(
+        "convert",
+        help="convert a primitive from one format to another",
+        description="Reads one whole primitive and writes it in another format, or in the correct form of the same one."
+        " Exit status 1, and one line that names the place and the reason, if it is no primitive, or has something that"
+        " the other format cannot carry.",
+    )
+    formats = ", ".join(_FORMATS)
+    for option, name in (("--from", "source"), ("--to", "target")):
+        converting.add_argument(
+            option, dest=name, required=True, choices=_FORMATS, metavar="FORMAT", help=f"one of {formats}"
+        )
+    converting.add_argument("--pretty", action="store_true", help="break JSON and XML into lines")
+    converting.add_argument(
+        "file", nargs="?", metavar="FILE", help="where the primitive is; standard input if not given"
+    )
+    converting.set_defaults(run=_convert)
     arguments = parser.parse_args()
     try:
         status: int = arguments.run(arguments)

@@ -1,7 +1,7 @@
 """Requests and responses, as programs see them.
 
 Content is a dictionary with one member that names the type of what it holds, `{"m2m:cnt": {"rn": "data"}}`, with the
-short names of the standard. It is read from the wire when somebody looks at it.
+short names of the standard, whatever the format of the connection. It is read from the wire when somebody looks at it.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Union
 
+from . import _native
 from .enums import NotificationEventType, Operation, ResourceType, StatusCode
 from .errors import ArgumentError, DecodeError, ResponseError
+from .formats import Format, _format_name
 
 if TYPE_CHECKING:
     from ._native import ReceivedRequest, ReceivedResponse
@@ -41,6 +43,11 @@ def _content_bytes(content: Mapping[str, Any]) -> bytes:
         names = ", ".join(map(str, content)) or "none"
         raise ArgumentError(f"content has one member, which names its type, not {len(content)} ({names})")
     return _json_bytes("content", content)
+
+
+def _content_as(content: Mapping[str, Any] | None, format: Format | str, in_response: bool) -> bytes | None:
+    name = _format_name("format", format)
+    return None if content is None else _native.content_as(_content_bytes(content), name, in_response)
 
 
 def _read(what: str, data: bytes | None) -> Any:
@@ -139,6 +146,13 @@ class Request:
             base["rqet"] = str(max(1, round(self.expires_in * 1000)))
         return _envelope(base, self.parameters)
 
+    def content_as(self, format: Format | str) -> bytes | None:
+        """The content in a format; XML is the element that stands inside of `pc`.
+
+        Raises `EncodeError` if it holds something that the format cannot carry.
+        """
+        return _content_as(self.content, format, False)
+
     def __repr__(self) -> str:
         return f"<Request {_operation_name(self.operation)} {self.to}>"
 
@@ -207,6 +221,15 @@ class Response:
         if self._content is _UNREAD:
             self._content = _read("the content of the response", self._native.content if self._native else None)
         return self._content  # type: ignore[no-any-return]
+
+    def content_as(self, format: Format | str) -> bytes | None:
+        """The content in a format: as it came, if that is its own. XML is the element that stands inside of `pc`.
+
+        Raises `EncodeError` if it holds something that the format cannot carry.
+        """
+        if self._native is not None:
+            return self._native.content_as(_format_name("format", format))
+        return _content_as(self._content, format, True)
 
     @property
     def request_id(self) -> str:
@@ -299,6 +322,13 @@ class IncomingRequestBase:
         if self._content is _UNREAD:
             self._content = _read("the content of the request", self._native.content)
         return self._content  # type: ignore[no-any-return]
+
+    def content_as(self, format: Format | str) -> bytes | None:
+        """The content in a format: as it came, if that is its own. XML is the element that stands inside of `pc`.
+
+        Raises `EncodeError` if it holds something that the format cannot carry.
+        """
+        return self._native.content_as(_format_name("format", format))
 
     @property
     def parameters(self) -> dict[str, Any]:

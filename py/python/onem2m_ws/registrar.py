@@ -9,6 +9,7 @@ from types import TracebackType
 from . import _native
 from ._bridge import Bridge
 from .errors import StateError
+from .formats import Format
 from .settings import Compression, _registrar_settings
 
 
@@ -29,6 +30,7 @@ class Registrar:
         paths: the paths that are served, as `/` or `/onem2m`; others are answered 404. By default every path is.
         allow_origins: the web pages that may connect, as `https://app.example`; others are answered 403. None by
             default.
+        formats: the formats spoken, as `["json", "cbor"]`, or one; each registree chooses. All three by default.
         stray_subprotocols: takes the subprotocol names of older texts, as `oneM2M-pro-v1.0`.
         compression: permessage-deflate is taken: `True`, or a `Compression`. Off by default.
         strict: deviations of registrees from the standard that are tolerated otherwise are refused.
@@ -69,6 +71,7 @@ class Registrar:
         admin: str = "CAdmin",
         paths: str | Iterable[str] = (),
         allow_origins: str | Iterable[str] = (),
+        formats: Format | str | Iterable[Format | str] | None = None,
         stray_subprotocols: bool = False,
         compression: bool | Compression = False,
         strict: bool = False,

@@ -7,6 +7,7 @@ from dataclasses import astuple, dataclass
 from typing import Any
 
 from .errors import ArgumentError
+from .formats import _format_names
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ def _native_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     headers = native["headers"]
     native["headers"] = list(headers.items() if isinstance(headers, Mapping) else headers)
     native["compression"] = _native_compression(native["compression"])
+    native["formats"] = _format_names(native["formats"])
     proxy = native["proxy"]
     if proxy is not None and not isinstance(proxy, (str, bool)):
         raise ArgumentError(f"proxy is text, True or None, not of type {type(proxy).__name__}")
@@ -69,4 +71,5 @@ def _registrar_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
         value = native[name]
         native[name] = [value] if isinstance(value, str) else list(value)
     native["compression"] = _native_compression(native["compression"])
+    native["formats"] = _format_names(native["formats"])
     return native

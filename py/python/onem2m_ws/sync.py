@@ -23,6 +23,7 @@ from ._base import MOST_REQUESTS, ClientBase, Subscribed, connection_log
 from ._sync_registrar import Registrar
 from .enums import Operation
 from .errors import ClosedError, ForkError, StateError
+from .formats import Format
 from .primitives import (
     Answer,
     IncomingRequestBase,
@@ -187,6 +188,12 @@ class Client(ClientBase[IncomingRequest, Notification]):
         """The registration in force."""
         registration = self._native.registration()
         return None if registration is None else Registration(*registration)
+
+    @property
+    def format(self) -> Format | None:
+        """What the connection speaks, which the registrar chose from `formats`; `None` while there is none."""
+        name = self._native.format()
+        return None if name is None else Format(name)
 
     @property
     def counters(self) -> dict[str, int]:
@@ -544,6 +551,7 @@ def connect(
     release_version: str | None = None,
     origin_header: bool = True,
     headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+    formats: Format | str | Iterable[Format | str] | None = None,
     subprotocols: Iterable[str] | None = None,
     allow_missing_subprotocol: bool = False,
     strict: bool = False,
@@ -598,7 +606,9 @@ def connect(
     Handshake:
         origin_header: the originator is sent as `X-M2M-Origin`, which some registrars need.
         headers: more header fields.
-        subprotocols: the names offered, instead of `oneM2M.json, oneM2M.R2.0.json`.
+        formats: the formats offered, in order of preference, as `["cbor", "json"]`, or one of them; the registrar
+            chooses. Content is a dictionary whatever it is. JSON alone by default.
+        subprotocols: the names offered, instead of those of the formats (`oneM2M.json, oneM2M.R2.0.json`).
         allow_missing_subprotocol: tolerates a server that chooses none.
         strict: deviations of the peer from the standard that are tolerated otherwise are refused.
 
