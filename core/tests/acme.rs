@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use onem2m_ws::client::{AeRegistration, Client, ConnectionState, Preset, Subscription};
-use onem2m_ws::primitive::{FilterCriteria, Request, ResourceType, Response, StatusCode};
+use onem2m_ws::primitive::{FilterCriteria, Format, Request, ResourceType, Response, StatusCode};
 use onem2m_ws::{ErrorKind, IncomingRequest};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -107,4 +107,49 @@ async fn ws_6_2_2_9_2_both_names_of_the_format_are_offered_and_the_current_one_i
     let client = client.connect().await.unwrap();
     client.register_ae(AeRegistration::new("Nrust").name("rust5")).await.unwrap();
     client.close().await;
+}
+
+/// The main job over CBOR; tells what was let pass in it.
+async fn over_cbor(acme: &Acme, name: &str, registration: AeRegistration) -> u64 {
+    let client = Client::builder(&acme.url).originator(format!("C{name}")).preset(Preset::Acme);
+    let client = client.formats([Format::Cbor]).connect().await.unwrap();
+    assert_eq!(client.format(), Some(Format::Cbor));
+    let (sender, mut received) = mpsc::unbounded_channel();
+    client.on_request(move |incoming: IncomingRequest| {
+        let content = incoming.request.content.as_ref().unwrap().value().unwrap();
+        incoming.respond(Response::ok()).unwrap();
+        let _ = sender.send(content);
+    });
+    client.register_ae(registration.name(name)).await.unwrap();
+    let base = format!("{}/{name}", acme.cse);
+    created(&client, base.clone(), ResourceType::CONTAINER, json!({"m2m:cnt": {"rn": "data"}})).await;
+    let subscribed = client.subscribe(format!("{base}/data"), Subscription::new()).await.unwrap();
+    assert_eq!(subscribed.status, StatusCode::CREATED, "{:?}", subscribed.debug_text());
+    let before = client.counters().deviations;
+    let reading = json!({"m2m:cin": {"con": "21.5 \u{b0}C"}});
+    created(&client, format!("{base}/data"), ResourceType::CONTENT_INSTANCE, reading).await;
+    let notified = tokio::time::timeout(Duration::from_secs(20), received.recv()).await.unwrap().unwrap();
+    assert_eq!(notified["m2m:sgn"]["nev"]["rep"]["m2m:cin"]["con"], "21.5 \u{b0}C");
+    let latest = client.send(Request::retrieve(format!("{base}/data/la"))).await.unwrap();
+    assert_eq!(latest.content.unwrap().format(), Format::Cbor);
+    let deviations = client.counters().deviations - before;
+    assert_eq!(client.send(Request::delete(format!("-/{name}"))).await.unwrap().status, StatusCode::DELETED);
+    client.close().await;
+    deviations
+}
+
+#[tokio::test]
+async fn ws_6_2_2_9_1_the_main_job_over_cbor() {
+    let Some(acme) = Acme::running() else { return };
+    over_cbor(&acme, "rustcbor1", AeRegistration::new("Nrust")).await;
+}
+
+#[tokio::test]
+async fn ws_6_2_2_9_3_json_notifications_on_a_cbor_connection_are_taken_and_counted() {
+    let Some(acme) = Acme::running() else { return };
+    // An AE that does not say that it reads CBOR is notified in JSON.
+    let silent = AeRegistration::new("Nrust").set("csz", json!(["application/json"]));
+    let habit = over_cbor(&acme, "rustcbor2", silent).await;
+    let none = over_cbor(&acme, "rustcbor3", AeRegistration::new("Nrust")).await;
+    assert!(habit > none, "{habit} deviations, and {none} where the AE says that it reads CBOR");
 }

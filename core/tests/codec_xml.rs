@@ -9,8 +9,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use bytes::{Bytes, BytesMut};
-use onem2m_ws::codec::{self, DecodeOptions, Decoded, Deviations, Primitive};
-use onem2m_ws::primitive::Format;
+use onem2m_ws::codec::{self, DecodeOptions, Decoded, Deviation, Deviations, Primitive};
+use onem2m_ws::primitive::{Content, Format};
 use serde_json::Value;
 use xml_tree::tree;
 
@@ -87,4 +87,58 @@ fn vectors_survive_the_way_from_xml_to_json_and_back() {
         let same = encode(Format::Xml, &decode(Format::Xml, &xml).primitive);
         assert_eq!(tree(&same), tree(&xml), "{path:?}");
     }
+}
+
+#[test]
+fn pretty_documents_are_those_of_the_vectors() {
+    for (path, xml, json) in vectors() {
+        let written = encode(Format::Xml, &decode(Format::Json, &json).primitive);
+        let pretty = codec::pretty(Format::Xml, &Bytes::from(written));
+        let expected = xml.replace("version='1.0' encoding='UTF-8'", r#"version="1.0" encoding="UTF-8""#);
+        assert_eq!(std::str::from_utf8(&pretty).unwrap(), expected.trim_end(), "{path:?}");
+        assert_eq!(codec::pretty(Format::Xml, &pretty), pretty);
+    }
+    for broken in ["", "<a>", "</a>", "text"] {
+        assert_eq!(codec::pretty(Format::Xml, &Bytes::from(broken)), broken);
+    }
+}
+
+#[test]
+fn the_request_of_ts_0004_8_3_2() {
+    let example = r#"<?xml version="1.0" encoding="UTF-8"?>
+<m2m:rqp xmlns:m2m="http://www.onem2m.org/xml/protocols">
+    <op>1</op>
+    <to>//example.net/myCSE/-/Cont1</to>
+    <fr>/myCSE/C2345</fr>
+    <rqi>0002bf63</rqi>
+    <ty>4</ty>
+    <pc>
+        <m2m:cin>
+            <cnf>application/xml:1</cnf>
+            <con>PHRpbWU+MTc4ODkzMDk8L3RpbWU+PHRlbXA+MjA8L3RlbXA+DQo=</con>
+        </m2m:cin>
+    </pc>
+</m2m:rqp>"#;
+    let input = Bytes::from(example);
+    let decoded = codec::decode(Format::Xml, input, &DecodeOptions::default()).unwrap();
+    // The example is older than the release version.
+    assert_eq!(decoded.deviations.iter().collect::<Vec<_>>(), [Deviation::MissingReleaseVersion]);
+    assert_eq!(tree(&encode(Format::Xml, &decoded.primitive)), tree(example));
+    let json: Value = serde_json::from_str(&encode(Format::Json, &decoded.primitive)).unwrap();
+    assert_eq!(
+        json,
+        serde_json::json!({
+            "op": 1, "to": "//example.net/myCSE/-/Cont1", "fr": "/myCSE/C2345", "rqi": "0002bf63", "ty": 4,
+            "pc": {"m2m:cin": {
+                "cnf": "application/xml:1", "con": "PHRpbWU+MTc4ODkzMDk8L3RpbWU+PHRlbXA+MjA8L3RlbXA+DQo="
+            }},
+        })
+    );
+}
+
+#[test]
+fn the_null_of_ts_0004_8_3_2() {
+    let content =
+        Content::from_encoded(Format::Xml, Bytes::from_static(b"<m2m:grp>\n        <mnm></mnm>\n    </m2m:grp>"));
+    assert_eq!(content.value().unwrap(), serde_json::json!({"m2m:grp": {"mnm": null}}));
 }

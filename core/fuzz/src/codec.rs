@@ -112,6 +112,18 @@ fn written_reads_the_same(format: Format, decoded: &Decoded) {
     assert_eq!(value(&again.primitive), value(&decoded.primitive));
 }
 
+/// XML gives the roots of content the prefix that some peers leave off.
+fn without_prefix(value: Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let bare = |name: String| name.strip_prefix("m2m:").map(str::to_owned).unwrap_or(name);
+            Value::Object(members.into_iter().map(|(name, value)| (bare(name), without_prefix(value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(without_prefix).collect()),
+        other => other,
+    }
+}
+
 /// A primitive in JSON, through the other formats; and any bytes, which no two decoders take for a primitive.
 pub fn codec_convert(data: &[u8]) {
     let options = DecodeOptions::default();
@@ -125,7 +137,11 @@ pub fn codec_convert(data: &[u8]) {
         match capped(data, READING, || encode(format, &primitive)) {
             Ok(bytes) => {
                 let read = codec::decode(format, bytes, &options).expect("what was written is read").primitive;
-                assert_eq!(value(&read).expect("what was read is a value"), expected, "by way of {format:?}");
+                let read = value(&read).expect("what was read is a value");
+                match format {
+                    Format::Xml => assert_eq!(without_prefix(read), without_prefix(expected.clone())),
+                    _ => assert_eq!(read, expected, "by way of {format:?}"),
+                }
             }
             Err(EncodeError::NotCarried { place, .. } | EncodeError::BadContent { place, .. }) => {
                 assert!(!place.is_empty());

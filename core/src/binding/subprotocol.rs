@@ -68,6 +68,18 @@ pub fn format_of(name: &str, stray: bool) -> Option<Format> {
     known.or_else(|| stray.then(strays).flatten())
 }
 
+/// The formats that names stand for, each once, in their order.
+#[must_use]
+pub fn formats_of(names: &[String]) -> Vec<Format> {
+    let mut formats = Vec::new();
+    for format in names.iter().filter_map(|name| format_of(name, true)) {
+        if !formats.contains(&format) {
+            formats.push(format);
+        }
+    }
+    formats
+}
+
 /// The server's choice among the client's names: the format that the client prefers of those in `enabled`, by its
 /// current name if the client offered that too. The name is returned in the client's spelling, to be echoed.
 ///
@@ -109,6 +121,7 @@ mod tests {
             offer(&[Format::Cbor, Format::Json], true),
             ["oneM2M.cbor", "oneM2M.R2.0.cbor", "oneM2M.json", "oneM2M.R2.0.json"]
         );
+        assert_eq!(formats_of(&offer(&[Format::Cbor, Format::Json], true)), [Format::Cbor, Format::Json]);
         assert_eq!(format_of("oneM2M.R2.0.xml", false), Some(Format::Xml));
         assert_eq!(format_of("onem2m.r2.0.JSON", false), Some(Format::Json));
         for (name, ..) in STRAY {

@@ -19,7 +19,7 @@ pub use register::{AeRegistration, CseRegistration, Subscription};
 
 #[cfg(feature = "bridge")]
 use crate::binding::Token;
-use crate::binding::{Counters, Event, Registration, Session};
+use crate::binding::{Counters, Event, Registration, Session, subprotocol};
 use crate::net::OsRandom;
 use crate::net::dial::Dial;
 #[cfg(feature = "bridge")]
@@ -105,6 +105,8 @@ pub(crate) struct Shared {
     stay_connected: bool,
     origin_header: bool,
     preset: Preset,
+    /// What is offered, in order of preference.
+    formats: Vec<Format>,
     application: RwLock<Option<Arc<dyn Application>>>,
     state: watch::Sender<StateChange>,
     wanted: Mutex<Wanted>,
@@ -128,6 +130,7 @@ impl Client {
 
     pub(crate) fn start(mut config: ClientBuilder, runtime: &Handle) -> Result<Self> {
         let (poa, subprotocols) = config.check()?;
+        let formats = subprotocol::formats_of(&subprotocols);
         let proxy = config.proxy_for(&poa)?;
         let mut session = Session::new(config.session.clone(), &mut OsRandom::new());
         if let Some(registration) = config.known_registration() {
@@ -153,6 +156,7 @@ impl Client {
             stay_connected: config.stay_connected,
             origin_header: config.origin_header,
             preset: config.preset,
+            formats,
             application: RwLock::new(None),
             state: watch::Sender::new(disconnected),
             wanted: Mutex::new(Wanted::default()),

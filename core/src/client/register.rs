@@ -7,7 +7,9 @@ use serde_json::{Map, Value, json};
 
 use super::{Client, Preset};
 use crate::binding::Registration;
-use crate::primitive::{CseType, NotificationContentType, NotificationEventType, Request, ResourceType, Response};
+use crate::primitive::{
+    CseType, Format, NotificationContentType, NotificationEventType, Request, ResourceType, Response,
+};
 use crate::{Error, ErrorKind, Result};
 
 /// The address that every CSE has for its own `<CSEBase>` (TS-0004 6.2.4).
@@ -44,7 +46,8 @@ pub struct AeRegistration {
 
 impl AeRegistration {
     /// A registration with this App-ID (`api`): `N` and a name of your own, or `R` and a registered one. It says that
-    /// the AE can be reached (`rr`), which is what a WebSocket connection is for, and speaks releases 2a to 4.
+    /// the AE can be reached (`rr`), which is what a WebSocket connection is for, and speaks releases 2a to 4. Which formats it
+    /// reads (`csz`) is added where the client offers more than JSON.
     pub fn new(app_id: impl Into<String>) -> Self {
         let mut attributes = Attributes::default();
         attributes.set("api", app_id.into());
@@ -70,7 +73,11 @@ impl AeRegistration {
         self
     }
 
-    fn into_request(mut self, preset: Preset) -> Request {
+    fn into_request(mut self, preset: Preset, formats: &[Format]) -> Request {
+        if formats != [Format::Json] {
+            // ACME notifies in JSON on a CBOR connection unless it is told.
+            self.attributes.set_new("csz", formats.iter().map(|format| format.media_type()).collect::<Vec<_>>());
+        }
         if preset == Preset::Acme {
             // ACME's sentinel for "over the connection that the AE opened"; without it nothing is notified.
             self.attributes.set_new("poa", json!(["ws://default"]));
@@ -188,7 +195,7 @@ impl Client {
     /// # Errors
     /// `RegistrationRefused` with the registrar's answer, and what [`Client::send`] returns.
     pub async fn register_ae(&self, ae: AeRegistration) -> Result<Registration> {
-        self.register(ae.into_request(self.shared().preset)).await
+        self.register(ae.into_request(self.shared().preset, &self.shared().formats)).await
     }
 
     /// Registers the originator as a CSE.

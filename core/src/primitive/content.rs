@@ -35,6 +35,16 @@ impl Format {
             Self::Cbor => "cbor",
         }
     }
+
+    /// The value of an attribute such as `csz` that says that an entity reads the format (`m2m:serializations`).
+    #[must_use]
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Xml => "application/xml",
+            Self::Cbor => "application/cbor",
+        }
+    }
 }
 
 impl fmt::Display for Format {

@@ -14,7 +14,7 @@ use super::super::json;
 use super::super::members::{Members, bad};
 use super::super::parameter::{Parameter, Parameters};
 use super::super::{DecodeError, DecodeErrorKind, DecodeOptions, Decoded, Deviation, Deviations};
-use super::chars::{is_blank, is_collapsed, line_ends};
+use super::chars::{is_blank, is_collapsed, line_ends, words};
 use super::envelope::Envelope;
 use super::read::read_text;
 use super::value;
@@ -145,7 +145,14 @@ impl<'a> Members<'a> for Typed<'a> {
         if !self.envelope.found.has(parameter) {
             return Ok(None);
         }
-        let mut list = self.read_as(parameter, "a list", texts_of)?;
+        let mut list = match self.plain_text(parameter) {
+            Some(text) => {
+                let mut list = Vec::with_capacity(words(&text).count());
+                list.extend(words(&text).map(str::to_owned));
+                Some(list)
+            }
+            None => self.read_as(parameter, "a list", texts_of)?,
+        };
         for i in 0..self.envelope.repeated.len() {
             let (_, span) = match self.envelope.repeated[i] {
                 repeated if repeated.0 == parameter => repeated,
@@ -318,4 +325,26 @@ fn few_digits(text: &str) -> Option<u64> {
         b'0'..=b'9' => Some(number * 10 + u64::from(byte - b'0')),
         _ => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::parameter::{OF_REQUEST, OF_RESPONSE};
+    use super::super::super::schema::{Atom, Form, Type};
+    use super::super::envelope::LISTS;
+    use super::*;
+
+    #[test]
+    fn the_parameters_that_are_texts_and_lists_are_those_of_the_schema() {
+        for (own, all) in [(Type::REQUEST, OF_REQUEST), (Type::RESPONSE, OF_RESPONSE)] {
+            for parameter in Parameter::in_set(all) {
+                let form = own.member(parameter.name()).unwrap().form;
+                let in_set = |set: Parameters| set & parameter.bit() != 0;
+                // White space says nothing in an enumeration, which this is.
+                let is_text = form == Form::Atom(Atom::Text) && parameter != Parameter::Rvi;
+                assert_eq!(is_text, in_set(TEXTS), "{parameter:?} {form:?}");
+                assert_eq!(matches!(form, Form::List(_)), in_set(LISTS), "{parameter:?} {form:?}");
+            }
+        }
+    }
 }

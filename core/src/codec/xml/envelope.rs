@@ -17,7 +17,7 @@ use super::scope::Scope;
 use super::source::{Event, Source, Tag, syntax};
 
 /// The parameters that are lists.
-const LISTS: Parameters = Parameter::Rids.bit()
+pub(super) const LISTS: Parameters = Parameter::Rids.bit()
     | Parameter::Tkns.bit()
     | Parameter::Tids.bit()
     | Parameter::Ltids.bit()

@@ -10,14 +10,14 @@ use super::super::item::{Item, Members};
 use super::super::schema::{Form, Member};
 use super::super::{DecodeError, DecodeErrorKind};
 
-/// Up to so many members, looking through all of them is faster than a table.
-const FEW: usize = 12;
+/// Up to so many members, looking through all of them is faster than a table. Few resources have more.
+const FEW: usize = 32;
 
 #[derive(Default)]
 pub(super) struct Gathered<'a> {
     members: Members<'a>,
     /// Where they are, if they are many.
-    places: HashMap<Cow<'a, str>, usize>,
+    places: Option<HashMap<Cow<'a, str>, usize>>,
 }
 
 impl<'a> Gathered<'a> {
@@ -57,22 +57,21 @@ impl<'a> Gathered<'a> {
     }
 
     fn place(&self, name: &str) -> Option<usize> {
-        if self.members.len() <= FEW {
+        match &self.places {
             // Those of one name mostly stand together.
-            return self.members.iter().rposition(|(other, _)| other == name);
+            None => self.members.iter().rposition(|(other, _)| other == name),
+            Some(places) => places.get(name).copied(),
         }
-        self.places.get(name).copied()
     }
 
     fn push(&mut self, name: Cow<'a, str>, value: Item<'a>) {
-        self.members.push((name, value));
-        match self.members.len() {
-            len if len <= FEW => {}
-            len => {
-                let new = if self.places.is_empty() { 0 } else { len - 1 };
-                let names = self.members.iter().enumerate().skip(new);
-                self.places.extend(names.map(|(place, (name, _))| (name.clone(), place)));
-            }
+        let place = self.members.len();
+        if let Some(places) = &mut self.places {
+            places.insert(name.clone(), place);
+        } else if place == FEW {
+            let names = self.members.iter().map(|(name, _)| name).chain([&name]);
+            self.places = Some(names.cloned().zip(0..).collect());
         }
+        self.members.push((name, value));
     }
 }

@@ -101,11 +101,18 @@ impl<'a> Reader<'a> {
 
     /// An element that holds text alone.
     fn text(&mut self, tag: &Tag<'a>) -> Result<Cow<'a, str>, DecodeError> {
-        let inside = self.inside(tag, None, false)?;
-        if !inside.members.is_empty() {
-            return Err(bad("text alone", tag));
+        let mut members = Gathered::default();
+        self.attributes(tag, None, &mut members)?;
+        let (mut text, mut more) = (Pieces::default(), !tag.empty);
+        while more {
+            match self.source.next()? {
+                Event::Text(piece) => text.push(line_ends(piece)),
+                Event::Char(c) => text.push(c.to_string().into()),
+                Event::Start(_) => return Err(bad("text alone", tag)),
+                Event::End | Event::Eof | Event::Aside => more = false,
+            }
         }
-        Ok(inside.text.into_text())
+        if members.is_empty() { Ok(text.into_text()) } else { Err(bad("text alone", tag)) }
     }
 
     /// An element of a type that has members.

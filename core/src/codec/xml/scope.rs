@@ -4,6 +4,7 @@
 //! Does not know what the namespaces mean.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use super::super::schema::M2M;
 
@@ -18,6 +19,8 @@ const XMLNS: &str = "http://www.w3.org/2000/xmlns/";
 pub(super) struct Scope<'a> {
     /// `m2m` is oneM2M's, as long as nothing in `bindings` says otherwise.
     m2m: bool,
+    /// What holds outside of the document, if it is a part of one. Shared, because there may be many parts.
+    outer: Option<Rc<[Binding<'a>]>>,
     bindings: Vec<Binding<'a>>,
 }
 
@@ -40,17 +43,23 @@ pub(super) struct Resolved<'s> {
 
 impl<'a> Scope<'a> {
     /// That of a primitive as most are written: `m2m` and nothing else.
-    pub(super) const STANDARD: Self = Self { m2m: true, bindings: Vec::new() };
+    pub(super) const STANDARD: Self = Self { m2m: true, outer: None, bindings: Vec::new() };
 
     /// The same for a document that is a part of this one, and is told so.
     pub(super) fn for_part(&self) -> Self {
-        let bindings = self.bindings.iter().map(|binding| Binding { level: 0, ..binding.clone() });
-        Self { m2m: self.m2m, bindings: bindings.collect() }
+        let outer = self.bindings.iter().map(|binding| Binding { level: 0, ..binding.clone() });
+        let outer = (!self.bindings.is_empty()).then(|| outer.collect());
+        Self { m2m: self.m2m, outer, bindings: Vec::new() }
     }
 
     /// The root declares `m2m`.
     pub(super) fn declare_m2m(&mut self) {
         self.m2m = true;
+    }
+
+    /// Whether `m2m` is the only prefix.
+    fn is_standard(&self) -> bool {
+        self.m2m && self.bindings.is_empty() && self.outer.is_none()
     }
 
     /// A declaration by the element on `level`.
@@ -61,10 +70,10 @@ impl<'a> Scope<'a> {
             _ if uri == XML || uri == XMLNS => return Err("a namespace that may be declared"),
             _ if uri.is_empty() && !prefix.is_empty() => return Err("a namespace for the prefix"),
             // Says again what holds already.
-            "m2m" if self.m2m && self.bindings.is_empty() && uri == M2M => return Ok(()),
+            "m2m" if self.is_standard() && uri == M2M => return Ok(()),
             _ => {}
         }
-        if self.bindings.len() == MOST_NAMESPACES {
+        if self.bindings.len() + self.outer.as_ref().map_or(0, |outer| outer.len()) == MOST_NAMESPACES {
             return Err("at most 64 namespaces");
         }
         self.bindings.push(Binding { prefix, uri, level });
@@ -82,7 +91,7 @@ impl<'a> Scope<'a> {
     /// The namespace of the prefix, or of names without one. `None` if it is not declared.
     #[inline]
     pub(super) fn resolve(&self, prefix: &str) -> Option<Resolved<'_>> {
-        if self.bindings.is_empty() {
+        if self.bindings.is_empty() && self.outer.is_none() {
             match prefix {
                 "" => return Some(Resolved { uri: "", level: 0 }),
                 "m2m" if self.m2m => return Some(Resolved { uri: M2M, level: 0 }),
@@ -93,7 +102,8 @@ impl<'a> Scope<'a> {
     }
 
     fn resolve_declared(&self, prefix: &str) -> Option<Resolved<'_>> {
-        if let Some(found) = self.bindings.iter().rev().find(|binding| binding.prefix == prefix) {
+        let all = self.outer.iter().flat_map(|outer| outer.iter()).chain(&self.bindings);
+        if let Some(found) = all.rev().find(|binding| binding.prefix == prefix) {
             return Some(Resolved { uri: &found.uri, level: found.level });
         }
         let uri = match prefix {
@@ -128,6 +138,17 @@ mod tests {
         assert_eq!((uri(&scope, ""), uri(&scope, "m2m")), (Some("urn:d"), Some(M2M)));
         scope.leave(1);
         assert_eq!((uri(&scope, ""), uri(&scope, "a")), (Some(""), None));
+    }
+
+    #[test]
+    fn what_holds_outside_holds_in_a_part() {
+        let mut scope = Scope::STANDARD;
+        scope.declare("a", "urn:a".into(), 1).unwrap();
+        let mut part = scope.for_part();
+        part.declare("a", "urn:b".into(), 1).unwrap();
+        assert_eq!((uri(&part, "a"), uri(&part, "m2m"), uri(&part, "")), (Some("urn:b"), Some(M2M), Some("")));
+        part.leave(1);
+        assert_eq!((uri(&part, "a"), part.resolve("a").unwrap().level), (Some("urn:a"), 0));
     }
 
     #[test]

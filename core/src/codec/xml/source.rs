@@ -16,7 +16,7 @@ use super::scope::Scope;
 const ROOT_ATTRIBUTES: &str = r#" xmlns:m2m="http://www.onem2m.org/xml/protocols""#;
 
 /// How nearly every document begins.
-const DECLARATION: &str = r#"<?xml version="1.0" encoding="UTF-8"?>"#;
+const DECLARATIONS: [&str; 2] = [r#"<?xml version="1.0" encoding="UTF-8"?>"#, "<?xml version='1.0' encoding='UTF-8'?>"];
 
 /// One step through a document.
 pub(super) enum Event<'a> {
@@ -334,8 +334,10 @@ impl<'a> Source<'a> {
     #[cold]
     fn unusual_markup(&mut self) -> Result<Event<'a>, DecodeError> {
         let rest = &self.text[self.at..];
-        if self.at == 0 && rest.starts_with(DECLARATION) {
-            self.position = DECLARATION.len();
+        if self.at == 0
+            && let Some(usual) = DECLARATIONS.iter().find(|usual| rest.starts_with(**usual))
+        {
+            self.position = usual.len();
             return Ok(Event::Aside);
         }
         if let Some(comment) = rest.strip_prefix("<!--") {

@@ -36,12 +36,21 @@ pub(super) fn attribute_value(form: Form, text: Cow<'_, str>) -> Result<Item<'_>
     match form {
         Form::Any => Ok(Item::Text(text)),
         Form::Atom(atom) => value(atom, text),
-        Form::List(atom) => {
-            let items = words(&text).map(|word| value(atom, Cow::Owned(word.to_owned())));
-            items.collect::<Result<_, _>>().map(Item::List)
-        }
+        Form::List(atom) => match text {
+            Cow::Borrowed(text) => list(atom, text, Cow::Borrowed),
+            Cow::Owned(text) => list(atom, &text, |word| Cow::Owned(word.to_owned())),
+        },
         Form::Object(_) => Err("an element"),
     }
+}
+
+/// The items of a list, as many as there are: they are counted before anything is claimed for them.
+fn list<'t, 'a>(atom: Atom, text: &'t str, item: impl Fn(&'t str) -> Cow<'a, str>) -> Result<Item<'a>, &'static str> {
+    let mut items = Vec::with_capacity(words(text).count());
+    for word in words(text) {
+        items.push(value(atom, item(word))?);
+    }
+    Ok(Item::List(items))
 }
 
 fn value(atom: Atom, text: Cow<'_, str>) -> Result<Item<'_>, &'static str> {

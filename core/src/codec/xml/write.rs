@@ -279,7 +279,11 @@ fn named<'n>(parent: Option<Type>, name: &'n str) -> Result<Named<'n>, EncodeErr
     let is_root = parent.is_some_and(Type::holds_root);
     if prefix.is_empty() && is_root && parent.is_some_and(|parent| parent.member(name).is_none()) {
         let name = format!("m2m:{name}");
+        // Peers leave the prefix off, and are understood where there is such a root.
         let member = parent.and_then(|parent| parent.member(&name));
+        if member.is_none() {
+            return Err(EncodeError::not_carried("a root without a prefix"));
+        }
         return Ok(Named { name: name.into(), declaration: None, member, is_root });
     }
     let uri = match prefix {
