@@ -127,7 +127,9 @@ async fn over_cbor(acme: &Acme, name: &str, registration: AeRegistration) -> u64
     assert_eq!(subscribed.status, StatusCode::CREATED, "{:?}", subscribed.debug_text());
     let before = client.counters().deviations;
     let reading = json!({"m2m:cin": {"con": "21.5 \u{b0}C"}});
-    created(&client, format!("{base}/data"), ResourceType::CONTENT_INSTANCE, reading).await;
+    // ACME answers when it has the answer to its notification, or has waited 10 s in vain.
+    let publish = created(&client, format!("{base}/data"), ResourceType::CONTENT_INSTANCE, reading);
+    tokio::time::timeout(Duration::from_secs(8), publish).await.expect("ACME could not read our answer");
     let notified = tokio::time::timeout(Duration::from_secs(20), received.recv()).await.unwrap().unwrap();
     assert_eq!(notified["m2m:sgn"]["nev"]["rep"]["m2m:cin"]["con"], "21.5 \u{b0}C");
     let latest = client.send(Request::retrieve(format!("{base}/data/la"))).await.unwrap();

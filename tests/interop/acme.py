@@ -16,7 +16,9 @@ What is particular about ACME, and matters to whoever writes a test against it:
   the old one's close before opening the new one;
 - it loses requests that are sent before the answer to the one before (window 1);
 - an AE gets notifications only with a `ws://` point of access in `poa` (`ws://default` will do) and `rr` true;
-- it keeps nothing for an AE that is away.
+- it keeps nothing for an AE that is away;
+- over CBOR it sends notifications in JSON, in text frames, unless the AE says `csz: ["application/cbor"]`; with
+  `logLevel=debug` every CBOR request is answered 5000.
 
 Covers: rows WS-5.2-1, WS-5.2-2 and WS-5.2-10 have their foreign peer from here. Standard library only.
 """
@@ -169,7 +171,9 @@ class Acme:
                 self.process.wait()
 
 
-def _ini(kind: str, cse_id: str, cse_name: str, port: int, registrar: str | None, members: list[str]) -> str:
+def _ini(
+    kind: str, cse_id: str, cse_name: str, port: int, registrar: str | None, members: list[str], serialization: str
+) -> str:
     # The web UI must be off where http is, or the start-up dies; `listenIF` does not follow `networkInterface`; and
     # without `poa` the CSE advertises its http address.
     text = f"""[basic.config]
@@ -212,7 +216,7 @@ address={registrar}
 cseID=/id-in
 resourceName=cse-in
 INCSEcseID=/id-in
-serialization=json
+serialization={serialization}
 """
     text += "\n[cse.registration]\ncheckInterval=5\n"
     if members:
@@ -221,10 +225,16 @@ serialization=json
 
 
 @contextlib.contextmanager
-def running(*, port: int = 0, registrar: str | None = None, members: list[str] | None = None) -> Iterator[Acme]:
+def running(
+    *,
+    port: int = 0,
+    registrar: str | None = None,
+    members: list[str] | None = None,
+    serialization: str = "json",
+) -> Iterator[Acme]:
     """Runs ACME for the length of a `with` block: an IN-CSE, or, with the `registrar`'s address, an MN-CSE under it.
 
-    `members` are the CSE-IDs that may register at it. `port` 0 takes a free one, and another if somebody was quicker.
+    The MN-CSE speaks `serialization` to its registrar, `json` or `cbor`. `members` are the CSE-IDs that may register at it. `port` 0 takes a free one, and another if somebody was quicker.
     Raises `Unavailable` where ACME cannot be installed and `Failed` where it does not start.
     """
     python = interpreter()
@@ -233,7 +243,8 @@ def running(*, port: int = 0, registrar: str | None = None, members: list[str] |
         folder = Path(name)
         for seconds in READY_SECONDS:
             chosen = port or free_port()
-            (folder / "acme.ini").write_text(_ini(kind, cse_id, cse_name, chosen, registrar, members or []))
+            ini = _ini(kind, cse_id, cse_name, chosen, registrar, members or [], serialization)
+            (folder / "acme.ini").write_text(ini)
             with open(folder / "acme.out", "wb") as out:
                 process = subprocess.Popen(
                     [python, "-m", "acmecse", "--base-directory", str(folder), "--headless"],

@@ -28,9 +28,9 @@ def acme(acme_installed: None) -> Iterator[acme_cse.Acme]:
 
 
 @pytest.fixture
-def acme_mn(acme_installed: None) -> Callable[[str], AbstractContextManager[acme_cse.Acme]]:
-    """Starts an ACME MN-CSE (`/id-mn`, `cse-mn`) that registers at the registrar with the given address."""
-    return lambda registrar: acme_cse.running(registrar=registrar)
+def acme_mn(acme_installed: None) -> Callable[[str, str], AbstractContextManager[acme_cse.Acme]]:
+    """Starts an ACME MN-CSE (`/id-mn`, `cse-mn`) that registers at the registrar with the given address, in a format."""
+    return lambda registrar, serialization: acme_cse.running(registrar=registrar, serialization=serialization)
 
 
 @pytest.fixture

@@ -52,8 +52,10 @@ def test_acme_notifies_over_the_connection_of_the_registree(acme: Acme) -> None:
     assert notification["pc"]["m2m:sgn"]["nev"]["rep"]["m2m:cin"]["con"] == "21.5"
 
 
-def test_acme_mn_registers_at_an_acme_in(acme: Acme, acme_mn: Callable[[str], AbstractContextManager[Acme]]) -> None:
-    with acme_mn(acme.url) as mn:
+def test_acme_mn_registers_at_an_acme_in(
+    acme: Acme, acme_mn: Callable[[str, str], AbstractContextManager[Acme]]
+) -> None:
+    with acme_mn(acme.url, "json") as mn:
         remote = acme.wait_for("the MN's <remoteCSE> at the IN", "cse-in/id-mn")
         assert remote["pc"]["m2m:csr"]["csi"] == mn.cse_id
         mn.wait_for("the IN's <remoteCSE> at the MN", "cse-mn/id-in")

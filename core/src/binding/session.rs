@@ -230,15 +230,17 @@ impl<W> Session<W> {
 
     /// [`respond`](Self::respond) with a response that is not moved, since it is large.
     pub(crate) fn answer(&mut self, now: Now, token: IncomingToken, response: &Response) -> Result<()> {
-        let Entry { rqi, release_version, .. } = self.incoming.take(token)?;
+        let Entry { rqi, release_version: asked_in, .. } = self.incoming.take(token)?;
         self.note_primitive(now);
-        let release_version = response.release_version.as_deref().or(release_version.as_deref());
+        let release_version = response.release_version.as_deref().or(asked_in.as_deref());
         let written = self.write_response(response, &rqi, release_version);
         if let Err(error) = &written
             && error.kind() == ErrorKind::Encode
         {
-            let instead = Response::error(StatusCode::INTERNAL_SERVER_ERROR, "the answer could not be encoded");
-            self.write_response(&instead, &rqi, release_version)?;
+            // Of what the application gave nothing is used again: the peer is to hear something in any case.
+            let text = format!("the answer could not be written: {}", error.message());
+            let instead = Response::error(StatusCode::INTERNAL_SERVER_ERROR, text);
+            self.write_response(&instead, &rqi, asked_in.as_deref())?;
         }
         self.go_on_closing(now);
         written
@@ -483,10 +485,10 @@ impl<W> Session<W> {
         Ok(())
     }
 
-    /// Answers a request that does not reach the application.
-    fn refuse(&mut self, rqi: &str, rvi: Option<&str>, status: StatusCode, text: &str) {
-        // A connection that cannot take the refusal is closing: its end is reported by itself.
-        let _ = self.write_response(&Response::error(status, text), rqi, rvi);
+    /// Answers a request that does not reach the application. False if that cannot be said: a connection that takes nothing is
+    /// closing, and its end is reported by itself; an `rqi` may have come in a format that carries more than this one.
+    fn refuse(&mut self, rqi: &str, rvi: Option<&str>, status: StatusCode, text: &str) -> bool {
+        self.write_response(&Response::error(status, text), rqi, rvi).is_ok()
     }
 
     fn answer_for_the_application(&mut self, now: Now, token: IncomingToken) {

@@ -291,6 +291,8 @@ deviations! {
     DefaultNamespace = "default_namespace", "elements in a default namespace";
     RepeatedForList = "repeated_for_list", "list as repeated elements";
     ByteString = "byte_string", "CBOR byte string in place of a text";
+    JsonOnCbor = "json_on_cbor", "JSON in a text frame on a CBOR connection";
+    HexCbor = "hex_cbor", "CBOR as hexadecimal digits in a text frame";
 }
 
 /// A set of [`Deviation`]s.

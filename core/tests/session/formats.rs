@@ -125,6 +125,74 @@ fn ws_6_2_2_9_3_cbor_in_hexadecimal_digits_is_let_pass_and_counted() {
 }
 
 #[test]
+fn ws_6_2_2_9_3_what_cannot_be_answered_in_the_format_of_the_connection_closes_it() {
+    // An identifier that XML has no characters for.
+    let mut world = World::speaking(Format::Xml, Config::default(), Config::default());
+    world.inject(SERVER, 0x82, &cbor(r#"{"op":2,"to":"x","fr":"C","rqi":"\u0001","rvi":"3"}"#));
+    world.settle();
+    assert_eq!(world.client().ends()[0].code, Some(1003));
+}
+
+#[test]
+fn an_answer_with_nothing_that_can_be_written_is_an_error_all_the_same() {
+    let mut world = World::speaking(Format::Xml, Config::default(), Config::default());
+    world.server().manner = Manner::Manual;
+    world.send(CLIENT, Request::retrieve("x")).unwrap();
+    world.settle();
+    let mut answer = Response::ok();
+    answer.release_version = Some("\u{1}".into());
+    assert_eq!(world.answer(SERVER, answer).unwrap_err().kind(), onem2m_ws::ErrorKind::Encode);
+    world.settle();
+    let outcome = world.client().outcome().unwrap();
+    assert_eq!(outcome.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(outcome.debug_text().unwrap().contains("rvi"), "{:?}", outcome.debug_text());
+}
+
+#[test]
+fn ws_6_2_2_9_1_what_a_session_says_by_itself_is_in_the_format_of_the_connection() {
+    let bad = r#"{"op":2,"to":"x","fr":"C","rqi":"r","rvi":"3","rcn":"x"}"#;
+    let late = r#"{"op":2,"to":"x","fr":"C","rqi":"s","rvi":"3","rqet":"20000101T000000"}"#;
+    for format in [Format::Json, Format::Xml] {
+        let mut world = World::speaking(format, Config::default(), Config::default());
+        let late = codec::convert(Format::Json, late.into(), format, &DecodeOptions::default()).unwrap();
+        world.inject(SERVER, 0x81, &late);
+        world.inject(SERVER, 0x81, if format == Format::Json { bad.as_bytes() } else { b"<m2m:rqp" });
+        world.settle();
+        let answers: Vec<_> = world.client().unmatched().into_iter().cloned().collect();
+        assert_eq!(answers[0].status, StatusCode::REQUEST_TIMEOUT, "{format}");
+        assert_eq!(answers[1].status, StatusCode::BAD_REQUEST, "{format}");
+        assert_eq!(
+            world.client().session.counters().deviations,
+            u64::from(format == Format::Xml),
+            "only rqi is missing"
+        );
+    }
+}
+
+#[test]
+fn what_is_queued_is_written_in_the_format_of_the_connection_that_comes() {
+    let mut world = World::new(1, Config::default(), Config::default());
+    world.server().manner = Manner::Manual;
+    let good = json!({"m2m:cin": {"con": "x"}});
+    let bad = json!({"m2m:cnt": {"lbl": ["a b"]}});
+    let cbor = Request::notify("x", good.clone()).request_id("r").content_as(Format::Cbor).unwrap().unwrap();
+    let mut first = Request::notify("x", json!({}));
+    first.content = Some(Content::from_encoded(Format::Cbor, cbor));
+    world.send(CLIENT, first).unwrap();
+    let (failed, _) = world.send(CLIENT, Request::update("x", bad)).unwrap();
+    world.send(CLIENT, Request::notify("x", good.clone())).unwrap();
+    world.format = Format::Xml;
+    world.connect();
+    world.settle();
+    let (id, error) = world.client().outcomes.remove(0);
+    assert_eq!((id, error.unwrap_err().kind()), (failed, onem2m_ws::ErrorKind::Encode));
+    let asked: Vec<_> = world.server().asked.iter().map(|(_, request)| request.content.clone().unwrap()).collect();
+    assert_eq!(asked.len(), 2, "the one after it is sent all the same");
+    assert!(asked.iter().all(|content| content.format() == Format::Xml && content.value().unwrap() == good));
+    assert_eq!((world.client().session.queued(), world.client().session.in_flight()), (0, 2));
+}
+
+#[test]
 fn ws_6_2_2_9_3_anything_else_in_the_wrong_frame_is_answered_or_closed() {
     let json = r#"{"op":2,"to":"x","fr":"C","rqi":"r","rvi":"3"}"#;
     let options = DecodeOptions::default();

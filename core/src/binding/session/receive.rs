@@ -13,7 +13,7 @@ use super::super::subprotocol::message_kind;
 use super::super::{Event, Now, Registration};
 use super::Session;
 use crate::ErrorKind;
-use crate::codec::{self, DecodeError, Decoded, Primitive, Shape};
+use crate::codec::{self, DecodeError, Decoded, Deviation, Primitive, Shape};
 use crate::primitive::{Format, Request, Response, StatusCode};
 use crate::websocket::{self, CloseCode, Connection, MessageKind, Whole};
 
@@ -94,18 +94,21 @@ impl<W> Session<W> {
     fn handle_wrong_opcode(&mut self, now: Now, kind: MessageKind, payload: Bytes) {
         let options = &self.config.decode;
         let decode = |format, payload: &Bytes| codec::decode(format, payload.clone(), options);
-        let (is_habit, read, other) = match (self.format, kind) {
-            // nCube sends CBOR so, ACME its JSON notifications to an AE without a `csz`.
-            (Format::Cbor, MessageKind::Text) => match HEXLOWER_PERMISSIVE.decode(&payload) {
-                Ok(bytes) => (true, decode(Format::Cbor, &bytes.into()), Format::Json),
-                Err(_) => (true, decode(Format::Json, &payload), Format::Xml),
+        let (habit, read, other) = match self.format {
+            // nCube sends digits, ACME its JSON notifications to an AE without a `csz`.
+            Format::Cbor => match HEXLOWER_PERMISSIVE.decode(&payload) {
+                Ok(bytes) => (Some(Deviation::HexCbor), decode(Format::Cbor, &bytes.into()), Format::Json),
+                Err(_) => (Some(Deviation::JsonOnCbor), decode(Format::Json, &payload), Format::Xml),
             },
-            (format, _) => (false, decode(format, &payload), Format::Cbor),
+            format => (None, decode(format, &payload), Format::Cbor),
         };
-        if is_habit && read.is_ok() && !options.strict {
-            self.counters.deviations += 1;
-            return self.handle_decoded(now, read);
-        }
+        let read = match (read, habit) {
+            (Ok(mut decoded), Some(habit)) if !options.strict => {
+                decoded.deviations.insert(habit);
+                return self.handle_decoded(now, Ok(decoded));
+            }
+            (read, _) => read,
+        };
         let unreadable = read.as_ref().is_err_and(|error| error.shape() == Shape::Unknown);
         let read = if unreadable { decode(other, &payload) } else { read };
         self.note_primitive(now);
@@ -123,12 +126,12 @@ impl<W> Session<W> {
             }
             Err(_) => (None, None),
         };
-        match rqi {
-            Some(rqi) => {
-                self.counters.requests_received += 1;
-                self.refuse(&rqi, rvi.as_deref(), StatusCode::BAD_REQUEST, &text);
-            }
-            None => self.close_connection(now, CloseCode::Unsupported.into(), &text),
+        let answered = rqi.is_some_and(|rqi| {
+            self.counters.requests_received += 1;
+            self.refuse(&rqi, rvi.as_deref(), StatusCode::BAD_REQUEST, &text)
+        });
+        if !answered {
+            self.close_connection(now, CloseCode::Unsupported.into(), &text);
         }
         self.events.push_back(Event::Malformed(text));
     }
@@ -173,7 +176,8 @@ impl<W> Session<W> {
             }
         };
         if let Some((status, text)) = refusal {
-            return self.refuse(&request.request_id, request.release_version.as_deref(), status, &text);
+            self.refuse(&request.request_id, request.release_version.as_deref(), status, &text);
+            return;
         }
         let rvi = request.release_version.clone();
         match self.incoming.push(&request.request_id, rvi, after(now.monotonic, wait)) {

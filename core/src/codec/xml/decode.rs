@@ -145,10 +145,10 @@ impl<'a> Members<'a> for Typed<'a> {
         if !self.envelope.found.has(parameter) {
             return Ok(None);
         }
-        let mut list = match self.plain_text(parameter) {
+        let mut list = match self.envelope.plain(parameter).filter(|text| !is_blank(text)) {
             Some(text) => {
-                let mut list = Vec::with_capacity(words(&text).count());
-                list.extend(words(&text).map(str::to_owned));
+                let mut list = Vec::with_capacity(words(text).count());
+                list.extend(words(text).map(str::to_owned));
                 Some(list)
             }
             None => self.read_as(parameter, "a list", texts_of)?,
