@@ -48,13 +48,13 @@ def test_ws_6_2_2_9_1_the_main_job(face: Face, registrar: sync.Registrar, name: 
 
         seen: queue.SimpleQueue[Any] = queue.SimpleQueue()
         subscription = actuator.subscribe(f"cse-in/{name}/data", seen.put, name="sub")
-        for value in ("21.5 °C", ""):
+        for value in ("21.5 °C", '<&> "\\'):
             sensor.create(
                 f"cse-in/{name}/data", ty=4, content={"m2m:cin": {"con": value}}, parameters={"vsi": "v"}
             ).raise_for_status()
             notification = seen.get(timeout=5)
             assert notification.representation["m2m:cin"]["con"] == value
-            assert notification.event == 3 and notification.subscription.endswith("sub")
+            assert notification.event == 3
             assert json.loads(notification.request.content_as(Format.JSON)) == notification.request.content
             assert notification.request.content_as(wire)
             assert notification.request.parameters["op"] == 5
@@ -67,7 +67,7 @@ def test_ws_6_2_2_9_1_the_main_job(face: Face, registrar: sync.Registrar, name: 
 
         # Offline and back.
         actuator.disconnect()
-        assert actuator.format is None
+        assert [actuator.format] == [None]  # in lists, since mypy takes it for the value above
         sensor.create(f"cse-in/{name}/data", ty=4, content={"m2m:cin": {"con": "later"}}).raise_for_status()
         assert seen.empty()
         actuator.connect()
@@ -309,4 +309,4 @@ def test_the_command_says_when_its_output_is_refused() -> None:
 def test_the_command_tells_how_it_is_used(arguments: list[str]) -> None:
     result = subprocess.run([*COMMAND, *arguments], capture_output=True, timeout=30, stdin=subprocess.DEVNULL)
     assert (result.returncode, result.stdout) == (2, b"")
-    assert b"usage: onem2m-ws convert" in result.stderr
+    assert b"usage: onem2m-ws " in result.stderr and b"error: " in result.stderr

@@ -401,7 +401,8 @@ impl ClientBuilder {
             return bad(format!("subprotocol {name:?} is not one of those that stand for a format: {known}"));
         }
         if subprotocols.is_empty() {
-            return bad("at least one format is to be offered".to_owned());
+            let what = if self.subprotocols.is_some() { "subprotocol" } else { "format" };
+            return bad(format!("at least one {what} is to be offered"));
         }
         if let Some(i) = (1..self.formats.len()).find(|i| self.formats[..*i].contains(&self.formats[*i])) {
             return bad(format!("format {} is there twice", self.formats[i]));

@@ -26,7 +26,9 @@ class Format(str, enum.Enum):
         return str(self.value)
 
 
-def convert(data: bytes | str, from_: Format | str, to: Format | str, *, pretty: bool = False) -> bytes:
+def convert(
+    data: bytes | bytearray | memoryview | str, from_: Format | str, to: Format | str, *, pretty: bool = False
+) -> bytes:
     """Reads one whole primitive and writes it in another format, or in the correct form of the same one.
 
     Args:
