@@ -31,7 +31,7 @@ PY_SOURCES := $(wildcard py/Cargo.toml py/pyproject.toml py/build.rs) \
     $(shell find py/src py/python -type f -not -path '*/__pycache__/*' -not -name '*.so' 2>/dev/null)
 C_EXAMPLES := $(patsubst examples/c/%.c,build/examples/%,$(wildcard examples/c/*.c))
 # Our own Python files, in groups in which no module name occurs twice.
-PY_TOOLS := tests/interop tests/conformance tests/architecture tests/tools tests/autobahn
+PY_TOOLS := tests/interop tests/schema tests/conformance tests/architecture tests/tools tests/autobahn
 
 # Also tested as optimized: rustc 1.95 once made wrong code of a line of the codec (scanner.rs, `take_if`), which only
 # these tests of the optimized build saw.

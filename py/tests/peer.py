@@ -101,11 +101,14 @@ class Peer:
         self._frame(connection, 8, code.to_bytes(2, "big"))
 
     def tell(self, message: Any) -> None:
-        """Sends a message: a dictionary, or text as it is."""
-        text = message if isinstance(message, str) else json.dumps(message)
+        """Sends a message: a dictionary, or text or bytes as they are."""
+        text = message if isinstance(message, (str, bytes)) else json.dumps(message)
         with self._lock:
             connection = self._connections[-1]
-        self._frame(connection, 1, text.encode())
+        if isinstance(text, bytes):
+            self._frame(connection, 2, text)
+        else:
+            self._frame(connection, 1, text.encode())
 
     def post(self, op: int, to: str, **parameters: Any) -> str:
         """Sends a request to the client and returns its identifier."""

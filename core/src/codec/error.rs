@@ -293,7 +293,6 @@ deviations! {
     ByteString = "byte_string", "CBOR byte string in place of a text";
     JsonOnCbor = "json_on_cbor", "JSON in a text frame on a CBOR connection";
     HexCbor = "hex_cbor", "CBOR as hexadecimal digits in a text frame";
-    TextInBinary = "text_in_binary", "JSON or XML in a binary frame";
 }
 
 /// A set of [`Deviation`]s.

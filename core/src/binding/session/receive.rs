@@ -97,17 +97,17 @@ impl<W> Session<W> {
         let (habit, read, other) = match self.format {
             // nCube sends digits, ACME its JSON notifications to an AE without a `csz`.
             Format::Cbor => match HEXLOWER_PERMISSIVE.decode(&payload) {
-                Ok(bytes) => (Deviation::HexCbor, decode(Format::Cbor, &bytes.into()), Format::Json),
-                Err(_) => (Deviation::JsonOnCbor, decode(Format::Json, &payload), Format::Xml),
+                Ok(bytes) => (Some(Deviation::HexCbor), decode(Format::Cbor, &bytes.into()), Format::Json),
+                Err(_) => (Some(Deviation::JsonOnCbor), decode(Format::Json, &payload), Format::Xml),
             },
-            format => (Deviation::TextInBinary, decode(format, &payload), Format::Cbor),
+            format => (None, decode(format, &payload), Format::Cbor),
         };
-        let read = match read {
-            Ok(mut decoded) if !options.strict => {
+        let read = match (read, habit) {
+            (Ok(mut decoded), Some(habit)) if !options.strict => {
                 decoded.deviations.insert(habit);
                 return self.handle_decoded(now, Ok(decoded));
             }
-            read => read,
+            (read, _) => read,
         };
         let unreadable = read.as_ref().is_err_and(|error| error.shape() == Shape::Unknown);
         let read = if unreadable { decode(other, &payload) } else { read };
