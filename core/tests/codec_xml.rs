@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use bytes::{Bytes, BytesMut};
 use onem2m_ws::codec::{self, DecodeOptions, Decoded, Deviation, Deviations, Primitive};
-use onem2m_ws::primitive::{Content, Format};
+use onem2m_ws::primitive::{Content, Format, Request};
 use serde_json::Value;
 use xml_tree::tree;
 
@@ -141,4 +141,14 @@ fn the_null_of_ts_0004_8_3_2() {
     let content =
         Content::from_encoded(Format::Xml, Bytes::from_static(b"<m2m:grp>\n        <mnm></mnm>\n    </m2m:grp>"));
     assert_eq!(content.value().unwrap(), serde_json::json!({"m2m:grp": {"mnm": null}}));
+}
+
+#[test]
+fn parameters_that_an_application_gives_as_xml_are_converted_without_their_name() {
+    let mut request = Request::retrieve("x").request_id("r");
+    request.filter_criteria = Some(Content::from_encoded(Format::Xml, "<fc><lim>3</lim><lbl>a b</lbl></fc>".into()));
+    let mut out = BytesMut::new();
+    codec::encode_request(Format::Json, &request, &mut out).unwrap();
+    let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(value["fc"], serde_json::json!({"lim": 3, "lbl": ["a", "b"]}));
 }

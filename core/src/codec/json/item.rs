@@ -93,6 +93,10 @@ fn scalar(token: &str, at: usize) -> Result<Item<'static>, DecodeError> {
         let number: f64 = token.parse().map_err(|_| out_of_range())?;
         return if number.is_finite() { Ok(Item::Float(number)) } else { Err(out_of_range()) };
     }
+    if token == "-0" {
+        // No integer has that sign.
+        return Ok(Item::Float(-0.0));
+    }
     token.parse().map(Item::Integer).map_err(|_| out_of_range())
 }
 

@@ -106,15 +106,19 @@ impl Type {
     /// A resource has, in this order, its own attributes, those of all other resources (for later releases, and for peers
     /// that add them), references to children, and children: the root of any resource, repeated.
     pub(crate) fn member(self, name: &str) -> Option<Member> {
+        let number = table::number(name);
+        let among = |shape| table::member(shape, number?);
         let own = match self.0 {
-            Which::Standard(shape) => table::member(shape, name),
-            Which::Own(container) => container.member(name).or_else(|| table::member(table::FLEX_CONTAINER, name)),
+            Which::Standard(shape) => among(shape),
+            Which::Own(container) => container.member(name).or_else(|| among(table::FLEX_CONTAINER)),
         };
+        // Every root has a prefix: other names need not take the lock.
+        let resource = || among(table::ROOTS).or_else(|| if is_own(name) { register::container(name) } else { None });
         own.or_else(|| match self.kind() {
             Kind::Plain => None,
-            Kind::Wrapper => resource(name),
-            Kind::Resource => table::member(table::ATTRIBUTES, name)
-                .or_else(|| resource(name).map(|child| Member { repeated: true, order: u16::MAX, ..child })),
+            Kind::Wrapper => resource(),
+            Kind::Resource => among(table::ATTRIBUTES)
+                .or_else(|| resource().map(|child| Member { repeated: true, order: u16::MAX, ..child })),
         })
     }
 
@@ -132,10 +136,9 @@ impl Type {
     }
 }
 
-/// A resource by the name of its root.
-fn resource(root: &str) -> Option<Member> {
-    // Every root has a prefix: other names need not take the lock.
-    table::member(table::ROOTS, root).or_else(|| if root.contains(':') { register::container(root) } else { None })
+/// Whether a name can be that of a flexContainer which the application has described.
+fn is_own(name: &str) -> bool {
+    name.contains(':') && !name.starts_with("m2m:")
 }
 
 /// The namespace that a prefix stands for, where the standard or the application says so.

@@ -248,7 +248,7 @@ impl Registry {
         let (prefix, name) = root.split_once(':').ok_or_else(|| RegisterError::BadName(root.to_owned()))?;
         check_name(prefix)?;
         check_name(name)?;
-        if prefix == "m2m" || table::member(table::ROOTS, root).is_some() {
+        if prefix == "m2m" || table::has(table::ROOTS, root) {
             return Err(RegisterError::Reserved(root.to_owned()));
         }
         if table::uri_of(prefix).is_none() && !self.namespaces.contains_key(prefix) {
@@ -285,7 +285,7 @@ fn check_attributes(attributes: &[(&str, AttributeType)]) -> Result<(), Register
     names.sort_unstable();
     for name in &names {
         check_name(name)?;
-        if matches!(*name, "rn" | "ch") || table::member(table::FLEX_CONTAINER, name).is_some() {
+        if matches!(*name, "rn" | "ch") || table::has(table::FLEX_CONTAINER, name) {
             return Err(RegisterError::Reserved((*name).to_owned()));
         }
     }

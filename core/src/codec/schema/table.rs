@@ -3,8 +3,6 @@
 //! Covers: finding a member of one type by its name. Everything is a number into another array: nothing is prepared at
 //! start, and the tables can stay in the file. Does not know which types are looked at one after the other.
 
-use std::cmp::Ordering;
-
 use super::{Atom, Form, Member, Place, Type};
 
 /// Where else than among its own members the members of a type are looked for.
@@ -53,19 +51,36 @@ const fn row(name: u16, order: u16, form: RowForm, repeated: bool, place: Place,
 
 include!(concat!(env!("OUT_DIR"), "/schema.rs"));
 
-/// The number of a name that any type has.
-fn number(name: &str) -> Option<u16> {
-    let mut low = 0;
-    let mut high = ENDS.len() as u16;
-    while low < high {
-        let middle = low.midpoint(high);
-        match name_of(middle).cmp(name) {
-            Ordering::Less => low = middle + 1,
-            Ordering::Equal => return Some(middle),
-            Ordering::Greater => high = middle,
-        }
+/// The first bytes of the names, by which they are sorted: comparing numbers takes less time than comparing texts.
+static KEYS: [u64; ENDS.len()] = {
+    let mut keys = [0; ENDS.len()];
+    let mut i = 0;
+    let mut start = 0;
+    while i < keys.len() {
+        let end = ENDS[i] as usize;
+        keys[i] = key(NAMES.as_bytes(), start, end);
+        (start, i) = (end, i + 1);
     }
-    None
+    keys
+};
+
+/// The first eight bytes from `start` on, with zeros behind the end: in the order of texts.
+const fn key(bytes: &[u8], start: usize, end: usize) -> u64 {
+    let mut key = 0;
+    let mut i = start;
+    while i < start + 8 {
+        key = key << 8 | if i < end { bytes[i] as u64 } else { 0 };
+        i += 1;
+    }
+    key
+}
+
+/// The number of a name that any type has.
+pub(super) fn number(name: &str) -> Option<u16> {
+    let key = key(name.as_bytes(), 0, name.len());
+    let first = KEYS.partition_point(|other| *other < key);
+    let same = KEYS[first..].iter().take_while(|other| **other == key).count();
+    (first..first + same).map(|number| number as u16).find(|number| name_of(*number) == name)
 }
 
 fn name_of(number: u16) -> &'static str {
@@ -78,9 +93,8 @@ pub(super) fn kind(shape: u16) -> Kind {
     SHAPES[usize::from(shape)].kind
 }
 
-/// A member of its own or of one of its bases.
-pub(super) fn member(shape: u16, name: &str) -> Option<Member> {
-    let number = number(name)?;
+/// A member, by the number of its name, of its own or of one of its bases.
+pub(super) fn member(shape: u16, number: u16) -> Option<Member> {
     let mut at = usize::from(shape);
     loop {
         let end = SHAPES.get(at + 1).map_or(ROWS.len(), |next| usize::from(next.start));
@@ -93,6 +107,11 @@ pub(super) fn member(shape: u16, name: &str) -> Option<Member> {
             base => at = usize::from(base),
         }
     }
+}
+
+/// Whether a type has a member of this name.
+pub(super) fn has(shape: u16, name: &str) -> bool {
+    number(name).is_some_and(|number| member(shape, number).is_some())
 }
 
 impl Row {
@@ -123,5 +142,10 @@ pub(super) fn prefix_of(uri: &str, wanted: &str) -> Option<&'static str> {
 /// How many bytes the tables take.
 #[cfg(test)]
 pub(super) fn size() -> usize {
-    NAMES.len() + size_of_val(&ENDS) + size_of_val(&SHAPES) + size_of_val(&ROWS) + size_of_val(&NAMESPACES)
+    NAMES.len()
+        + size_of_val(&KEYS)
+        + size_of_val(&ENDS)
+        + size_of_val(&SHAPES)
+        + size_of_val(&ROWS)
+        + size_of_val(&NAMESPACES)
 }

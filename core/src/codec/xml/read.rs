@@ -23,9 +23,18 @@ pub(super) const TEXT_MEMBER: &str = "val";
 
 /// Reads the element `text`, which is what the place says.
 pub(in super::super) fn read(text: &str, place: XmlPlace, max_depth: u32) -> Result<Item<'_>, DecodeError> {
-    let parent = if place.is_parameter { primitive(place.in_response) } else { Type::CONTENT };
+    let is_parameter = place.is_parameter || is_parameter(text);
+    let parent = if is_parameter { primitive(place.in_response) } else { Type::CONTENT };
     let (name, item) = read_member(text, Scope::STANDARD, parent, place.in_response, max_depth)?;
-    Ok(if place.is_parameter { item } else { Item::Object(vec![(name, item)]) })
+    Ok(if is_parameter { item } else { Item::Object(vec![(name, item)]) })
+}
+
+/// Whether an element that an application has written is a parameter with members of its own, such as `<fc>`: what stands in
+/// `pc` has a prefix.
+fn is_parameter(text: &str) -> bool {
+    let name = text.strip_prefix('<').and_then(|rest| rest.split([' ', '/', '>']).next()).unwrap_or_default();
+    let member = Type::REQUEST.member(name).or_else(|| Type::RESPONSE.member(name));
+    member.is_some_and(|member| matches!(member.form, Form::Object(_)))
 }
 
 /// The type of a primitive.
