@@ -47,6 +47,10 @@ pub(super) fn write_parameter(
     in_response: bool,
     out: &mut BytesMut,
 ) -> Result<(), EncodeError> {
+    if matches!(item, Item::List(_)) && own.member(name).is_none() {
+        // A primitive has each parameter once, so that elements cannot stand for the items.
+        return Err(EncodeError::not_carried("a list that is no parameter").inside(name));
+    }
     Writer { out, declared: Vec::new() }.member(own, name, item, in_response, CONTENT_LEVEL - 1)
 }
 
