@@ -7,6 +7,7 @@ use std::time::Duration;
 use onem2m_ws::client::{AeRegistration, Client, ClientBuilder, Subscription};
 use onem2m_ws::primitive::{Format, Request, ResourceType, Response, StatusCode};
 use onem2m_ws::registrar::Registrar;
+use onem2m_ws::websocket::Compression;
 use onem2m_ws::{ErrorKind, IncomingRequest};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -135,6 +136,32 @@ async fn ws_6_2_2_9_1_each_hears_in_its_own_format_what_the_others_say() {
         assert_eq!(client.counters().deviations, 0, "{format}");
         assert_eq!(client.counters().malformed, 0, "{format}");
         client.close().await;
+    }
+    registrar.shutdown().await;
+}
+
+#[tokio::test]
+async fn ws_6_2_2_9_1_each_format_goes_compressed_and_in_fragments() {
+    let builder = Registrar::builder()
+        .with_server(|server| server.compression(Some(Compression::default())).fragment_size(Some(100)));
+    let registrar = builder.listen("ws://127.0.0.1:0").start().unwrap();
+    let url = registrar.points_of_access()[0].to_string();
+    for format in Format::ALL {
+        for is_compressed in [false, true] {
+            let compression = is_compressed.then(Compression::default);
+            let client = offering(&url, &[format]).compression(compression).fragment_size(Some(100));
+            let client = client.connect().await.unwrap();
+            assert_eq!((client.format(), client.is_compressed()), (Some(format), is_compressed));
+            let name = format!("{format}-{is_compressed}");
+            create(&client, "cse-in", ResourceType::CONTAINER, json!({"m2m:cnt": {"rn": name}})).await;
+            let text: String = (0..5000).map(|n: u32| char::from(b' ' + (n * n % 95) as u8)).collect();
+            let to = format!("cse-in/{name}");
+            create(&client, &to, ResourceType::CONTENT_INSTANCE, json!({"m2m:cin": {"con": text}})).await;
+            let latest = client.send(Request::retrieve(format!("{to}/la"))).await.unwrap().content.unwrap();
+            assert_eq!((&latest.value().unwrap()["m2m:cin"]["con"], latest.format()), (&json!(text), format));
+            assert_eq!(client.counters().deviations, 0);
+            client.close().await;
+        }
     }
     registrar.shutdown().await;
 }

@@ -48,6 +48,37 @@ def test_ws_5_2_10_the_main_job(face: Face, acme: Acme, name: str) -> None:
         assert ae.delete(f"{acme.cse_name}/{name}").status == 2002
 
 
+@pytest.mark.parametrize(
+    ("attributes", "habits"),
+    [
+        pytest.param({}, 0, id="says that it reads CBOR"),
+        # To an AE that does not, ACME sends JSON in text frames, and wants CBOR for an answer.
+        pytest.param({"csz": ["application/json"]}, 2, id="notified in JSON"),
+    ],
+)
+def test_ws_6_2_2_9_1_and_ws_6_2_2_9_3_the_main_job_over_cbor(
+    face: Face, acme: Acme, name: str, attributes: dict[str, Any], habits: int
+) -> None:
+    target = f"{acme.cse_name}/{name}/data"
+    with face.connect(acme.url, originator=f"C{name}", preset="acme", formats=["cbor"]) as ae:
+        assert ae.format is onem2m_ws.Format.CBOR
+        ae.register_ae(app_id="Ntest", name=name, attributes=attributes)
+        ae.create(f"{acme.cse_name}/{name}", ty=3, content={"m2m:cnt": {"rn": "data"}}).raise_for_status()
+        seen: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        subscription = ae.subscribe(target, lambda n: seen.put(n.representation["m2m:cin"]["con"]), name="sub")
+        before = ae.counters["deviations"]
+        for value in ("21.5 °C", "22.0 °C"):
+            # ACME answers when it has the answer to its notification, or has waited 10 s in vain.
+            ae.create(target, ty=4, content={"m2m:cin": {"con": value}}, expires_in=8).raise_for_status()
+            assert seen.get(timeout=10) == value
+            latest = ae.retrieve(f"{target}/la")
+            assert latest.content["m2m:cin"]["con"] == value
+            assert latest.content_as("cbor")[:1] == b"\xa1"
+        assert ae.counters["deviations"] - before == habits
+        assert subscription.delete().status == 2002
+        assert ae.delete(f"{acme.cse_name}/{name}").status == 2002
+
+
 def test_ws_6_4_2_an_ae_id_is_assigned(face: Face, acme: Acme, name: str) -> None:
     with face.connect(acme.url, originator="C", preset="acme") as ae:
         entity = ae.register_ae(app_id="Ntest", name=name, registrar=acme.cse_name).entity

@@ -234,7 +234,8 @@ def running(
 ) -> Iterator[Acme]:
     """Runs ACME for the length of a `with` block: an IN-CSE, or, with the `registrar`'s address, an MN-CSE under it.
 
-    The MN-CSE speaks `serialization` to its registrar, `json` or `cbor`. `members` are the CSE-IDs that may register at it. `port` 0 takes a free one, and another if somebody was quicker.
+    The MN-CSE speaks `serialization` to its registrar, `json` or `cbor`. `members` are the CSE-IDs that may register at
+    it. `port` 0 takes a free one, and another if somebody was quicker.
     Raises `Unavailable` where ACME cannot be installed and `Failed` where it does not start.
     """
     python = interpreter()

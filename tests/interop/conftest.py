@@ -29,7 +29,7 @@ def acme(acme_installed: None) -> Iterator[acme_cse.Acme]:
 
 @pytest.fixture
 def acme_mn(acme_installed: None) -> Callable[[str, str], AbstractContextManager[acme_cse.Acme]]:
-    """Starts an ACME MN-CSE (`/id-mn`, `cse-mn`) that registers at the registrar with the given address, in a format."""
+    """Starts an ACME MN-CSE (`/id-mn`, `cse-mn`) that registers at the registrar of this address, in a format."""
     return lambda registrar, serialization: acme_cse.running(registrar=registrar, serialization=serialization)
 
 

@@ -1,7 +1,7 @@
 """A CSE that somebody else wrote registers at our registrar over WebSocket.
 
-Covers: TS-0020 5.2, 6.2.2.9 and 6.4, rows WS-5.2-1, WS-5.2-10 and WS-6.2.2.9-1. ACME opens one connection per request, offers
-permessage-deflate, closes with 1000, and looks again every few seconds whether its registration is still there.
+Covers: TS-0020 5.2, 6.2.2.9 and 6.4, rows WS-5.2-1, WS-5.2-10 and WS-6.2.2.9-1. ACME opens one connection per request,
+offers permessage-deflate, closes with 1000, and looks again every few seconds whether its registration is still there.
 """
 
 from __future__ import annotations

@@ -375,13 +375,19 @@ def xmls() -> dict[str, bytes]:
     m2m = b"http://www.onem2m.org/xml/protocols"
     odd = {
         "odd-no-namespace": b"<rqp><op>2</op><to>a</to><rqi>r</rqi></rqp>",
-        "odd-default-namespace": b'<rsp xmlns="' + m2m + b'"><rsc>2000</rsc><rqi>r</rqi><pc><cin><rn>x</rn></cin></pc></rsp>',
+        "odd-default-namespace": b'<rsp xmlns="'
+        + m2m
+        + b'"><rsc>2000</rsc><rqi>r</rqi><pc><cin><rn>x</rn></cin></pc></rsp>',
         "odd-prefix": b'<p:rsp xmlns:p="' + m2m + b'"><rsc>2000</rsc><rqi>r</rqi><pc><p:cin rn="x"/></pc></p:rsp>',
         "odd-other-namespace": b'<m2m:rsp xmlns:m2m="' + m2m + b'" xmlns:c="' + m2m + b'/commondomain"><rsc>2000</rsc>'
         b"<rqi>r</rqi><pc><c:color><red> 5 </red></c:color></pc></m2m:rsp>",
-        "odd-lists": b'<m2m:rsp xmlns:m2m="' + m2m + b'"><rsc>2000</rsc><rqi>r</rqi><pc><m2m:ae><acpi>a</acpi><acpi>b</acpi>'
+        "odd-lists": b'<m2m:rsp xmlns:m2m="'
+        + m2m
+        + b'"><rsc>2000</rsc><rqi>r</rqi><pc><m2m:ae><acpi>a</acpi><acpi>b</acpi>'
         b"<poa/></m2m:ae></pc></m2m:rsp>",
-        "odd-entities": b'<?xml version="1.0"?><!-- c --><m2m:rqp xmlns:m2m="' + m2m + b'"><op>5</op><to>&#x61;&amp;</to>'
+        "odd-entities": b'<?xml version="1.0"?><!-- c --><m2m:rqp xmlns:m2m="'
+        + m2m
+        + b'"><op>5</op><to>&#x61;&amp;</to>'
         b"<rqi><![CDATA[r]]></rqi><pc><m2m:cin><con>&lt;&#13;&gt;&quot;</con></m2m:cin></pc></m2m:rqp>",
         "odd-doctype": b'<!DOCTYPE x [<!ENTITY a "b">]><m2m:rqp xmlns:m2m="' + m2m + b'"><op>2</op></m2m:rqp>',
     }
@@ -391,9 +397,13 @@ def xmls() -> dict[str, bytes]:
 def cbors() -> dict[str, bytes]:
     """Primitives in CBOR, also as the examples of TS-0004 8.5.2 write them."""
     odd = {
-        "odd-indefinite": bytes.fromhex("bf626f7001627 46f6161637271697f6172ff62706 3bf6178 9f01ffffff".replace(" ", "")),
+        "odd-indefinite": bytes.fromhex(
+            "bf626f7001627 46f6161637271697f6172ff62706 3bf6178 9f01ffffff".replace(" ", "")
+        ),
         "odd-byte-strings": bytes.fromhex("a4426f700142746f4161437271694172427063a1417841ff"),
-        "odd-floats": bytes.fromhex("a263727363fa44fa00006270 63a16178 83f93e00fb3fb999999999999a1bffffffffffffffff".replace(" ", "")),
+        "odd-floats": bytes.fromhex(
+            "a263727363fa44fa00006270 63a16178 83f93e00fb3fb999999999999a1bffffffffffffffff".replace(" ", "")
+        ),
         "odd-length": bytes.fromhex("a1627063bb7fffffffffffffff"),
     }
     return vectors(".cbor.hex") | odd

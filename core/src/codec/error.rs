@@ -214,6 +214,7 @@ impl EncodeError {
     /// The same, as a member of this name.
     #[cold]
     pub(super) fn inside(self, name: &str) -> Self {
+        let name = if name.is_empty() { "\"\"" } else { name };
         match self {
             Self::NotCarried { place, reason } if place.is_empty() => {
                 Self::NotCarried { place: name.to_owned(), reason }
