@@ -226,6 +226,29 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_read_and_what_cannot_be_carried_are_different_kinds() {
+        use crate::codec::{self, DecodeOptions};
+        use crate::primitive::{Content, Format, Request};
+
+        let convert = |json: &'static str, to| {
+            codec::convert(Format::Json, json.into(), to, &DecodeOptions::default()).map_err(Error::from)
+        };
+        let kind = |json, to| convert(json, to).err().map(|error| error.kind());
+        let list = r#"{"rsc":2000,"rqi":"1","pc":{"m2m:cnt":{"lbl":["a b"]}},"rvi":"3"}"#;
+        assert_eq!(kind("{", Format::Xml), Some(ErrorKind::Decode));
+        assert_eq!(kind(list, Format::Xml), Some(ErrorKind::Encode));
+        assert_eq!(kind(list, Format::Cbor), None);
+
+        let content = |json: &'static str| Request::notify("a", Content::from_encoded(Format::Json, json.into()));
+        let kind = |json, to| content(json).content_as(to).err().map(|error| Error::from(error).kind());
+        assert_eq!(kind("{", Format::Cbor), Some(ErrorKind::Decode));
+        assert_eq!(kind(r#"{"m2m:cnt":{"lbl":["a b"]}}"#, Format::Xml), Some(ErrorKind::Encode));
+
+        let error = codec::register_namespace("", "urn:x").map_err(Error::from);
+        assert_eq!(error.err().map(|error| error.kind()), Some(ErrorKind::InvalidArgument));
+    }
+
+    #[test]
     fn python_classes_are_unique() {
         let classes: HashSet<&str> = ErrorKind::ALL.iter().map(|kind| kind.python_class()).collect();
         assert_eq!(classes.len(), ErrorKind::ALL.len());

@@ -91,7 +91,7 @@ def test_ws_6_2_2_9_1_entities_of_different_formats(face: Face, registrar: sync.
         assert seen.get(timeout=5) == content
 
 
-def test_ws_6_2_2_9_2_client_and_registrar_choose(face: Face) -> None:
+def test_ws_6_2_3_5_1_client_and_registrar_choose(face: Face) -> None:
     with face.registrar(listen=LISTEN, formats=["xml", Format.JSON]) as registrar:
         with face.connect(registrar.url, formats=["cbor", "json"]) as client:
             assert client.format is Format.JSON

@@ -139,7 +139,7 @@ static void formats_settings_are_checked(void) {
     onem2m_ws_registrar_config_free(settings);
 }
 
-static void formats_ws_6_2_2_9_1_client_and_registrar_choose(void) {
+static void formats_ws_6_2_3_5_1_client_and_registrar_choose(void) {
     static const int32_t text[] = {XML, JSON}, binary[] = {CBOR};
     onem2m_ws_registrar_config *settings = NULL;
     onem2m_ws_registrar *here = NULL;
@@ -216,7 +216,7 @@ const test tests_formats[] = {
     {"formats_what_cannot_be_converted_is_named", formats_what_cannot_be_converted_is_named},
     {"formats_content_in_each", formats_content_in_each},
     {"formats_settings_are_checked", formats_settings_are_checked},
-    {"formats_ws_6_2_2_9_1_client_and_registrar_choose", formats_ws_6_2_2_9_1_client_and_registrar_choose},
+    {"formats_ws_6_2_3_5_1_client_and_registrar_choose", formats_ws_6_2_3_5_1_client_and_registrar_choose},
     {"formats_own_flex_containers_are_registered", formats_own_flex_containers_are_registered},
     {NULL, NULL},
 };
