@@ -252,7 +252,7 @@ format: $(VENV)/requirements.stamp ## formats Rust and Python
 # --- the rest --------------------------------------------------------------------------------------------------------
 
 .PHONY: bench
-bench: | need ## benchmarks of codec and session, and whole programs beside tokio-tungstenite
+bench: | need ## benchmarks of the session, and whole programs beside tokio-tungstenite
 	$(CARGO) bench --locked -p onem2m-ws
 
 .PHONY: bench-server
