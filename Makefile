@@ -150,6 +150,7 @@ autobahn-full: | need ## all 517 cases a side, 15 minutes
 
 # core/fuzz/README.md says what is searched for. The sanitizer needs options that the stable compiler has, but hides.
 FUZZ := core/fuzz
+BENCH_FORMATS := core/benches/formats
 FUZZ_TARGETS := $(basename $(notdir $(wildcard $(FUZZ)/fuzz_targets/*.rs)))
 CARGO_FUZZ := build/cargo-fuzz/bin/cargo-fuzz
 SECONDS ?= 60
@@ -174,12 +175,13 @@ fuzz: $(CARGO_FUZZ) ## every fuzz target for SECONDS=60 each, from its seeds; fa
 # --- check -----------------------------------------------------------------------------------------------------------
 
 .PHONY: check
-check: check-format check-clippy check-fuzz check-doc check-types check-c check-deny check-conformance ## format, lints, types, header, symbols, licences
+check: check-format check-clippy check-fuzz check-bench check-doc check-types check-c check-deny check-conformance ## format, lints, types, header, symbols, licences
 
 .PHONY: check-format
 check-format: $(VENV)/requirements.stamp
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path $(FUZZ)/Cargo.toml --check
+	$(CARGO) fmt --manifest-path $(BENCH_FORMATS)/Cargo.toml --check
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
@@ -192,6 +194,11 @@ check-clippy: | need
 .PHONY: check-fuzz
 check-fuzz: | need
 	$(CARGO) clippy --manifest-path $(FUZZ)/Cargo.toml --no-default-features -- -D warnings
+
+# Not --locked either.
+.PHONY: check-bench
+check-bench: | need
+	$(CARGO) clippy --manifest-path $(BENCH_FORMATS)/Cargo.toml -- -D warnings
 
 .PHONY: check-doc
 check-doc: | need
@@ -259,7 +266,7 @@ bench-instructions: | need ## user instructions of a server per message, beside 
 # A crate of its own, because of all that it compares with.
 .PHONY: bench-formats
 bench-formats: | need ## JSON, CBOR and XML beside serde_json, sonic-rs, simd-json, ciborium, minicbor, cbor4ii, quick-xml, roxmltree
-	$(CARGO) run --release --manifest-path core/benches/formats/Cargo.toml
+	$(CARGO) run --release --manifest-path $(BENCH_FORMATS)/Cargo.toml
 
 # Client and server are two processes, and each holds one descriptor per connection.
 .PHONY: bench-idle
@@ -269,5 +276,5 @@ bench-idle: | need ## memory of 10 000 connections, and the CPU time to open the
 .PHONY: clean
 clean: | need ## removes everything that was built
 	$(CARGO) clean
-	rm -rf $(VENV) build $(FUZZ)/target
+	rm -rf $(VENV) build $(FUZZ)/target $(BENCH_FORMATS)/target
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -252,7 +252,67 @@ fn wrappers_and_spellings_of_older_peers_are_noted_and_refused_when_strict() {
     }
 }
 
-/// TS-0004 8.5.2: its examples write names and texts as byte strings. Their hexadecimal digits, in JSON what they stand for.
+/// The vectors by their names: JSON, and CBOR.
+fn vectors() -> Vec<(String, Bytes, Bytes)> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
+    let mut vectors = Vec::new();
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "json") {
+            let json: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+            let hex = std::fs::read_to_string(path.with_extension("cbor.hex")).unwrap();
+            let cbor = HEX.decode(hex.trim().as_bytes()).unwrap();
+            vectors.push((path.display().to_string(), json.to_string().into(), cbor.into()));
+        }
+    }
+    assert!(vectors.len() >= 20);
+    vectors
+}
+
+/// The primitive as JSON.
+fn json_of(primitive: &Primitive) -> Value {
+    let bytes = codec::convert(Format::Cbor, encode(primitive).into(), Format::Json, &DecodeOptions::default());
+    serde_json::from_slice(&bytes.unwrap()).unwrap()
+}
+
+#[test]
+fn ws_6_2_2_9_1_every_vector_survives() {
+    let strict = DecodeOptions { strict: true, ..DecodeOptions::default() };
+    for (name, json, cbor) in vectors() {
+        let read = codec::decode(Format::Cbor, cbor.clone(), &strict).unwrap();
+        assert_eq!(json_of(&read.primitive), serde_json::from_slice::<Value>(&json).unwrap(), "{name}");
+        let written = codec::convert(Format::Json, json, Format::Cbor, &strict).unwrap();
+        let again = codec::decode(Format::Cbor, written.clone(), &strict).unwrap();
+        assert_eq!(again, read, "{name}");
+        // Members may come in another order, and that is all.
+        assert_eq!(written.len(), cbor.len(), "{name}");
+        assert_eq!(encode(&read.primitive), written, "{name}");
+    }
+}
+
+/// As the examples of TS-0004 8.5.2 are written, all four of them: names and texts as byte strings.
+#[test]
+fn vectors_with_byte_strings_for_texts_are_the_same_primitives() {
+    fn as_bytes(value: ciborium::Value) -> ciborium::Value {
+        match value {
+            ciborium::Value::Text(text) => ciborium::Value::Bytes(text.into_bytes()),
+            ciborium::Value::Array(items) => ciborium::Value::Array(items.into_iter().map(as_bytes).collect()),
+            ciborium::Value::Map(members) => ciborium::Value::Map(
+                members.into_iter().map(|(name, value)| (as_bytes(name), as_bytes(value))).collect(),
+            ),
+            other => other,
+        }
+    }
+    for (name, _, cbor) in vectors() {
+        let odd = as_bytes(ciborium::from_reader(cbor.as_ref()).unwrap());
+        let mut bytes = Vec::new();
+        ciborium::into_writer(&odd, &mut bytes).unwrap();
+        let odd = decode(bytes).unwrap();
+        assert!(odd.deviations.contains(Deviation::ByteString), "{name}");
+        assert_eq!(odd.primitive, decode(cbor).unwrap().primitive, "{name}: it is not handed on as it came");
+    }
+}
+
 #[test]
 fn values_agree_with_ciborium() {
     let value =

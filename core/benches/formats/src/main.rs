@@ -174,52 +174,87 @@ fn json(name: &str, message: &str) {
     let decoded = ours(Format::Json, &bytes);
     let mut scratch = Vec::new();
     let mut scratch2 = Vec::new();
-    group(&format!("JSON read, {name}, {} bytes", slice.len()), vec![
-        ("ours, lazy", Box::new(|| drop(black_box(ours(Format::Json, black_box(&bytes)))))),
-        ("ours, content as Value", Box::new(|| drop(black_box(value_of(&ours(Format::Json, black_box(&bytes))))))),
-        ("* serde_json typed, RawValue", Box::new(|| {
-            drop(black_box(serde_json::from_slice::<Typed<Box<RawValue>>>(black_box(slice)).expect("typed")));
-        })),
-        ("serde_json Value", Box::new(|| {
-            drop(black_box(serde_json::from_slice::<Value>(black_box(slice)).expect("value")));
-        })),
-        ("sonic-rs typed, LazyValue", Box::new(|| {
-            drop(black_box(sonic_rs::from_slice::<Typed<sonic_rs::LazyValue<'_>>>(black_box(slice)).expect("typed")));
-        })),
-        ("sonic-rs Value", Box::new(|| {
-            drop(black_box(sonic_rs::from_slice::<sonic_rs::Value>(black_box(slice)).expect("value")));
-        })),
-        ("simd-json typed", Box::new(|| {
-            scratch.clear();
-            scratch.extend_from_slice(black_box(slice));
-            drop(black_box(simd_json::from_slice::<Typed<Pc>>(&mut scratch).expect("typed")));
-        })),
-        ("simd-json Value", Box::new(|| {
-            scratch2.clear();
-            scratch2.extend_from_slice(black_box(slice));
-            black_box(simd_json::to_borrowed_value(&mut scratch2).expect("value"));
-        })),
-    ]);
+    group(
+        &format!("JSON read, {name}, {} bytes", slice.len()),
+        vec![
+            ("ours, lazy", Box::new(|| drop(black_box(ours(Format::Json, black_box(&bytes)))))),
+            ("ours, content as Value", Box::new(|| drop(black_box(value_of(&ours(Format::Json, black_box(&bytes))))))),
+            (
+                "* serde_json typed, RawValue",
+                Box::new(|| {
+                    drop(black_box(serde_json::from_slice::<Typed<Box<RawValue>>>(black_box(slice)).expect("typed")));
+                }),
+            ),
+            (
+                "serde_json Value",
+                Box::new(|| {
+                    drop(black_box(serde_json::from_slice::<Value>(black_box(slice)).expect("value")));
+                }),
+            ),
+            (
+                "sonic-rs typed, LazyValue",
+                Box::new(|| {
+                    drop(black_box(
+                        sonic_rs::from_slice::<Typed<sonic_rs::LazyValue<'_>>>(black_box(slice)).expect("typed"),
+                    ));
+                }),
+            ),
+            (
+                "sonic-rs Value",
+                Box::new(|| {
+                    drop(black_box(sonic_rs::from_slice::<sonic_rs::Value>(black_box(slice)).expect("value")));
+                }),
+            ),
+            (
+                "simd-json typed",
+                Box::new(|| {
+                    scratch.clear();
+                    scratch.extend_from_slice(black_box(slice));
+                    drop(black_box(simd_json::from_slice::<Typed<Pc>>(&mut scratch).expect("typed")));
+                }),
+            ),
+            (
+                "simd-json Value",
+                Box::new(|| {
+                    scratch2.clear();
+                    scratch2.extend_from_slice(black_box(slice));
+                    black_box(simd_json::to_borrowed_value(&mut scratch2).expect("value"));
+                }),
+            ),
+        ],
+    );
     let typed: Typed<Box<RawValue>> = serde_json::from_slice(slice).expect("typed");
     let sonic: Typed<sonic_rs::LazyValue<'_>> = sonic_rs::from_slice(slice).expect("typed");
     let value: Value = serde_json::from_slice(slice).expect("value");
     let mut out = BytesMut::with_capacity(2 * slice.len());
     let (mut a, mut b, mut c) = (Vec::new(), Vec::new(), Vec::new());
-    group(&format!("JSON write, {name}"), vec![
-        ("ours", Box::new(|| write(Format::Json, black_box(&decoded.primitive), &mut out))),
-        ("* serde_json typed, RawValue", Box::new(|| {
-            a.clear();
-            serde_json::to_writer(&mut a, black_box(&typed)).expect("written");
-        })),
-        ("serde_json Value", Box::new(|| {
-            b.clear();
-            serde_json::to_writer(&mut b, black_box(&value)).expect("written");
-        })),
-        ("sonic-rs typed, LazyValue", Box::new(|| {
-            c.clear();
-            sonic_rs::to_writer(&mut c, black_box(&sonic)).expect("written");
-        })),
-    ]);
+    group(
+        &format!("JSON write, {name}"),
+        vec![
+            ("ours", Box::new(|| write(Format::Json, black_box(&decoded.primitive), &mut out))),
+            (
+                "* serde_json typed, RawValue",
+                Box::new(|| {
+                    a.clear();
+                    serde_json::to_writer(&mut a, black_box(&typed)).expect("written");
+                }),
+            ),
+            (
+                "serde_json Value",
+                Box::new(|| {
+                    b.clear();
+                    serde_json::to_writer(&mut b, black_box(&value)).expect("written");
+                }),
+            ),
+            (
+                "sonic-rs typed, LazyValue",
+                Box::new(|| {
+                    c.clear();
+                    sonic_rs::to_writer(&mut c, black_box(&sonic)).expect("written");
+                }),
+            ),
+        ],
+    );
 }
 
 /// The envelope with minicbor's decoder, its content skipped: what somebody would write by hand.
@@ -246,38 +281,64 @@ fn cbor(name: &str, json: &str) {
     let bytes = bytes.expect("CBOR");
     let slice = bytes.as_ref();
     let decoded = ours(Format::Cbor, &bytes);
-    group(&format!("CBOR read, {name}, {} bytes", slice.len()), vec![
-        ("ours, lazy", Box::new(|| drop(black_box(ours(Format::Cbor, black_box(&bytes)))))),
-        ("ours, content as Value", Box::new(|| drop(black_box(value_of(&ours(Format::Cbor, black_box(&bytes))))))),
-        ("* ciborium typed", Box::new(|| {
-            drop(black_box(ciborium::from_reader::<Typed<Pc>, _>(black_box(slice)).expect("typed")));
-        })),
-        ("ciborium typed, content a Value", Box::new(|| {
-            drop(black_box(ciborium::from_reader::<Typed<ciborium::Value>, _>(black_box(slice)).expect("typed")));
-        })),
-        ("ciborium Value", Box::new(|| {
-            drop(black_box(ciborium::from_reader::<ciborium::Value, _>(black_box(slice)).expect("value")));
-        })),
-        ("minicbor by hand", Box::new(|| drop(black_box(minicbor_by_hand(black_box(slice)).expect("read"))))),
-        ("cbor4ii typed", Box::new(|| {
-            drop(black_box(cbor4ii::serde::from_slice::<Typed<Pc>>(black_box(slice)).expect("typed")));
-        })),
-    ]);
+    group(
+        &format!("CBOR read, {name}, {} bytes", slice.len()),
+        vec![
+            ("ours, lazy", Box::new(|| drop(black_box(ours(Format::Cbor, black_box(&bytes)))))),
+            ("ours, content as Value", Box::new(|| drop(black_box(value_of(&ours(Format::Cbor, black_box(&bytes))))))),
+            (
+                "* ciborium typed",
+                Box::new(|| {
+                    drop(black_box(ciborium::from_reader::<Typed<Pc>, _>(black_box(slice)).expect("typed")));
+                }),
+            ),
+            (
+                "ciborium typed, content a Value",
+                Box::new(|| {
+                    drop(black_box(
+                        ciborium::from_reader::<Typed<ciborium::Value>, _>(black_box(slice)).expect("typed"),
+                    ));
+                }),
+            ),
+            (
+                "ciborium Value",
+                Box::new(|| {
+                    drop(black_box(ciborium::from_reader::<ciborium::Value, _>(black_box(slice)).expect("value")));
+                }),
+            ),
+            ("minicbor by hand", Box::new(|| drop(black_box(minicbor_by_hand(black_box(slice)).expect("read"))))),
+            (
+                "cbor4ii typed",
+                Box::new(|| {
+                    drop(black_box(cbor4ii::serde::from_slice::<Typed<Pc>>(black_box(slice)).expect("typed")));
+                }),
+            ),
+        ],
+    );
     let typed: Typed<Pc> = ciborium::from_reader(slice).expect("typed");
     let mut out = BytesMut::with_capacity(2 * slice.len());
     let mut a = Vec::new();
     let mut b = Vec::with_capacity(2 * slice.len());
-    group(&format!("CBOR write, {name}"), vec![
-        ("ours", Box::new(|| write(Format::Cbor, black_box(&decoded.primitive), &mut out))),
-        ("* ciborium typed", Box::new(|| {
-            a.clear();
-            ciborium::into_writer(black_box(&typed), &mut a).expect("written");
-        })),
-        ("cbor4ii typed", Box::new(|| {
-            b.clear();
-            b = cbor4ii::serde::to_vec(std::mem::take(&mut b), black_box(&typed)).expect("written");
-        })),
-    ]);
+    group(
+        &format!("CBOR write, {name}"),
+        vec![
+            ("ours", Box::new(|| write(Format::Cbor, black_box(&decoded.primitive), &mut out))),
+            (
+                "* ciborium typed",
+                Box::new(|| {
+                    a.clear();
+                    ciborium::into_writer(black_box(&typed), &mut a).expect("written");
+                }),
+            ),
+            (
+                "cbor4ii typed",
+                Box::new(|| {
+                    b.clear();
+                    b = cbor4ii::serde::to_vec(std::mem::take(&mut b), black_box(&typed)).expect("written");
+                }),
+            ),
+        ],
+    );
 }
 
 /// quick-xml's event loop and nothing else.
@@ -314,13 +375,19 @@ fn xml(name: &str, json: &str) {
     let from_json = ours(Format::Json, &Bytes::copy_from_slice(json.as_bytes()));
     let mut out2 = BytesMut::with_capacity(2 * text.len());
     let typed: Typed<Pc> = serde_json::from_str(json).expect("typed");
-    group(&format!("XML write, {name}"), vec![
-        ("ours, content XML", Box::new(|| write(Format::Xml, black_box(&decoded.primitive), &mut out))),
-        ("ours, content JSON", Box::new(|| write(Format::Xml, black_box(&from_json.primitive), &mut out2))),
-        ("* quick-xml serde typed", Box::new(|| {
-            drop(black_box(quick_xml::se::to_string_with_root("m2m:rqp", black_box(&typed)).expect("written")));
-        })),
-    ]);
+    group(
+        &format!("XML write, {name}"),
+        vec![
+            ("ours, content XML", Box::new(|| write(Format::Xml, black_box(&decoded.primitive), &mut out))),
+            ("ours, content JSON", Box::new(|| write(Format::Xml, black_box(&from_json.primitive), &mut out2))),
+            (
+                "* quick-xml serde typed",
+                Box::new(|| {
+                    drop(black_box(quick_xml::se::to_string_with_root("m2m:rqp", black_box(&typed)).expect("written")));
+                }),
+            ),
+        ],
+    );
 }
 
 /// Discovery results of 64 kB: a list of addresses, and a list of references.
