@@ -3,6 +3,7 @@
 
 mod collector;
 mod compressed;
+mod formats;
 mod frames;
 mod handshakes;
 mod harness;
