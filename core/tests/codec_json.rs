@@ -290,6 +290,13 @@ fn escapes_are_undone_in_names_and_values() {
 }
 
 #[test]
+fn numbers_are_read_as_the_nearest_that_there_is() {
+    let content = Content::from_encoded(Format::Json, "[184406474709573516161E5,0.1,2.2250738585072014e-308]".into());
+    let exact = ["184406474709573516161E5", "0.1", "2.2250738585072014e-308"].map(|text| text.parse::<f64>().unwrap());
+    assert_eq!(content.value().unwrap(), json!(exact));
+}
+
+#[test]
 fn what_cannot_be_written_is_refused_and_leaves_no_trace() {
     let mut out = BytesMut::from(&b"before"[..]);
     let mut refused = |request: &Request| {
