@@ -311,8 +311,16 @@ pub(in super::super) fn text_content<'a, M: Members<'a>>(
     }
     let mut scanner = Scanner::new(text.as_bytes(), MAX_DEPTH);
     let is_object = scanner.peek() == b'{';
-    if is_object && scanner.value(1).is_ok() && scanner.at_end() {
+    if is_object
+        && let Ok(Value::Container { entries }) = scanner.value(1)
+        && scanner.at_end()
+    {
         members.deviate(Deviation::TextContent, at)?;
+        match entries {
+            0 => return members.deviate(Deviation::EmptyContent, at).map(|()| None),
+            1 => {}
+            _ => members.deviate(Deviation::ContentMembers, at)?,
+        }
         return Ok(Some(Content::from_encoded(Format::Json, text.to_owned().into())));
     }
     members.deviate(Deviation::PlainContent, at)?;
