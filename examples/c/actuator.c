@@ -36,13 +36,18 @@ static int find(onem2m_ws_text json, const char *name, char *value, size_t size)
     return 1;
 }
 
+typedef struct readings {
+    int wanted, received;
+} readings;
+
 /* Called for each request of the registrar's: here, notifications. The request is ours: we answer it and free it. */
 static void on_request(void *user_data, onem2m_ws_request *request) {
-    int *received = (int *)user_data;
+    readings *r = (readings *)user_data;
     char reading[32];
     /* {"m2m:sgn":{"nev":{"rep":{"m2m:cin":{"con":"21",...}},"net":3},"sur":"..."}} */
-    if (find(onem2m_ws_request_content(request), "\"con\"", reading, sizeof reading)) {
-        ++*received;
+    /* More than are wanted may come at once. */
+    if (r->received < r->wanted && find(onem2m_ws_request_content(request), "\"con\"", reading, sizeof reading)) {
+        ++r->received;
         printf("actuator: %s degrees, valve %s\n", reading, atof(reading) > 22.0 ? "open" : "shut");
         fflush(stdout);
     }
@@ -78,13 +83,15 @@ int main(int argc, char **argv) {
     onem2m_ws_response *response = NULL;
     onem2m_ws_callbacks callbacks;
     char target[256];
-    int received = 0, status;
+    readings r = {0, 0};
+    int status;
     time_t deadline = seconds() + 60;
 
-    /* What the library calls, and with what: `received` comes back as user_data. */
+    /* What the library calls, and with what: `r` comes back as user_data. */
     memset(&callbacks, 0, sizeof callbacks);
     callbacks.struct_size = sizeof callbacks;
-    callbacks.user_data = &received;
+    callbacks.user_data = &r;
+    r.wanted = o.count;
     callbacks.on_request = on_request;
 
     must(onem2m_ws_client_config_new(o.url, &config));
@@ -115,7 +122,7 @@ int main(int argc, char **argv) {
     printf("actuator: subscribed to %s\n", target);
     fflush(stdout);
 
-    while (received < o.count) {
+    while (r.received < r.wanted) {
         struct pollfd fds[1]; /* a gateway has more of them */
         if (seconds() >= deadline) {
             fprintf(stderr, "actuator: not enough readings within 60 s\n");
@@ -126,7 +133,7 @@ int main(int argc, char **argv) {
         poll(fds, 1, 1000);
         must(onem2m_ws_client_dispatch(client, 0)); /* calls on_request for all that has come */
 
-        if (o.rest_after > 0 && received >= o.rest_after) {
+        if (o.rest_after > 0 && r.received >= o.rest_after) {
             /* Away for a while, to save power. The registration stays in force, and the registrar keeps notifications. */
             must(onem2m_ws_client_disconnect(client, 0));
             poll(NULL, 0, o.rest_ms);
