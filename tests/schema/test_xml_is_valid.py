@@ -37,7 +37,7 @@ def canonical(document: bytes) -> bytes:
             element.text = None
             for child in element:
                 child.tail = None
-    return etree.tostring(tree, method="c14n")
+    return bytes(etree.tostring(tree, method="c14n"))
 
 
 @pytest.mark.parametrize("vector", sorted(path.stem for path in VECTORS.glob("*.json")))
