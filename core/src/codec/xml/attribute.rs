@@ -42,12 +42,17 @@ pub(super) struct Attributes<'a> {
     rest: &'a str,
     /// Where `text` begins.
     start: usize,
+    /// How many have been read.
+    count: usize,
+    /// The names of the first ones, which mostly are all.
+    first: [&'a str; 4],
+    /// The other names.
     names: Vec<&'a str>,
 }
 
 impl<'a> Attributes<'a> {
     pub(super) fn new(text: &'a str, start: usize) -> Self {
-        Self { text, rest: text, start, names: Vec::new() }
+        Self { text, rest: text, start, count: 0, first: [""; 4], names: Vec::new() }
     }
 
     fn read(&mut self) -> Result<Option<Attribute<'a>>, DecodeError> {
@@ -63,17 +68,21 @@ impl<'a> Attributes<'a> {
         let (name, rest) = rest.split_at(end);
         let Some((prefix, local)) = split_name(name) else { return Err(syntax("the name of an attribute", at)) };
         let (raw, rest) = value(rest).ok_or_else(|| syntax("an attribute with its value in quotes", at))?;
-        if raw.contains('<') {
+        if memchr::memchr(b'<', raw.as_bytes()).is_some() {
             return Err(syntax("an attribute without <", at));
         }
-        if self.names.len() == MOST_ATTRIBUTES {
+        if self.count == MOST_ATTRIBUTES {
             return Err(syntax("at most 64 attributes", at));
         }
         // Comparing each with each is cheap because they are few.
-        if self.names.contains(&name) {
+        if self.first.contains(&name) || self.names.contains(&name) {
             return Err(DecodeError::at(DecodeErrorKind::DuplicateMember(name.to_owned()), at));
         }
-        self.names.push(name);
+        match self.first.get_mut(self.count) {
+            Some(place) => *place = name,
+            None => self.names.push(name),
+        }
+        self.count += 1;
         self.rest = rest;
         Ok(Some(Attribute { name, prefix, local, raw, at }))
     }

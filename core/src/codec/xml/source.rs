@@ -264,19 +264,26 @@ impl<'a> Source<'a> {
     /// Notes the namespaces that a start tag declares, and checks its attributes.
     #[cold]
     fn declare(&mut self, attributes: &'a str, at: usize, level: u32) -> Result<(), DecodeError> {
+        let mut is_prefixed = false;
         for attribute in Attributes::new(attributes, at) {
             let attribute = attribute?;
             let value = attribute.value()?;
             let prefix = match (attribute.prefix, attribute.local) {
                 ("xmlns", prefix) => prefix,
                 ("", "xmlns") => "",
-                _ => continue,
+                (prefix, _) => {
+                    is_prefixed |= !prefix.is_empty();
+                    continue;
+                }
             };
             if level == 1 && prefix == "m2m" && value == M2M {
                 self.scope.declare_m2m();
             } else {
                 self.scope.declare(prefix, value, level).map_err(|expected| syntax(expected, attribute.at))?;
             }
+        }
+        if !is_prefixed {
+            return Ok(());
         }
         let mut prefixed = Vec::new();
         for attribute in Attributes::new(attributes, at) {
