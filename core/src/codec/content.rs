@@ -9,8 +9,9 @@ use bytes::{Bytes, BytesMut};
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde_json::Value;
 
+use super::found::utf8;
 use super::item::Item;
-use super::{DecodeError, DecodeErrorKind, EncodeError, MAX_DEPTH, cbor, json, xml};
+use super::{DecodeError, EncodeError, MAX_DEPTH, cbor, json, xml};
 use crate::primitive::{Content, Encoding, Format, Request, Response};
 
 /// Content that cannot be read, or not be written in another format.
@@ -171,8 +172,4 @@ impl<'de> serde::Deserialize<'de> for OneMember {
 
         deserializer.deserialize_map(OneMemberVisitor)
     }
-}
-
-fn utf8(bytes: &[u8]) -> Result<&str, DecodeError> {
-    simdutf8::compat::from_utf8(bytes).map_err(|error| DecodeError::at(DecodeErrorKind::NotUtf8, error.valid_up_to()))
 }

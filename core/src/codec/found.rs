@@ -153,6 +153,15 @@ impl<'a> Found<'a> {
     }
 }
 
+/// A message or a part of one as text.
+#[inline]
+pub(super) fn utf8(bytes: &[u8]) -> Result<&str, DecodeError> {
+    simdutf8::basic::from_utf8(bytes).map_err(|_| {
+        let at = std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
+        DecodeError::at(DecodeErrorKind::NotUtf8, at)
+    })
+}
+
 /// A member that is there twice.
 #[cold]
 pub(super) fn duplicate(name: Cow<'_, str>, at: usize) -> DecodeError {

@@ -4,9 +4,12 @@
 //! ([`Members`]); which there are, which must be there and what follows from their absence is said here, once.
 //! Does not read bytes.
 
+use std::borrow::Cow;
+
+use super::found::Found;
 use super::item::Item;
 use super::parameter::{OF_REQUEST, OF_RESPONSE, Parameter, Parameters};
-use super::{DecodeError, DecodeErrorKind, Decoded, Deviation, Deviations, Primitive};
+use super::{DecodeError, DecodeErrorKind, Decoded, Deviation, Primitive};
 use crate::primitive::{
     AbsRelTimestamp, Additional, Content, ContentStatus, EventCategory, IdResultType, Operation, ReleaseVersion,
     Request, ResourceType, Response, ResponseAdditional, ResponseTypeInfo, ResultContent, StatusCode, release_version,
@@ -43,19 +46,17 @@ const RESPONSE_FIELDS: Parameters =
 /// The members that were found of one primitive.
 ///
 /// Each reader answers `None` for a parameter that is absent or null, notes what it overlooked, and refuses what it cannot
-/// read as the type that was asked for. The readers that are here read the JSON data model; a format that has a shorter
-/// way, or another model, has its own.
+/// read as the type that was asked for. The readers that are here take the short way where a format has one, and the JSON
+/// data model otherwise.
 pub(super) trait Members<'a> {
-    /// The parameters that are there, even as null.
-    fn seen(&self) -> Parameters;
-    /// Whether there are members that are no parameters.
-    fn has_unknown(&self) -> bool;
-    /// What was overlooked so far.
-    fn deviations(&self) -> Deviations;
-    /// Notes a deviation, or refuses it.
-    fn deviate(&mut self, deviation: Deviation, at: usize) -> Result<(), DecodeError>;
-    /// Where the parameter stands.
-    fn position(&self, parameter: Parameter) -> usize;
+    /// Which members there are, and what was overlooked.
+    fn found(&self) -> &Found<'a>;
+    /// The same, to be changed.
+    fn found_mut(&mut self) -> &mut Found<'a>;
+    /// The text of a parameter that is one and written in the usual way: what nearly all texts are.
+    fn plain_text(&self, parameter: Parameter) -> Option<Cow<'a, str>>;
+    /// The number that a parameter is which is not negative, not large, and written in the usual way.
+    fn plain_number(&self, parameter: Parameter) -> Option<u64>;
     /// The parameter in the JSON data model. Null is a deviation. Of a list and an object, only that it is one.
     fn item(&mut self, parameter: Parameter) -> Result<Option<Item<'a>>, DecodeError>;
     /// Texts, or one text in place of them.
@@ -69,15 +70,40 @@ pub(super) trait Members<'a> {
     /// Takes the members that are not in `own`: those that are no parameters, and parameters of the other kind of primitive.
     fn take_unknown(&mut self, own: Parameters) -> Result<Vec<(String, Content)>, DecodeError>;
 
+    /// Notes a deviation, or refuses it.
+    #[inline]
+    fn deviate(&mut self, deviation: Deviation, at: usize) -> Result<(), DecodeError> {
+        self.found_mut().note(deviation, at)
+    }
+
+    /// Where the parameter stands.
+    fn position(&self, parameter: Parameter) -> usize {
+        self.found().span(parameter).start as usize
+    }
+
     /// A number, in any of the spellings that are let pass.
+    #[inline]
     fn integer(&mut self, parameter: Parameter) -> Result<Option<i128>, DecodeError> {
-        unusual_integer(self, parameter)
+        match self.plain_number(parameter) {
+            Some(number) => Ok(Some(number.into())),
+            None => unusual_integer(self, parameter),
+        }
     }
 
     /// A number that is not negative and fits into `N`.
+    #[inline]
     fn unsigned<N: TryFrom<u64> + TryFrom<i128>>(&mut self, parameter: Parameter) -> Result<Option<N>, DecodeError> {
-        let Some(number) = self.integer(parameter)? else { return Ok(None) };
-        N::try_from(number).map(Some).map_err(|_| bad(parameter, "in range", self.position(parameter)))
+        if !self.found().has(parameter) {
+            return Ok(None);
+        }
+        let number = match self.plain_number(parameter) {
+            Some(number) => N::try_from(number).ok(),
+            None => match unusual_integer(self, parameter)? {
+                Some(number) => N::try_from(number).ok(),
+                None => return Ok(None),
+            },
+        };
+        number.map(Some).ok_or_else(|| bad(parameter, "in range", self.position(parameter)))
     }
 
     /// `true` or `false`.
@@ -96,18 +122,47 @@ pub(super) trait Members<'a> {
     }
 
     /// Text.
+    #[inline]
     fn string(&mut self, parameter: Parameter) -> Result<Option<String>, DecodeError> {
-        unusual_string(self, parameter)
+        match self.plain_text(parameter) {
+            Some(text) => Ok(Some(text.into_owned())),
+            None => unusual_string(self, parameter),
+        }
+    }
+
+    /// A number in place of a text, or a text that is written in another way.
+    #[cold]
+    fn number_text(&mut self, parameter: Parameter) -> Result<Option<String>, DecodeError> {
+        let number = match self.item(parameter)? {
+            Some(Item::Text(text)) => return Ok(Some(text.into_owned())),
+            None => return Ok(None),
+            Some(Item::Integer(number)) => number.to_string(),
+            Some(Item::Float(number)) => number.to_string(),
+            Some(_) => return Err(bad(parameter, "a string", self.position(parameter))),
+        };
+        self.deviate(Deviation::NumberText, self.position(parameter))?;
+        Ok(Some(number))
     }
 
     /// Text that some peers write as a number.
+    #[inline]
     fn identifier(&mut self, parameter: Parameter) -> Result<Option<String>, DecodeError> {
-        unusual_identifier(self, parameter)
+        match self.plain_text(parameter) {
+            Some(text) => Ok(Some(text.into_owned())),
+            None => self.number_text(parameter),
+        }
     }
 
     /// `rvi`, whose absence is a deviation.
+    #[inline]
     fn release_version(&mut self) -> Result<Option<ReleaseVersion>, DecodeError> {
-        unusual_release_version(self)
+        if let Some(text) = self.plain_text(Parameter::Rvi) {
+            return Ok(Some(release_version(&text)));
+        }
+        match self.number_text(Parameter::Rvi)? {
+            Some(text) => Ok(Some(release_version(&text))),
+            None => self.deviate(Deviation::MissingReleaseVersion, 0).map(|()| None),
+        }
     }
 
     /// A time. The standard does not say whether milliseconds are a string or a number in JSON, so neither deviates.
@@ -125,13 +180,25 @@ pub(super) trait Members<'a> {
     /// The primitive that these are the members of: a response if they have `rsc`, whatever else they have.
     #[inline]
     fn primitive(&mut self) -> Result<Decoded, DecodeError> {
-        if self.seen() & Parameter::Rsc.bit() == 0 { request(self) } else { response(self) }
+        if !self.found().has(Parameter::Rsc) { request(self) } else { response(self) }
     }
 }
 
 /// A parameter that is not what it must be.
 pub(super) fn bad(parameter: Parameter, expected: &'static str, at: usize) -> DecodeError {
     DecodeError::at(DecodeErrorKind::BadValue { member: parameter.name(), expected }, at)
+}
+
+/// A number as most are written: few digits.
+#[inline]
+pub(super) fn few_digits(text: &str) -> Option<u64> {
+    if text.is_empty() || text.len() > 19 {
+        return None;
+    }
+    text.bytes().try_fold(0, |number, byte| match byte {
+        b'0'..=b'9' => Some(number * 10 + u64::from(byte - b'0')),
+        _ => None,
+    })
 }
 
 fn missing(parameter: Parameter) -> DecodeError {
@@ -163,10 +230,10 @@ fn request<'a, M: Members<'a> + ?Sized>(members: &mut M) -> Result<Decoded, Deco
         release_version: members.release_version()?,
         ..Request::new(operation, to)
     });
-    if members.seen() & !OF_EVERY_REQUEST != 0 || members.has_unknown() {
+    if members.found().seen & !OF_EVERY_REQUEST != 0 || !members.found().unknown.is_empty() {
         rest_of_request(members, &mut request)?;
     }
-    Ok(Decoded { primitive: Primitive::Request(request), deviations: members.deviations() })
+    Ok(Decoded { primitive: Primitive::Request(request), deviations: members.found().deviations })
 }
 
 /// What many requests do not have.
@@ -180,7 +247,7 @@ fn rest_of_request<'a, M: Members<'a> + ?Sized>(members: &mut M, request: &mut R
     request.event_category = members.unsigned(Parameter::Ec)?.map(EventCategory);
     request.filter_criteria = members.structure(Parameter::Fc)?;
     request.id_result_type = members.unsigned(Parameter::Drt)?.map(IdResultType);
-    if members.seen() & !REQUEST_FIELDS != 0 || members.has_unknown() {
+    if members.found().seen & !REQUEST_FIELDS != 0 || !members.found().unknown.is_empty() {
         let additional = request_additional(members)?;
         request.additional = (additional != Additional::default()).then(|| Box::new(additional));
     }
@@ -192,7 +259,7 @@ fn response<'a, M: Members<'a> + ?Sized>(members: &mut M) -> Result<Decoded, Dec
     let Some(status) = members.unsigned(Parameter::Rsc)? else {
         return Err(missing(Parameter::Rsc));
     };
-    if members.seen() & Parameter::Op.bit() != 0 {
+    if members.found().has(Parameter::Op) {
         members.deviate(Deviation::OperationInResponse, members.position(Parameter::Op))?;
     }
     // The session correlates it by other means, if it can.
@@ -206,10 +273,10 @@ fn response<'a, M: Members<'a> + ?Sized>(members: &mut M) -> Result<Decoded, Dec
         release_version: members.release_version()?,
         ..Response::new(StatusCode(status))
     };
-    if members.seen() & !OF_EVERY_RESPONSE != 0 || members.has_unknown() {
+    if members.found().seen & !OF_EVERY_RESPONSE != 0 || !members.found().unknown.is_empty() {
         rest_of_response(members, &mut response)?;
     }
-    Ok(Decoded { primitive: Primitive::Response(response), deviations: members.deviations() })
+    Ok(Decoded { primitive: Primitive::Response(response), deviations: members.found().deviations })
 }
 
 /// What many responses do not have.
@@ -219,7 +286,7 @@ fn rest_of_response<'a, M: Members<'a> + ?Sized>(members: &mut M, response: &mut
     response.from = members.string(Parameter::Fr)?;
     response.originating_timestamp = members.string(Parameter::Ot)?;
     response.result_expiration = members.time(Parameter::Rset)?;
-    if members.seen() & !RESPONSE_FIELDS != 0 || members.has_unknown() {
+    if members.found().seen & !RESPONSE_FIELDS != 0 || !members.found().unknown.is_empty() {
         let additional = response_additional(members)?;
         response.additional = (additional != ResponseAdditional::default()).then(|| Box::new(additional));
     }
@@ -270,7 +337,7 @@ fn response_additional<'a, M: Members<'a> + ?Sized>(members: &mut M) -> Result<R
 
 /// A number, in any of the spellings that are let pass.
 #[cold]
-pub(super) fn unusual_integer<'a, M: Members<'a> + ?Sized>(
+fn unusual_integer<'a, M: Members<'a> + ?Sized>(
     members: &mut M,
     parameter: Parameter,
 ) -> Result<Option<i128>, DecodeError> {
@@ -281,7 +348,7 @@ pub(super) fn unusual_integer<'a, M: Members<'a> + ?Sized>(
 
 /// Text, from the data model.
 #[cold]
-pub(super) fn unusual_string<'a, M: Members<'a> + ?Sized>(
+fn unusual_string<'a, M: Members<'a> + ?Sized>(
     members: &mut M,
     parameter: Parameter,
 ) -> Result<Option<String>, DecodeError> {
@@ -289,34 +356,6 @@ pub(super) fn unusual_string<'a, M: Members<'a> + ?Sized>(
         Some(Item::Text(text)) => Ok(Some(text.into_owned())),
         None => Ok(None),
         Some(_) => Err(bad(parameter, "a string", members.position(parameter))),
-    }
-}
-
-/// Text that some peers write as a number, from the data model.
-#[cold]
-pub(super) fn unusual_identifier<'a, M: Members<'a> + ?Sized>(
-    members: &mut M,
-    parameter: Parameter,
-) -> Result<Option<String>, DecodeError> {
-    let number = match members.item(parameter)? {
-        Some(Item::Text(text)) => return Ok(Some(text.into_owned())),
-        None => return Ok(None),
-        Some(Item::Integer(number)) => number.to_string(),
-        Some(Item::Float(number)) => number.to_string(),
-        Some(_) => return Err(bad(parameter, "a string", members.position(parameter))),
-    };
-    members.deviate(Deviation::NumberText, members.position(parameter))?;
-    Ok(Some(number))
-}
-
-/// `rvi`, from the data model.
-#[cold]
-pub(super) fn unusual_release_version<'a, M: Members<'a> + ?Sized>(
-    members: &mut M,
-) -> Result<Option<ReleaseVersion>, DecodeError> {
-    match members.identifier(Parameter::Rvi)? {
-        Some(text) => Ok(Some(release_version(&text))),
-        None => members.deviate(Deviation::MissingReleaseVersion, 0).map(|()| None),
     }
 }
 

@@ -2,20 +2,19 @@
 //!
 //! Covers: TS-0004 8.5.1. The types and what is let pass are those of JSON.
 
+use std::borrow::Cow;
+
 use bytes::{Bytes, BytesMut};
 use ciborium_ll::Header;
 
 use super::super::found::{Found, Span, duplicate};
 use super::super::item::Item;
-use super::super::members::{
-    LIST, Members, bad, response_type_of, single_text, unusual_identifier, unusual_integer, unusual_release_version,
-    unusual_string,
-};
+use super::super::members::{LIST, Members, bad, response_type_of, single_text};
 use super::super::parameter::{Parameter, Parameters};
-use super::super::{DecodeError, DecodeOptions, Decoded, Deviation, Deviations, json};
+use super::super::{DecodeError, DecodeOptions, Decoded, Deviation, json};
 use super::envelope::Envelope;
 use super::item::rewrite;
-use crate::primitive::{Content, Format, ReleaseVersion, ResponseTypeInfo, release_version};
+use crate::primitive::{Content, Format, ResponseTypeInfo};
 
 /// Reads one primitive.
 pub(in super::super) fn decode(input: &Bytes, options: &DecodeOptions) -> Result<Decoded, DecodeError> {
@@ -35,26 +34,23 @@ fn read(envelope: &mut Envelope<'_>) -> Result<Decoded, DecodeError> {
 
 impl<'a> Members<'a> for Envelope<'a> {
     #[inline]
-    fn seen(&self) -> Parameters {
-        self.found.seen
+    fn found(&self) -> &Found<'a> {
+        &self.found
     }
 
     #[inline]
-    fn has_unknown(&self) -> bool {
-        !self.found.unknown.is_empty()
+    fn found_mut(&mut self) -> &mut Found<'a> {
+        &mut self.found
     }
 
     #[inline]
-    fn deviations(&self) -> Deviations {
-        self.found.deviations
+    fn plain_text(&self, parameter: Parameter) -> Option<Cow<'a, str>> {
+        self.short_text(parameter).map(Cow::Borrowed)
     }
 
-    fn deviate(&mut self, deviation: Deviation, at: usize) -> Result<(), DecodeError> {
-        self.found.note(deviation, at)
-    }
-
-    fn position(&self, parameter: Parameter) -> usize {
-        self.found.span(parameter).start as usize
+    #[inline]
+    fn plain_number(&self, parameter: Parameter) -> Option<u64> {
+        self.short_number(parameter)
     }
 
     #[inline]
@@ -104,38 +100,6 @@ impl<'a> Members<'a> for Envelope<'a> {
             }
         }
         response_type_of(self, value, uris)
-    }
-
-    #[inline]
-    fn integer(&mut self, parameter: Parameter) -> Result<Option<i128>, DecodeError> {
-        match self.plain_number(parameter) {
-            Some(number) if self.found.has(parameter) => Ok(Some(number.into())),
-            _ => unusual_integer(self, parameter),
-        }
-    }
-
-    #[inline]
-    fn string(&mut self, parameter: Parameter) -> Result<Option<String>, DecodeError> {
-        match self.plain_text(parameter) {
-            Some(text) => Ok(Some(text.to_owned())),
-            None => unusual_string(self, parameter),
-        }
-    }
-
-    #[inline]
-    fn identifier(&mut self, parameter: Parameter) -> Result<Option<String>, DecodeError> {
-        match self.plain_text(parameter) {
-            Some(text) => Ok(Some(text.to_owned())),
-            None => unusual_identifier(self, parameter),
-        }
-    }
-
-    #[inline]
-    fn release_version(&mut self) -> Result<Option<ReleaseVersion>, DecodeError> {
-        match self.plain_text(Parameter::Rvi) {
-            Some(text) => Ok(Some(release_version(text))),
-            None => unusual_release_version(self),
-        }
     }
 
     fn structure(&mut self, parameter: Parameter) -> Result<Option<Content>, DecodeError> {

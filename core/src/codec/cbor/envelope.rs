@@ -174,7 +174,7 @@ impl<'a> Envelope<'a> {
 
     /// The text of a parameter that is a text in one chunk.
     #[inline]
-    pub(super) fn plain_text(&self, parameter: Parameter) -> Option<&'a str> {
+    pub(super) fn short_text(&self, parameter: Parameter) -> Option<&'a str> {
         let span = self.found.span(parameter).range();
         let head = match self.input.get(span.clone())? {
             [0x60..=0x77, ..] => 1,
@@ -188,7 +188,7 @@ impl<'a> Envelope<'a> {
 
     /// The number that a parameter is which is not negative and not large.
     #[inline]
-    pub(super) fn plain_number(&self, parameter: Parameter) -> Option<u64> {
+    pub(super) fn short_number(&self, parameter: Parameter) -> Option<u64> {
         match *self.input.get(self.found.span(parameter).range())? {
             [number @ ..=0x17] | [0x18, number] => Some(number.into()),
             [0x19, high, low] => Some(u16::from_be_bytes([high, low]).into()),

@@ -3,28 +3,23 @@
 //! Covers: TS-0004 6.4, 8.4.2 (which JSON type a parameter has), and the deviations of deployed peers, each noted.
 //! Numbers that do not fit are refused, never cut.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
-use super::super::found::{Found, Span, duplicate};
+use super::super::found::{Found, Span, duplicate, utf8};
 use super::super::item::Item;
-use super::super::members::{LIST, Members, bad, response_type_of, single_text, unusual_integer};
+use super::super::members::{LIST, Members, bad, few_digits, response_type_of, single_text};
 use super::super::parameter::{Parameter, Parameters};
-use super::super::{DecodeError, DecodeErrorKind, DecodeOptions, Decoded, Deviation, Deviations, MAX_DEPTH};
+use super::super::{DecodeError, DecodeOptions, Decoded, Deviation, MAX_DEPTH};
 use super::envelope::Envelope;
 use super::item;
 use super::scanner::{Scanner, Value, unescape};
-use crate::primitive::{Content, Format, ReleaseVersion, ResponseTypeInfo, release_version};
+use crate::primitive::{Content, Format, ResponseTypeInfo};
 
 /// Reads one primitive.
 pub(in super::super) fn decode(input: &Bytes, options: &DecodeOptions) -> Result<Decoded, DecodeError> {
-    let text = match simdutf8::basic::from_utf8(input) {
-        Ok(text) => text,
-        Err(_) => {
-            let at = std::str::from_utf8(input).map_or_else(|error| error.valid_up_to(), str::len);
-            return Err(DecodeError::at(DecodeErrorKind::NotUtf8, at));
-        }
-    };
-    decode_kept(text, Some(input), options)
+    decode_kept(utf8(input)?, Some(input), options)
 }
 
 /// Reads one primitive of which nothing else is kept.
@@ -49,27 +44,23 @@ fn read(envelope: &mut Envelope<'_>) -> Result<Decoded, DecodeError> {
 
 impl<'a> Members<'a> for Envelope<'a> {
     #[inline]
-    fn seen(&self) -> Parameters {
-        self.found.seen
+    fn found(&self) -> &Found<'a> {
+        &self.found
     }
 
     #[inline]
-    fn has_unknown(&self) -> bool {
-        !self.found.unknown.is_empty()
+    fn found_mut(&mut self) -> &mut Found<'a> {
+        &mut self.found
     }
 
     #[inline]
-    fn deviations(&self) -> Deviations {
-        self.found.deviations
+    fn plain_text(&self, parameter: Parameter) -> Option<Cow<'a, str>> {
+        self.text_of(parameter)
     }
 
     #[inline]
-    fn deviate(&mut self, deviation: Deviation, at: usize) -> Result<(), DecodeError> {
-        self.found.note(deviation, at)
-    }
-
-    fn position(&self, parameter: Parameter) -> usize {
-        self.found.span(parameter).start as usize
+    fn plain_number(&self, parameter: Parameter) -> Option<u64> {
+        few_digits(self.token(self.found.span(parameter)))
     }
 
     #[cold]
@@ -117,29 +108,6 @@ impl<'a> Members<'a> for Envelope<'a> {
     }
 
     #[inline]
-    fn integer(&mut self, parameter: Parameter) -> Result<Option<i128>, DecodeError> {
-        match self.plain_integer(parameter) {
-            Some(number) => Ok(Some(number.into())),
-            None => unusual_integer(self, parameter),
-        }
-    }
-
-    #[inline]
-    fn unsigned<N: TryFrom<u64> + TryFrom<i128>>(&mut self, parameter: Parameter) -> Result<Option<N>, DecodeError> {
-        let out_of_range = |envelope: &Self| bad(parameter, "in range", envelope.position(parameter));
-        if !self.found.has(parameter) {
-            return Ok(None);
-        }
-        if let Some(number) = self.plain_integer(parameter) {
-            return N::try_from(number).map(Some).map_err(|_| out_of_range(self));
-        }
-        match unusual_integer(self, parameter)? {
-            Some(number) => N::try_from(number).map(Some).map_err(|_| out_of_range(self)),
-            None => Ok(None),
-        }
-    }
-
-    #[inline]
     fn string(&mut self, parameter: Parameter) -> Result<Option<String>, DecodeError> {
         if let Some(text) = self.text_of(parameter) {
             return Ok(Some(text.into_owned()));
@@ -150,22 +118,15 @@ impl<'a> Members<'a> for Envelope<'a> {
         }
     }
 
-    #[inline]
-    fn identifier(&mut self, parameter: Parameter) -> Result<Option<String>, DecodeError> {
-        if let Some(text) = self.text_of(parameter) {
-            return Ok(Some(text.into_owned()));
+    /// As it is written.
+    #[cold]
+    fn number_text(&mut self, parameter: Parameter) -> Result<Option<String>, DecodeError> {
+        let Some((span, token)) = self.get(parameter)? else { return Ok(None) };
+        if !token.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
+            return Err(bad(parameter, "a string", span.start as usize));
         }
-        self.number_text(parameter).map(|number| number.map(str::to_owned))
-    }
-
-    fn release_version(&mut self) -> Result<Option<ReleaseVersion>, DecodeError> {
-        if let Some(text) = self.text_of(Parameter::Rvi) {
-            return Ok(Some(release_version(&text)));
-        }
-        match self.number_text(Parameter::Rvi)? {
-            Some(number) => Ok(Some(release_version(number))),
-            None => self.deviate(Deviation::MissingReleaseVersion, 0).map(|()| None),
-        }
+        self.deviate(Deviation::NumberText, span.start as usize)?;
+        Ok(Some(token.to_owned()))
     }
 
     #[inline]
@@ -200,7 +161,7 @@ impl<'a> Envelope<'a> {
     /// The value as bytes of the input, or a copy of them.
     fn slice(&self, span: Span) -> Content {
         let bytes = match self.kept {
-            Some(kept) => kept.slice(span.start as usize..span.end as usize),
+            Some(kept) => kept.slice(span.range()),
             None => Bytes::copy_from_slice(self.token(span).as_bytes()),
         };
         Content::from_encoded(Format::Json, bytes)
@@ -247,30 +208,6 @@ impl<'a> Envelope<'a> {
             list.push(if escaped { unescape(text) } else { text.to_owned() });
         }
         Ok(list)
-    }
-
-    /// A number in place of a string.
-    #[cold]
-    fn number_text(&mut self, parameter: Parameter) -> Result<Option<&'a str>, DecodeError> {
-        let Some((span, token)) = self.get(parameter)? else { return Ok(None) };
-        if !token.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
-            return Err(bad(parameter, "a string", span.start as usize));
-        }
-        self.deviate(Deviation::NumberText, span.start as usize)?;
-        Ok(Some(token))
-    }
-
-    /// A number as most are written: few digits.
-    #[inline]
-    fn plain_integer(&self, parameter: Parameter) -> Option<u64> {
-        let token = self.token(self.found.span(parameter));
-        if token.is_empty() || token.len() > 19 {
-            return None;
-        }
-        token.bytes().try_fold(0, |number, byte| match byte {
-            b'0'..=b'9' => Some(number * 10 + u64::from(byte - b'0')),
-            _ => None,
-        })
     }
 
     #[cold]

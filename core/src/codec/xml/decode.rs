@@ -8,30 +8,24 @@ use std::borrow::Cow;
 
 use bytes::{Bytes, BytesMut};
 
-use super::super::found::{Found, Span};
+use super::super::found::{Found, Span, utf8};
 use super::super::item::Item;
 use super::super::json;
-use super::super::members::{Members, bad};
+use super::super::members::{Members, bad, few_digits};
 use super::super::parameter::{Parameter, Parameters};
-use super::super::{DecodeError, DecodeErrorKind, DecodeOptions, Decoded, Deviation, Deviations};
+use super::super::{DecodeError, DecodeErrorKind, DecodeOptions, Decoded, Deviation};
 use super::chars::{is_blank, is_collapsed, line_ends, words};
 use super::envelope::Envelope;
 use super::read::read_text;
 use super::value;
-use crate::primitive::{AbsRelTimestamp, Content, Format, ReleaseVersion, ResponseTypeInfo, XmlPlace, release_version};
+use crate::primitive::{Content, Format, ResponseTypeInfo, XmlPlace};
 
 /// The parameters in whose text white space counts.
-const TEXTS: Parameters = Parameter::Gid.bit() | Parameter::Vsi.bit() | Parameter::Ma.bit();
+const TEXTS: Parameters = Parameter::Gid.bit() | Parameter::Rvi.bit() | Parameter::Vsi.bit() | Parameter::Ma.bit();
 
 /// Reads one primitive.
 pub(in super::super) fn decode(input: &Bytes, options: &DecodeOptions) -> Result<Decoded, DecodeError> {
-    match simdutf8::basic::from_utf8(input) {
-        Ok(text) => decode_kept(text, Some(input), options),
-        Err(_) => {
-            let at = std::str::from_utf8(input).map_or_else(|error| error.valid_up_to(), str::len);
-            Err(DecodeError::at(DecodeErrorKind::NotUtf8, at))
-        }
-    }
+    decode_kept(utf8(input)?, Some(input), options)
 }
 
 /// Reads one primitive of which nothing else is kept.
@@ -57,27 +51,28 @@ struct Typed<'a> {
 
 impl<'a> Members<'a> for Typed<'a> {
     #[inline]
-    fn seen(&self) -> Parameters {
-        self.envelope.found.seen
+    fn found(&self) -> &Found<'a> {
+        &self.envelope.found
     }
 
     #[inline]
-    fn has_unknown(&self) -> bool {
-        !self.envelope.found.unknown.is_empty()
+    fn found_mut(&mut self) -> &mut Found<'a> {
+        &mut self.envelope.found
+    }
+
+    /// The text of a parameter, if it is written without references and there is some.
+    #[inline]
+    fn plain_text(&self, parameter: Parameter) -> Option<Cow<'a, str>> {
+        let text = self.envelope.plain(parameter).filter(|text| !text.is_empty())?;
+        if TEXTS & parameter.bit() != 0 {
+            return Some(line_ends(text));
+        }
+        is_collapsed(text).then_some(Cow::Borrowed(text))
     }
 
     #[inline]
-    fn deviations(&self) -> Deviations {
-        self.envelope.found.deviations
-    }
-
-    #[inline]
-    fn deviate(&mut self, deviation: Deviation, at: usize) -> Result<(), DecodeError> {
-        self.envelope.found.note(deviation, at)
-    }
-
-    fn position(&self, parameter: Parameter) -> usize {
-        self.envelope.found.span(parameter).start as usize
+    fn plain_number(&self, parameter: Parameter) -> Option<u64> {
+        self.envelope.plain(parameter).and_then(few_digits)
     }
 
     #[cold]
@@ -93,54 +88,6 @@ impl<'a> Members<'a> for Typed<'a> {
         Ok(Some(item))
     }
 
-    #[inline]
-    fn integer(&mut self, parameter: Parameter) -> Result<Option<i128>, DecodeError> {
-        if let Some(text) = self.envelope.plain(parameter)
-            && let Some(number) = few_digits(text)
-        {
-            return Ok(Some(number.into()));
-        }
-        self.read_as(parameter, "an integer", |item| match item {
-            Item::Integer(number) => Some(number),
-            _ => None,
-        })
-    }
-
-    fn boolean(&mut self, parameter: Parameter) -> Result<Option<bool>, DecodeError> {
-        self.read_as(parameter, "true or false", |item| match item {
-            Item::Boolean(value) => Some(value),
-            _ => None,
-        })
-    }
-
-    #[inline]
-    fn string(&mut self, parameter: Parameter) -> Result<Option<String>, DecodeError> {
-        if let Some(text) = self.plain_text(parameter) {
-            return Ok(Some(text.into_owned()));
-        }
-        self.read_as(parameter, "text", text_of)
-    }
-
-    #[inline]
-    fn identifier(&mut self, parameter: Parameter) -> Result<Option<String>, DecodeError> {
-        self.string(parameter)
-    }
-
-    #[inline]
-    fn release_version(&mut self) -> Result<Option<ReleaseVersion>, DecodeError> {
-        if let Some(text) = self.plain_text(Parameter::Rvi) {
-            return Ok(Some(release_version(&text)));
-        }
-        match self.string(Parameter::Rvi)? {
-            Some(text) => Ok(Some(release_version(&text))),
-            None => self.deviate(Deviation::MissingReleaseVersion, 0).map(|()| None),
-        }
-    }
-
-    fn time(&mut self, parameter: Parameter) -> Result<Option<AbsRelTimestamp>, DecodeError> {
-        Ok(self.string(parameter)?.map(AbsRelTimestamp::from_text))
-    }
-
     fn list(&mut self, parameter: Parameter) -> Result<Option<Vec<String>>, DecodeError> {
         if !self.envelope.found.has(parameter) {
             return Ok(None);
@@ -151,7 +98,10 @@ impl<'a> Members<'a> for Typed<'a> {
                 list.extend(words(text).map(str::to_owned));
                 Some(list)
             }
-            None => self.read_as(parameter, "a list", texts_of)?,
+            None => match self.item(parameter)? {
+                Some(item) => Some(texts_of(item).ok_or_else(|| bad(parameter, "a list", self.position(parameter)))?),
+                None => None,
+            },
         };
         for i in 0..self.envelope.repeated.len() {
             let (_, span) = match self.envelope.repeated[i] {
@@ -202,7 +152,7 @@ impl<'a> Members<'a> for Typed<'a> {
         if self.envelope.structured & parameter.bit() == 0 {
             return Err(bad(parameter, "elements", at));
         }
-        let depends = self.envelope.depends(parameter.name());
+        let depends = self.envelope.depends(parameter);
         self.kept_or_read(self.envelope.found.span(parameter), depends).map(Some)
     }
 
@@ -211,7 +161,7 @@ impl<'a> Members<'a> for Typed<'a> {
         if !self.envelope.found.has(Parameter::Pc) {
             return Ok(None);
         }
-        if self.envelope.contents == 1 && !self.envelope.depends(Parameter::Pc.name()) {
+        if self.envelope.contents == 1 && !self.envelope.depends(Parameter::Pc) {
             return Ok(Some(self.slice(self.envelope.content, false)));
         }
         self.unusual_content()
@@ -221,7 +171,7 @@ impl<'a> Members<'a> for Typed<'a> {
         let members = self.envelope.found.take_unknown(own).into_iter();
         members
             .map(|(name, span)| {
-                let content = self.kept_or_read(span, self.envelope.depends(&name))?;
+                let content = self.kept_or_read(span, self.envelope.depends_by_name(&name))?;
                 Ok((name, content))
             })
             .collect()
@@ -229,16 +179,6 @@ impl<'a> Members<'a> for Typed<'a> {
 }
 
 impl<'a> Typed<'a> {
-    /// The text of a parameter, if it is written without references and there is some.
-    #[inline]
-    fn plain_text(&self, parameter: Parameter) -> Option<Cow<'a, str>> {
-        let text = self.envelope.plain(parameter).filter(|text| !text.is_empty())?;
-        if TEXTS & parameter.bit() != 0 {
-            return Some(line_ends(text));
-        }
-        is_collapsed(text).then_some(Cow::Borrowed(text))
-    }
-
     fn item_at(&self, parameter: Parameter, span: Span) -> Result<Item<'a>, DecodeError> {
         let named = |error: DecodeError| match error.kind() {
             DecodeErrorKind::BadMember { path, expected } if path == parameter.name() => {
@@ -249,17 +189,6 @@ impl<'a> Typed<'a> {
         self.envelope.member(span).map(|(_, item)| item).map_err(named)
     }
 
-    /// A parameter as what `cast` makes of it.
-    fn read_as<T>(
-        &mut self,
-        parameter: Parameter,
-        expected: &'static str,
-        cast: impl FnOnce(Item<'a>) -> Option<T>,
-    ) -> Result<Option<T>, DecodeError> {
-        let Some(item) = self.item(parameter)? else { return Ok(None) };
-        cast(item).map(Some).ok_or_else(|| bad(parameter, expected, self.position(parameter)))
-    }
-
     /// An element as it came, or, if it depends on where it stands, its value.
     fn kept_or_read(&self, span: Span, depends: bool) -> Result<Content, DecodeError> {
         if depends { as_json(&self.envelope.member(span)?.1, span) } else { Ok(self.slice(span, true)) }
@@ -268,7 +197,7 @@ impl<'a> Typed<'a> {
     /// The bytes of an element, or a copy of them.
     fn slice(&self, span: Span, is_parameter: bool) -> Content {
         let bytes = match self.kept {
-            Some(kept) => kept.slice(span.start as usize..span.end as usize),
+            Some(kept) => kept.slice(span.range()),
             None => Bytes::copy_from_slice(self.envelope.element(span).as_bytes()),
         };
         Content::from_xml(bytes, XmlPlace { in_response: self.envelope.in_response, is_parameter })
@@ -315,18 +244,6 @@ fn texts_of(item: Item<'_>) -> Option<Vec<String>> {
     }
 }
 
-/// A number as most are written.
-#[inline]
-fn few_digits(text: &str) -> Option<u64> {
-    if text.is_empty() || text.len() > 19 {
-        return None;
-    }
-    text.bytes().try_fold(0, |number, byte| match byte {
-        b'0'..=b'9' => Some(number * 10 + u64::from(byte - b'0')),
-        _ => None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::super::parameter::{OF_REQUEST, OF_RESPONSE};
@@ -340,9 +257,7 @@ mod tests {
             for parameter in Parameter::in_set(all) {
                 let form = own.member(parameter.name()).unwrap().form;
                 let in_set = |set: Parameters| set & parameter.bit() != 0;
-                // White space says nothing in an enumeration, which this is.
-                let is_text = form == Form::Atom(Atom::Text) && parameter != Parameter::Rvi;
-                assert_eq!(is_text, in_set(TEXTS), "{parameter:?} {form:?}");
+                assert_eq!(form == Form::Atom(Atom::Text), in_set(TEXTS), "{parameter:?} {form:?}");
                 assert_eq!(matches!(form, Form::List(_)), in_set(LISTS), "{parameter:?} {form:?}");
             }
         }

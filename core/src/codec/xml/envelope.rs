@@ -37,7 +37,7 @@ pub(super) struct Envelope<'a> {
     /// Those of them that hold elements or have attributes.
     pub(super) structured: Parameters,
     /// Those of them that mean something else in another document, or do not follow the specification.
-    pub(super) dependent: Parameters,
+    dependent: Parameters,
     /// Some of the unknown members do.
     dependent_unknown: bool,
     /// Further elements of parameters that are lists.
@@ -87,13 +87,15 @@ impl<'a> Envelope<'a> {
         self.structured & parameter.bit() == 0 && trim(inside).is_empty()
     }
 
-    /// Whether a parameter or, if it is none, an unknown member means something else in another document, or has a name
-    /// that it should not have.
-    pub(super) fn depends(&self, name: &str) -> bool {
-        match Parameter::from_name(name.as_bytes()) {
-            Some(parameter) => self.dependent & parameter.bit() != 0,
-            None => self.dependent_unknown,
-        }
+    /// Whether a parameter means something else in another document, or does not follow the specification.
+    #[inline]
+    pub(super) fn depends(&self, parameter: Parameter) -> bool {
+        self.dependent & parameter.bit() != 0
+    }
+
+    /// The same of a member that may be no parameter.
+    pub(super) fn depends_by_name(&self, name: &str) -> bool {
+        Parameter::from_name(name.as_bytes()).map_or(self.dependent_unknown, |parameter| self.depends(parameter))
     }
 
     /// Reads the whole document.
