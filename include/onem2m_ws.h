@@ -170,6 +170,8 @@ enum onem2m_ws_result
     ONEM2M_WS_REGISTRATION_REFUSED = -80,
     // A defect of the library, or a resource of the process that could not be had.
     ONEM2M_WS_INTERNAL = -100,
+    // A file of the library's cannot be opened, read or written, or is damaged; the text names it and says what to do.
+    ONEM2M_WS_STORAGE = -101,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L

@@ -105,6 +105,8 @@ error_kinds! {
     // -100 and below: the library
     /// A defect of the library, or a resource of the process that could not be had.
     Internal = -100, "InternalError";
+    /// A file of the library's cannot be opened, read or written, or is damaged; the text names it and says what to do.
+    Storage = -101, "StorageError";
 }
 
 /// An error of the library.

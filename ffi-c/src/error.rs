@@ -76,6 +76,8 @@ pub enum onem2m_ws_result {
     ONEM2M_WS_REGISTRATION_REFUSED = -80,
     /// A defect of the library, or a resource of the process that could not be had.
     ONEM2M_WS_INTERNAL = -100,
+    /// A file of the library's cannot be opened, read or written, or is damaged; the text names it and says what to do.
+    ONEM2M_WS_STORAGE = -101,
 }
 
 pub(crate) const OK: i32 = onem2m_ws_result::ONEM2M_WS_OK as i32;
@@ -213,6 +215,7 @@ names! {
     NotProxy = ONEM2M_WS_NOT_PROXY;
     RegistrationRefused = ONEM2M_WS_REGISTRATION_REFUSED;
     Internal = ONEM2M_WS_INTERNAL;
+    Storage = ONEM2M_WS_STORAGE;
 }
 
 #[cfg(test)]

@@ -8,11 +8,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use super::connection::Registree;
 use super::{Server, Shared};
 use crate::net::OsRandom;
 use crate::net::link::Completion;
 use crate::primitive::{Request, Response};
-use crate::spool::{Appended, Sequence, Spool};
+use crate::spool::{Done, Record, Sequence, Spool, Stored, when_done};
 use crate::websocket::Random;
 use crate::{Error, ErrorKind, Result};
 
@@ -35,10 +36,21 @@ struct Attempt {
     /// deregistered and registered anew.
     id: u64,
     sequence: Sequence,
+    rqi: String,
     /// Waits in vain so far.
     failures: u32,
     /// False between tries: for the next connection, or the next try.
     waits: bool,
+}
+
+/// What follows from the outcome of an attempt.
+enum Next {
+    /// Nothing: it is no attempt of now, or the next connection brings the request again.
+    Nothing,
+    /// The same request again.
+    Again,
+    /// The request is done with, and the next one follows when the store has it so: a crash then repeats one at most.
+    Done(Done<()>),
 }
 
 impl Deliveries {
@@ -65,17 +77,18 @@ impl Deliveries {
     /// Drops all that waits for an entity.
     pub(super) fn forget(&self, entity: &str) {
         self.under_way().remove(entity);
-        match self.spool.drop_entity(entity) {
+        let (dropped, entity) = (self.spool.drop_entity(entity), entity.to_owned());
+        when_done(dropped, move |dropped| match dropped {
             Ok(0) => {}
             Ok(count) => tracing::info!(?entity, count, "stored requests dropped: the entity was deregistered"),
             Err(error) => tracing::error!(?entity, %error, "stored requests could not be dropped"),
-        }
+        });
     }
 }
 
 impl Shared {
     /// Hands a request for an entity to the store; the order of calls is the order of delivery.
-    pub(super) fn append(&self, entity: &str, mut request: Request) -> Result<(String, Appended)> {
+    pub(super) fn append(&self, entity: &str, mut request: Request) -> Result<(String, Done<Sequence>)> {
         let stem = {
             let registry = self.registry();
             if !registry.is_registered(entity) {
@@ -97,13 +110,13 @@ impl Shared {
             })?,
             None => deliveries.longest,
         };
-        let appended = deliveries.spool.append(&stem, request, now.checked_add(life));
+        let appended = deliveries.spool.append(&stem, Record::new(request, now.checked_add(life)));
         Ok((stem, appended))
     }
 
     /// Sends the next stored request of an entity, if it is connected and none is under way.
     pub(super) fn forward(&self, server: &Server, entity: &str) {
-        let mut refused_by = None;
+        let mut refused_by: Option<Arc<Registree>> = None;
         loop {
             let Ok(registree) = server.registree_of(entity) else { return };
             if refused_by.as_ref().is_some_and(|refused_by| Arc::ptr_eq(refused_by, &registree)) {
@@ -114,14 +127,15 @@ impl Shared {
                 if under_way.get(entity).is_some_and(|attempt| attempt.waits) {
                     return;
                 }
-                match self.deliveries.spool.next(entity, SystemTime::now()) {
-                    Ok(Some((sequence, request))) => {
+                match self.deliveries.spool.read(entity, Sequence(0), 1, SystemTime::now()).map(|mut all| all.pop()) {
+                    Ok(Some(Stored { sequence, request, .. })) => {
                         let failures = match under_way.get(entity) {
                             Some(attempt) if attempt.sequence == sequence => attempt.failures,
                             _ => 0,
                         };
                         let id = self.deliveries.next.fetch_add(1, Ordering::Relaxed);
-                        under_way.insert(entity.to_owned(), Attempt { id, sequence, failures, waits: true });
+                        let rqi = request.request_id.clone();
+                        under_way.insert(entity.to_owned(), Attempt { id, sequence, rqi, failures, waits: true });
                         (id, request)
                     }
                     Ok(None) => {
@@ -138,51 +152,59 @@ impl Shared {
             match registree.link.request_with(request, outcome, id) {
                 Ok(_) => return,
                 // It was not taken: as with an outcome, and on with the next one.
-                Err(error) => {
-                    if !self.settle(entity, id, Err(error)) {
-                        // It ended; if another one has taken its place, that one found the request taken.
-                        refused_by = Some(registree);
-                    }
-                }
+                Err(error) => match self.settle(entity, id, Err(error)) {
+                    // It ended; if another one has taken its place, that one found the request taken.
+                    Next::Nothing => refused_by = Some(registree),
+                    Next::Again => {}
+                    Next::Done(done) => return self.go_on_when(server, entity, id, done),
+                },
             }
         }
     }
 
-    /// Notes the outcome of an attempt; true if the next one may follow at once.
-    fn settle(&self, entity: &str, id: u64, result: Result<Response>) -> bool {
-        let (sequence, done) = {
-            let mut under_way = self.deliveries.under_way();
-            // The entity may have been deregistered meanwhile.
-            let Some(attempt) = under_way.get_mut(entity).filter(|attempt| attempt.id == id) else {
-                return false;
-            };
-            attempt.waits = false;
-            let done = match result {
-                Ok(_) => true,
-                Err(error) => match error.kind() {
-                    ErrorKind::Timeout => {
-                        attempt.failures += 1;
-                        let given_up = attempt.failures >= MOST_ATTEMPTS;
-                        if given_up {
-                            tracing::warn!(?entity, "a stored request was given up: {MOST_ATTEMPTS} times no response");
-                        }
-                        given_up
-                    }
-                    ErrorKind::Encode => {
-                        tracing::error!(?entity, %error, "a stored request cannot be written");
-                        true
-                    }
-                    // The next connection brings it again.
-                    _ => return false,
-                },
-            };
-            (attempt.sequence, done)
+    /// Notes the outcome of an attempt.
+    fn settle(&self, entity: &str, id: u64, result: Result<Response>) -> Next {
+        let mut under_way = self.deliveries.under_way();
+        // The entity may have been deregistered meanwhile.
+        let Some(attempt) = under_way.get_mut(entity).filter(|attempt| attempt.id == id) else {
+            return Next::Nothing;
         };
-        if done && let Err(error) = self.deliveries.spool.acknowledge(entity, sequence) {
-            tracing::error!(?entity, %error, "a delivered request could not be taken out of the store");
-            return false;
+        if let Err(error) = result {
+            match error.kind() {
+                ErrorKind::Timeout => {
+                    attempt.failures += 1;
+                    if attempt.failures < MOST_ATTEMPTS {
+                        attempt.waits = false;
+                        return Next::Again;
+                    }
+                    tracing::warn!(?entity, "a stored request was given up: {MOST_ATTEMPTS} times no response");
+                }
+                ErrorKind::Encode => tracing::error!(?entity, %error, "a stored request cannot be written"),
+                // The next connection brings it again.
+                _ => {
+                    attempt.waits = false;
+                    return Next::Nothing;
+                }
+            }
         }
-        true
+        Next::Done(self.deliveries.spool.acknowledge(entity, attempt.sequence, &attempt.rqi))
+    }
+
+    /// On with the next stored request once the store knows that this one is done with.
+    fn go_on_when(&self, server: &Server, entity: &str, id: u64, done: Done<()>) {
+        let (server, entity) = (server.clone(), entity.to_owned());
+        when_done(done, move |written| {
+            if let Some(attempt) = server.0.deliveries.under_way().get_mut(&entity).filter(|attempt| attempt.id == id) {
+                attempt.waits = false;
+            }
+            match written {
+                Ok(()) => server.0.forward(&server, &entity),
+                // It comes again with the next connection.
+                Err(error) => {
+                    tracing::error!(?entity, %error, "a delivered request could not be taken out of the store");
+                }
+            }
+        });
     }
 }
 
@@ -195,8 +217,10 @@ struct Outcome {
 impl Completion for Outcome {
     fn complete(&self, id: u64, result: Result<Response>) {
         let shared = &*self.server.0;
-        if shared.settle(&self.entity, id, result) {
-            shared.forward(&self.server, &self.entity);
+        match shared.settle(&self.entity, id, result) {
+            Next::Nothing => {}
+            Next::Again => shared.forward(&self.server, &self.entity),
+            Next::Done(done) => shared.go_on_when(&self.server, &self.entity, id, done),
         }
     }
 }
@@ -208,7 +232,7 @@ pub(super) async fn expire(server: Server) {
             () = tokio::time::sleep(EXPIRY_ROUND) => {}
             () = server.0.stopped() => return,
         }
-        match server.0.deliveries.spool.expire(SystemTime::now()) {
+        match server.0.deliveries.spool.expire(SystemTime::now()).await {
             Ok(expired) => {
                 for record in expired {
                     tracing::info!(entity = ?record.entity, rqi = ?record.request.request_id, "a stored request expired");

@@ -4,10 +4,13 @@
 //! refused, and nothing that was accepted is dropped for it.
 
 use std::collections::{HashMap, VecDeque};
+use std::future::ready;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use super::{Appended, Expired, Sequence, Spool};
+use bytes::Bytes;
+
+use super::{Done, Expired, Fact, FactKind, Record, Sequence, Spool, Stored};
 use crate::primitive::Request;
 use crate::{Error, ErrorKind, Result};
 
@@ -44,19 +47,18 @@ struct Inner {
 struct Waiting {
     last: u64,
     bytes: usize,
-    records: VecDeque<Record>,
+    records: VecDeque<Held>,
 }
 
-struct Record {
+struct Held {
     sequence: Sequence,
     size: usize,
-    expires: Option<SystemTime>,
-    request: Request,
+    record: Record,
 }
 
-impl Record {
+impl Held {
     fn is_expired(&self, now: SystemTime) -> bool {
-        self.expires.is_some_and(|at| at <= now)
+        self.record.expires.is_some_and(|at| at <= now)
     }
 }
 
@@ -71,29 +73,45 @@ impl MemorySpool {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn store(&self, entity: &str, request: Request, expires: Option<SystemTime>) -> Result<Sequence> {
-        let size = request.size();
-        let mut inner = self.lock();
-        let total = inner.bytes;
-        let waiting = inner.entities.entry(entity.to_owned()).or_default();
-        let (count, bytes) = (waiting.records.len(), waiting.bytes);
+    fn store(&self, entity: &str, record: Record) -> Result<Sequence> {
+        let size = record.request.size();
         let limits = self.limits;
-        if count >= limits.per_entity || bytes + size > limits.bytes_per_entity || total + size > limits.bytes {
+        let mut inner = self.lock();
+        let Inner { entities, bytes: total } = &mut *inner;
+        let waiting = entities.entry(entity.to_owned()).or_default();
+        let replaced = waiting.position_of(record.latest_of.as_deref());
+        let freed = replaced.map_or(0, |at| waiting.records[at].size);
+        let count = waiting.records.len() - usize::from(replaced.is_some());
+        let (bytes, all) = (waiting.bytes - freed, *total - freed);
+        if count >= limits.per_entity || bytes + size > limits.bytes_per_entity || all + size > limits.bytes {
             return Err(Error::new(
                 ErrorKind::QueueFull,
                 format!(
                     "{entity:?} is offline and its store is full: {count} requests and {bytes} bytes of at most {} and {}, \
-                     {total} bytes of at most {} in total",
+                     {all} bytes of at most {} in total",
                     limits.per_entity, limits.bytes_per_entity, limits.bytes
                 ),
             ));
         }
+        waiting.bytes = bytes + size;
+        *total = all + size;
+        if let Some(at) = replaced {
+            let held = &mut waiting.records[at];
+            (held.size, held.record) = (size, record);
+            return Ok(held.sequence);
+        }
         waiting.last += 1;
-        waiting.bytes += size;
         let sequence = Sequence(waiting.last);
-        waiting.records.push_back(Record { sequence, size, expires, request });
-        inner.bytes += size;
+        waiting.records.push_back(Held { sequence, size, record });
         Ok(sequence)
+    }
+}
+
+impl Waiting {
+    /// Where the record is that a later one of this name replaces.
+    fn position_of(&self, latest_of: Option<&str>) -> Option<usize> {
+        let name = latest_of?;
+        self.records.iter().position(|held| held.record.latest_of.as_deref() == Some(name))
     }
 }
 
@@ -104,16 +122,16 @@ impl Default for MemorySpool {
 }
 
 impl Inner {
-    fn remove(&mut self, entity: &str, mut which: impl FnMut(&Record) -> bool) -> Vec<Request> {
+    fn remove(&mut self, entity: &str, mut which: impl FnMut(&Held) -> bool) -> Vec<Request> {
         let Some(waiting) = self.entities.get_mut(entity) else { return Vec::new() };
         let mut removed = Vec::new();
-        for record in std::mem::take(&mut waiting.records) {
-            if which(&record) {
-                waiting.bytes -= record.size;
-                self.bytes -= record.size;
-                removed.push(record.request);
+        for held in std::mem::take(&mut waiting.records) {
+            if which(&held) {
+                waiting.bytes -= held.size;
+                self.bytes -= held.size;
+                removed.push(held.record.request);
             } else {
-                waiting.records.push_back(record);
+                waiting.records.push_back(held);
             }
         }
         removed
@@ -121,67 +139,91 @@ impl Inner {
 }
 
 impl Spool for MemorySpool {
-    fn append(&self, entity: &str, request: Request, expires: Option<SystemTime>) -> Appended {
-        let stored = self.store(entity, request, expires);
-        Box::pin(std::future::ready(stored))
+    fn append(&self, entity: &str, record: Record) -> Done<Sequence> {
+        Box::pin(ready(self.store(entity, record)))
     }
 
-    fn next(&self, entity: &str, now: SystemTime) -> Result<Option<(Sequence, Request)>> {
+    fn read(&self, entity: &str, after: Sequence, most: usize, now: SystemTime) -> Result<Vec<Stored>> {
         let inner = self.lock();
-        let oldest = inner.entities.get(entity).and_then(|w| w.records.iter().find(|record| !record.is_expired(now)));
-        Ok(oldest.map(|record| (record.sequence, record.request.clone())))
+        let Some(waiting) = inner.entities.get(entity) else { return Ok(Vec::new()) };
+        let found = waiting.records.iter().filter(|held| held.sequence > after && !held.is_expired(now)).take(most);
+        let stored = |held: &Held| {
+            let Record { request, expires, .. } = held.record.clone();
+            Stored { sequence: held.sequence, request, expires }
+        };
+        Ok(found.map(stored).collect())
     }
 
-    fn acknowledge(&self, entity: &str, sequence: Sequence) -> Result<()> {
+    fn acknowledge(&self, entity: &str, sequence: Sequence, rqi: &str) -> Done<()> {
         let mut inner = self.lock();
-        let inner = &mut *inner;
-        let Some(waiting) = inner.entities.get_mut(entity) else { return Ok(()) };
+        let Inner { entities, bytes } = &mut *inner;
         // Nearly always the first one.
-        if let Some(at) = waiting.records.iter().position(|record| record.sequence == sequence)
-            && let Some(record) = waiting.records.remove(at)
+        if let Some(waiting) = entities.get_mut(entity)
+            && let Some(at) = waiting.records.iter().position(|held| held.sequence == sequence)
+            && waiting.records[at].record.request.request_id == rqi
+            && let Some(held) = waiting.records.remove(at)
         {
-            waiting.bytes -= record.size;
-            inner.bytes -= record.size;
+            waiting.bytes -= held.size;
+            *bytes -= held.size;
         }
-        Ok(())
+        Box::pin(ready(Ok(())))
     }
 
-    fn expire(&self, now: SystemTime) -> Result<Vec<Expired>> {
+    fn expire(&self, now: SystemTime) -> Done<Vec<Expired>> {
         let mut inner = self.lock();
         let entities: Vec<String> = inner.entities.keys().cloned().collect();
         let mut expired = Vec::new();
         for entity in entities {
-            for request in inner.remove(&entity, |record| record.is_expired(now)) {
+            for request in inner.remove(&entity, |held| held.is_expired(now)) {
                 expired.push(Expired { entity: entity.clone(), request });
             }
         }
-        Ok(expired)
+        Box::pin(ready(Ok(expired)))
     }
 
-    fn drop_entity(&self, entity: &str) -> Result<usize> {
+    fn drop_entity(&self, entity: &str) -> Done<usize> {
         let mut inner = self.lock();
         let dropped = inner.remove(entity, |_| true).len();
         inner.entities.remove(entity);
-        Ok(dropped)
+        Box::pin(ready(Ok(dropped)))
     }
 
     fn waiting(&self, entity: &str) -> usize {
         self.lock().entities.get(entity).map_or(0, |waiting| waiting.records.len())
+    }
+
+    fn keep(&self, _facts: Vec<Fact>) -> Done<()> {
+        Box::pin(ready(Ok(())))
+    }
+
+    fn kept(&self, _kind: FactKind) -> Result<Vec<(String, Bytes)>> {
+        Ok(Vec::new())
+    }
+
+    fn is_durable(&self) -> bool {
+        false
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::FutureExt;
     use serde_json::json;
     use std::time::Duration;
 
-    fn request(number: u32) -> Request {
-        Request::notify("Ca", json!({ "m2m:sgn": number })).request_id(number.to_string())
+    fn record(number: u32, expires: Option<SystemTime>) -> Record {
+        Record::new(Request::notify("Ca", json!({ "m2m:sgn": number })).request_id(number.to_string()), expires)
     }
 
     fn next(spool: &MemorySpool, now: SystemTime) -> Option<(Sequence, String)> {
-        spool.next("Ca", now).unwrap().map(|(sequence, request)| (sequence, request.request_id))
+        let mut stored = spool.read("Ca", Sequence(0), 1, now).unwrap();
+        stored.pop().map(|stored| (stored.sequence, stored.request.request_id))
+    }
+
+    /// What this store does is done when it returns.
+    fn done<T>(done: Done<T>) -> T {
+        done.now_or_never().unwrap().unwrap()
     }
 
     #[test]
@@ -189,12 +231,12 @@ mod tests {
         let spool = MemorySpool::default();
         let now = SystemTime::UNIX_EPOCH;
         for number in 1..=3 {
-            assert_eq!(spool.store("Ca", request(number), None).unwrap(), Sequence(number.into()));
+            assert_eq!(spool.store("Ca", record(number, None)).unwrap(), Sequence(number.into()));
         }
         assert_eq!(next(&spool, now), Some((Sequence(1), "1".to_owned())));
         assert_eq!(next(&spool, now), Some((Sequence(1), "1".to_owned())), "not acknowledged: it comes again");
-        spool.acknowledge("Ca", Sequence(1)).unwrap();
-        spool.acknowledge("Ca", Sequence(1)).unwrap();
+        done(spool.acknowledge("Ca", Sequence(1), "1"));
+        done(spool.acknowledge("Ca", Sequence(1), "1"));
         assert_eq!(next(&spool, now), Some((Sequence(2), "2".to_owned())));
         assert_eq!(spool.waiting("Ca"), 2);
     }
@@ -203,10 +245,10 @@ mod tests {
     fn ws_5_2_8_what_expired_is_not_delivered_but_reported() {
         let spool = MemorySpool::default();
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(10);
-        spool.store("Ca", request(1), Some(now)).unwrap();
-        spool.store("Ca", request(2), Some(now + Duration::from_secs(1))).unwrap();
+        spool.store("Ca", record(1, Some(now))).unwrap();
+        spool.store("Ca", record(2, Some(now + Duration::from_secs(1)))).unwrap();
         assert_eq!(next(&spool, now), Some((Sequence(2), "2".to_owned())));
-        let expired = spool.expire(now).unwrap();
+        let expired = done(spool.expire(now));
         assert_eq!(expired.len(), 1);
         assert_eq!((expired[0].entity.as_str(), expired[0].request.request_id.as_str()), ("Ca", "1"));
         assert_eq!(spool.waiting("Ca"), 1);
@@ -216,28 +258,52 @@ mod tests {
     fn ws_6_4_5_deregistration_drops_what_waits_and_frees_its_room() {
         let limits = MemoryLimits { per_entity: 2, ..MemoryLimits::default() };
         let spool = MemorySpool::new(limits);
-        spool.store("Ca", request(1), None).unwrap();
-        spool.store("Ca", request(2), None).unwrap();
-        assert_eq!(spool.drop_entity("Ca").unwrap(), 2);
+        spool.store("Ca", record(1, None)).unwrap();
+        spool.store("Ca", record(2, None)).unwrap();
+        assert_eq!(done(spool.drop_entity("Ca")), 2);
         assert_eq!(spool.lock().bytes, 0);
-        spool.store("Ca", request(3), None).unwrap();
+        spool.store("Ca", record(3, None)).unwrap();
     }
 
     #[test]
     fn a_full_store_refuses_the_new_record_and_keeps_the_old_ones() {
-        let size = request(1).size();
+        let size = record(1, None).request.size();
         for limits in [
             MemoryLimits { per_entity: 2, ..MemoryLimits::default() },
             MemoryLimits { bytes_per_entity: 2 * size, ..MemoryLimits::default() },
             MemoryLimits { bytes: 2 * size, ..MemoryLimits::default() },
         ] {
             let spool = MemorySpool::new(limits);
-            spool.store("Ca", request(1), None).unwrap();
-            spool.store("Ca", request(2), None).unwrap();
-            assert_eq!(spool.store("Ca", request(3), None).unwrap_err().kind(), ErrorKind::QueueFull, "{limits:?}");
+            spool.store("Ca", record(1, None)).unwrap();
+            spool.store("Ca", record(2, None)).unwrap();
+            assert_eq!(spool.store("Ca", record(3, None)).unwrap_err().kind(), ErrorKind::QueueFull, "{limits:?}");
             assert_eq!(spool.waiting("Ca"), 2);
-            spool.acknowledge("Ca", Sequence(1)).unwrap();
-            spool.store("Ca", request(3), None).unwrap();
+            done(spool.acknowledge("Ca", Sequence(1), "1"));
+            spool.store("Ca", record(3, None)).unwrap();
         }
+    }
+
+    #[test]
+    fn ec_latest_takes_the_place_of_the_older_one_of_its_subscription() {
+        let spool = MemorySpool::new(MemoryLimits { per_entity: 3, ..MemoryLimits::default() });
+        let latest = |number, of: &str| Record { latest_of: Some(of.to_owned()), ..record(number, None) };
+        spool.store("Ca", latest(1, "sub1")).unwrap();
+        spool.store("Ca", record(2, None)).unwrap();
+        spool.store("Ca", latest(3, "sub2")).unwrap();
+        assert_eq!(
+            spool.store("Ca", latest(4, "sub1")).unwrap(),
+            Sequence(1),
+            "also where there is no room for one more"
+        );
+        let read = || spool.read("Ca", Sequence(0), 9, SystemTime::UNIX_EPOCH).unwrap();
+        let order = || read().into_iter().map(|stored| stored.request.request_id).collect::<Vec<_>>();
+        assert_eq!(order(), ["4", "2", "3"]);
+        // The one that was replaced was under way: its answer does not take the later one away.
+        done(spool.acknowledge("Ca", Sequence(1), "1"));
+        assert_eq!(order(), ["4", "2", "3"]);
+        done(spool.acknowledge("Ca", Sequence(1), "4"));
+        assert_eq!(order(), ["2", "3"]);
+        assert_eq!(read()[0].sequence, Sequence(2));
+        assert_eq!(spool.read("Ca", Sequence(2), 9, SystemTime::UNIX_EPOCH).unwrap().len(), 1);
     }
 }

@@ -1,12 +1,13 @@
 //! Bad and odd frames, byte by byte, with the close code that each gets (RFC 6455 5, 7.4, 8.1).
 
+use std::future::ready;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use onem2m_ws::Result;
 use onem2m_ws::binding::Registration;
-use onem2m_ws::primitive::Request;
-use onem2m_ws::spool::{Appended, Expired, Sequence, Spool};
+use onem2m_ws::spool::{Done, Expired, Fact, FactKind, Record, Sequence, Spool, Stored};
 
 use super::harness::{Peer, close_payload, frame, masked, request, start};
 use tokio::io::AsyncWriteExt;
@@ -354,28 +355,40 @@ async fn a_connection_that_is_idle_for_too_long_is_closed_with_1000() {
 struct Broken;
 
 impl Spool for Broken {
-    fn append(&self, _: &str, _: Request, _: Option<SystemTime>) -> Appended {
+    fn append(&self, _: &str, _: Record) -> Done<Sequence> {
         unimplemented!("broken store")
     }
 
-    fn next(&self, _: &str, _: SystemTime) -> Result<Option<(Sequence, Request)>> {
+    fn read(&self, _: &str, _: Sequence, _: usize, _: SystemTime) -> Result<Vec<Stored>> {
         unimplemented!("broken store")
     }
 
-    fn acknowledge(&self, _: &str, _: Sequence) -> Result<()> {
-        Ok(())
+    fn acknowledge(&self, _: &str, _: Sequence, _: &str) -> Done<()> {
+        Box::pin(ready(Ok(())))
     }
 
-    fn expire(&self, _: SystemTime) -> Result<Vec<Expired>> {
-        Ok(Vec::new())
+    fn expire(&self, _: SystemTime) -> Done<Vec<Expired>> {
+        Box::pin(ready(Ok(Vec::new())))
     }
 
-    fn drop_entity(&self, _: &str) -> Result<usize> {
-        Ok(0)
+    fn drop_entity(&self, _: &str) -> Done<usize> {
+        Box::pin(ready(Ok(0)))
     }
 
     fn waiting(&self, _: &str) -> usize {
         0
+    }
+
+    fn keep(&self, _: Vec<Fact>) -> Done<()> {
+        Box::pin(ready(Ok(())))
+    }
+
+    fn kept(&self, _: FactKind) -> Result<Vec<(String, Bytes)>> {
+        Ok(Vec::new())
+    }
+
+    fn is_durable(&self) -> bool {
+        false
     }
 }
 

@@ -29,6 +29,7 @@
     ├── EncodeError (ValueError)              it cannot be written
     ├── ResponseError                         a response that is an error, with .response
     │   └── RegistrationRefusedError          the registrar said no
+    ├── StorageError (OSError)                a file of the library's cannot be used, or is damaged
     └── InternalError (RuntimeError)          a defect of the library; please report it
 
 A response that is not a success is returned, not raised: `Response.raise_for_status` raises it.
@@ -194,6 +195,10 @@ class ResponseError(OneM2MError):
 
 class RegistrationRefusedError(ResponseError):
     """The registrar answered the registration with an error; `response` is its answer."""
+
+
+class StorageError(OneM2MError, OSError):
+    """A file of the library's cannot be opened, read or written, or is damaged; the text names it and says what to do."""
 
 
 class InternalError(OneM2MError, RuntimeError):
