@@ -20,7 +20,7 @@ pub mod subprotocol;
 
 use std::time::{Instant, SystemTime};
 
-pub use config::Config;
+pub use config::{Config, Repeat};
 pub use event::{Counters, Event};
 pub use incoming::IncomingToken;
 pub use outgoing::{OutgoingLimits, Token};
