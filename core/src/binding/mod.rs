@@ -6,6 +6,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod backoff;
 mod config;
 mod deadline;
 mod event;
@@ -20,6 +21,7 @@ pub mod subprotocol;
 
 use std::time::{Instant, SystemTime};
 
+pub use backoff::{Backoff, Reopening};
 pub use config::Config;
 pub use event::{Counters, Event};
 pub use incoming::IncomingToken;
