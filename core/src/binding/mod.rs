@@ -6,6 +6,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod backoff;
 mod config;
 mod deadline;
 mod event;
@@ -21,6 +22,7 @@ mod upkeep;
 
 use std::time::{Instant, SystemTime};
 
+pub use backoff::{Backoff, Reopening};
 pub use config::{Config, Repeat};
 pub use event::{Counters, Event};
 pub use incoming::IncomingToken;

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::Client;
-use crate::binding::{self, Accepts, PointOfAccess, Proxy, Registration, subprotocol};
+use crate::binding::{self, Accepts, PointOfAccess, Proxy, Registration, Reopening, subprotocol};
 use crate::net;
 use crate::net::range::{check_connection, check_times};
 use crate::primitive::Format;
@@ -39,27 +39,6 @@ impl Preset {
                 ErrorKind::InvalidArgument,
                 format!("there is no preset {name:?}; there are \"default\" and \"acme\""),
             )),
-        }
-    }
-}
-
-/// When a lost connection is opened again (WS-5.2-6).
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Reopening {
-    /// Delay before the second attempt: 0.5 s. It doubles with every failure, and each delay is a random part of it.
-    pub first_delay: Duration,
-    /// Largest delay: 60 s.
-    pub largest_delay: Duration,
-    /// A connection that lasted so long begins anew with the first delay: 30 s.
-    pub stable_after: Duration,
-}
-
-impl Default for Reopening {
-    fn default() -> Self {
-        Self {
-            first_delay: Duration::from_millis(500),
-            largest_delay: Duration::from_secs(60),
-            stable_after: Duration::from_secs(30),
         }
     }
 }

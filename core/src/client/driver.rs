@@ -9,24 +9,24 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use super::{ConnectionState, Reopening, Shared, StateChange};
-use crate::binding::{Event, Session};
+use super::{ConnectionState, Shared, StateChange};
+use crate::binding::{Backoff, Event, Session};
 use crate::net::dial::Opened;
 use crate::net::link::{Until, Waiter};
 use crate::net::pump::{self, Pump};
 use crate::net::{OsRandom, now};
-use crate::websocket::{Connection, Random, Role};
+use crate::websocket::{Connection, Role};
 use crate::{Error, ErrorKind};
 
 /// Runs until the session is closed.
 pub(super) async fn run(shared: Arc<Shared>) {
-    let mut backoff = Backoff::new(shared.reopening);
+    let mut backoff = Backoff::new(shared.reopening, Box::new(OsRandom::new()));
     loop {
         shared.tend(|session| session.is_closing() || session.wants_connection() || shared.is_wanted()).await;
         if shared.link.peek(Session::is_closing) {
             break;
         }
-        shared.tell(ConnectionState::Connecting, None, backoff.failures + 1, None);
+        shared.tell(ConnectionState::Connecting, None, backoff.failures() + 1, None);
         let opened = {
             let dial = shared.dial();
             let mut dial = pin!(dial.open());
@@ -48,7 +48,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
                 backoff.connection_ended(since.elapsed());
                 let reopens = shared.reopens();
                 // Once at once; a connection that breaks again soon is opened with a delay.
-                let delay = (backoff.failures > 1).then(|| backoff.next_delay());
+                let delay = (backoff.failures() > 1).then(|| backoff.next_delay());
                 shared.tell(ConnectionState::Disconnected, Some(cause), 0, reopens.then(|| delay.unwrap_or_default()));
                 if let Some(delay) = delay {
                     shared.pause(delay).await;
@@ -58,14 +58,14 @@ pub(super) async fn run(shared: Arc<Shared>) {
                 let fatal = is_fatal(&error);
                 shared.link.with(|session, _| session.connection_failed(&error, fatal));
                 let asked = shared.answer_connect(Err(&error));
-                backoff.failures += 1;
+                backoff.connection_failed();
                 // An explicit attempt that fails is over; a connection that was lost is tried for again.
                 if fatal || asked {
                     shared.give_up();
                 }
                 let goes_on = shared.is_wanted() || shared.link.peek(Session::wants_connection);
                 let delay = goes_on.then(|| backoff.next_delay());
-                shared.tell(ConnectionState::Disconnected, Some(error), backoff.failures, delay);
+                shared.tell(ConnectionState::Disconnected, Some(error), backoff.failures(), delay);
                 if let Some(delay) = delay {
                     shared.pause(delay).await;
                 }
@@ -165,59 +165,5 @@ impl pump::Owner for Owner<'_> {
 
     fn wake_before(&self, _now: Instant, _deadline: Instant) -> Option<Instant> {
         None // there is one connection, and a timer for it is no matter
-    }
-}
-
-/// Delays between attempts: exponential with full jitter, so that clients that were cut off together do not come back
-/// together.
-struct Backoff {
-    policy: Reopening,
-    failures: u32,
-    random: OsRandom,
-}
-
-impl Backoff {
-    fn new(policy: Reopening) -> Self {
-        Self { policy, failures: 0, random: OsRandom::new() }
-    }
-
-    fn connection_ended(&mut self, lasted: Duration) {
-        self.failures = if lasted >= self.policy.stable_after { 0 } else { self.failures + 1 };
-    }
-
-    fn next_delay(&mut self) -> Duration {
-        let doubled = self.policy.first_delay.saturating_mul(1 << self.failures.saturating_sub(1).min(20));
-        let mut bytes = [0; 2];
-        self.random.fill(&mut bytes);
-        let part = f64::from(u16::from_le_bytes(bytes)) / f64::from(u16::MAX);
-        doubled.min(self.policy.largest_delay).mul_f64(part)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ws_5_2_6_delays_double_up_to_the_largest_and_are_spread() {
-        let policy = Reopening::default();
-        let mut backoff = Backoff::new(policy);
-        for (failures, largest) in [(1, 500), (2, 1000), (3, 2000), (8, 60_000), (4_000_000_000, 60_000)] {
-            backoff.failures = failures;
-            let delays: Vec<Duration> = (0..200).map(|_| backoff.next_delay()).collect();
-            assert!(delays.iter().all(|d| *d <= Duration::from_millis(largest)));
-            assert!(delays.iter().max() > delays.iter().min());
-            assert!(delays.iter().any(|d| *d > Duration::from_millis(largest / 2)));
-        }
-    }
-
-    #[test]
-    fn a_stable_connection_begins_anew() {
-        let mut backoff = Backoff::new(Reopening::default());
-        backoff.connection_ended(Duration::from_secs(1));
-        backoff.connection_ended(Duration::from_secs(1));
-        assert_eq!(backoff.failures, 2);
-        backoff.connection_ended(Duration::from_secs(31));
-        assert_eq!(backoff.failures, 0);
     }
 }

@@ -14,7 +14,8 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 
-pub use config::{ClientBuilder, Preset, Reopening};
+pub use crate::binding::Reopening;
+pub use config::{ClientBuilder, Preset};
 pub use register::{AeRegistration, CseRegistration, Subscription};
 
 #[cfg(feature = "bridge")]
