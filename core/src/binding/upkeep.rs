@@ -110,7 +110,7 @@ impl Upkeep {
 
     /// The registration of an earlier run goes on; it is checked when the connection is open.
     pub fn resume(&mut self, saved: Saved) {
-        (self.kept, self.due, self.confirmed) = (Some(saved), Some(Step::Check), false);
+        (self.kept, self.due, self.confirmed) = (Some(saved), None, false);
     }
 
     /// The registration was ended by its entity: nothing is kept any more.
@@ -155,7 +155,7 @@ impl Upkeep {
         let Ok(response) = result else {
             return self.again(now, step);
         };
-        let (gone, status) = (is_forgotten(response.status), response.status);
+        let (gone, status) = (Self::is_forgotten(response.status), response.status);
         match step {
             Step::Check if status.is_success() => {
                 self.confirmed = true;
@@ -191,6 +191,23 @@ impl Upkeep {
             }
             Step::Check | Step::Renew => self.failed(now, step, response),
         }
+    }
+
+    /// Somebody else retrieved the resource: it is there.
+    pub fn confirmed(&mut self, response: &Response) {
+        if let Some(kept) = &mut self.kept {
+            kept.until = expiration(response).or(kept.until);
+            self.confirmed = true;
+        }
+    }
+
+    /// True for what a registrar answers to an entity that it does not know, or about a resource that is not there.
+    #[must_use]
+    pub const fn is_forgotten(status: StatusCode) -> bool {
+        matches!(
+            status,
+            StatusCode::NOT_FOUND | StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE | StatusCode::ORIGINATOR_NOT_AUTHENTICATED
+        )
     }
 
     fn again(&mut self, now: Now, step: Step) -> Option<UpkeepOutcome> {
@@ -318,14 +335,6 @@ impl Saved {
         let registration = registration.ok_or_else(|| wrong("registration"))?;
         Ok(Self { registration, until: time("until")?, life, request: request.request_id("") })
     }
-}
-
-/// What a registrar answers to an entity that it does not know.
-fn is_forgotten(status: StatusCode) -> bool {
-    matches!(
-        status,
-        StatusCode::NOT_FOUND | StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE | StatusCode::ORIGINATOR_NOT_AUTHENTICATED
-    )
 }
 
 /// `et` of the resource in a response.
@@ -518,6 +527,8 @@ mod tests {
         assert_eq!(saved.life, Some(LIFE));
         let mut second = Upkeep::new(0);
         second.resume(saved);
+        assert_eq!(second.next(at(100)), None, "there is no connection yet");
+        second.opened();
         assert!(!second.is_confirmed());
         assert_eq!(second.next(at(100)).unwrap().operation, Operation::Retrieve, "checked, not registered");
         let there = Response::ok().content(json!({"m2m:ae": {"et": et(1000)}}));

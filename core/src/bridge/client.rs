@@ -7,7 +7,9 @@ use tokio::runtime::Handle;
 
 use super::{Delivery, Home, Outcome, Queue, Recipient, runtime};
 use crate::binding::{Counters, Registration, Token};
-use crate::client::{self, AeRegistration, Application, ClientBuilder, CseRegistration, StateChange, Subscription};
+use crate::client::{
+    self, AeRegistration, Application, ClientBuilder, ClientEvent, CseRegistration, StateChange, Subscription,
+};
 use crate::net::link::IncomingRequest;
 use crate::primitive::{Format, Request};
 use crate::{Error, ErrorKind, Result};
@@ -36,6 +38,10 @@ impl Application for ToQueue {
 
     fn on_state(&self, change: &StateChange) {
         self.queue.push(Delivery::State { handle: self.handle, change: change.clone() });
+    }
+
+    fn on_event(&self, event: &ClientEvent) {
+        self.queue.push(Delivery::Event { handle: self.handle, event: event.clone() });
     }
 }
 

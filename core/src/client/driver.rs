@@ -26,6 +26,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
         if shared.link.peek(Session::is_closing) {
             break;
         }
+        shared.wanted().hurry = false;
         shared.tell(ConnectionState::Connecting, None, backoff.failures() + 1, None);
         let opened = {
             let dial = shared.dial();
@@ -47,17 +48,20 @@ pub(super) async fn run(shared: Arc<Shared>) {
                 }
                 backoff.connection_ended(since.elapsed());
                 let reopens = shared.reopens();
-                // Once at once; a connection that breaks again soon is opened with a delay.
-                let delay = (backoff.failures() > 1).then(|| backoff.next_delay());
-                shared.tell(ConnectionState::Disconnected, Some(cause), 0, reopens.then(|| delay.unwrap_or_default()));
+                // Also the first time, since whoever lost it with others is not to come back with them. A request does not wait
+                // for that, but for a connection that breaks again and again.
+                let unstable = backoff.failures() > 1;
+                let delay = (reopens || unstable).then(|| backoff.next_delay());
+                shared.tell(ConnectionState::Disconnected, Some(cause), 0, delay.filter(|_| reopens));
                 if let Some(delay) = delay {
-                    shared.pause(delay).await;
+                    shared.pause(delay, !unstable).await;
                 }
             }
             Some(Err(error)) => {
                 let fatal = is_fatal(&error);
                 shared.link.with(|session, _| session.connection_failed(&error, fatal));
-                let asked = shared.answer_connect(Err(&error));
+                let patient = shared.patient && !fatal;
+                let asked = !patient && shared.answer_connect(Err(&error));
                 backoff.connection_failed();
                 // An explicit attempt that fails is over; a connection that was lost is tried for again.
                 if fatal || asked {
@@ -67,7 +71,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
                 let delay = goes_on.then(|| backoff.next_delay());
                 shared.tell(ConnectionState::Disconnected, Some(error), backoff.failures(), delay);
                 if let Some(delay) = delay {
-                    shared.pause(delay).await;
+                    shared.pause(delay, false).await;
                 }
             }
         }
@@ -85,7 +89,8 @@ fn is_fatal(error: &Error) -> bool {
     match error.kind() {
         ErrorKind::InvalidArgument | ErrorKind::NoCommonSubprotocol => true,
         ErrorKind::HandshakeRefused | ErrorKind::ProxyAuthenticationRequired | ErrorKind::ProxyRefused => {
-            error.refusal().is_some_and(|refusal| refusal.status / 100 == 4)
+            // 408 Request Timeout and 429 Too Many Requests ask for another attempt.
+            error.refusal().is_some_and(|refusal| refusal.status / 100 == 4 && !matches!(refusal.status, 408 | 429))
         }
         _ => false,
     }
@@ -101,7 +106,12 @@ impl Shared {
             connection = connection.with_compression(agreement);
         }
         self.link.with(|session, now| session.attach(now, connection, format));
+        let registered = self.link.peek(|session| session.registration().is_some());
         self.tell(ConnectionState::Open, None, 0, None);
+        if registered {
+            self.advance(ConnectionState::Open, ConnectionState::Registered);
+            self.keeper.opened();
+        }
         self.answer_connect(Ok(()));
         if !leftover.is_empty() {
             self.link.with(|session, now| session.handle_data(now, &mut leftover));
@@ -136,10 +146,12 @@ impl Shared {
         .await;
     }
 
-    /// Waits before the next attempt; closing or an explicit [`super::Client::connect`] ends the wait.
-    async fn pause(&self, delay: Duration) {
+    /// Waits before the next attempt; closing or an explicit [`super::Client::connect`] ends the wait, and a request if it may.
+    async fn pause(&self, delay: Duration, request_ends_it: bool) {
         let mut sleep = pin!(tokio::time::sleep(delay));
-        let mut tend = pin!(self.tend(|session| session.is_closing() || self.is_asked()));
+        let mut tend = pin!(self.tend(|session| {
+            session.is_closing() || self.is_hurried() || (request_ends_it && session.wants_connection())
+        }));
         poll_fn(|cx| if sleep.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { tend.as_mut().poll(cx) }).await;
     }
 

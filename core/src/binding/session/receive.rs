@@ -217,6 +217,12 @@ impl<W> Session<W> {
         if let Some(request) = &finished.kept {
             self.note_registration(request, &response);
         }
+        if response.status == StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE
+            && self.config.gated
+            && self.registration.is_some()
+        {
+            self.events.push_back(Event::RegistrationDoubted);
+        }
         self.tell(Event::Response { waiter: finished.waiter, result: Ok(response) });
     }
 
