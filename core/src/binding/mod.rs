@@ -15,6 +15,7 @@ mod poa;
 mod proxy;
 mod registration;
 mod registry;
+mod schedule;
 mod session;
 pub mod subprotocol;
 
@@ -28,6 +29,7 @@ pub use poa::PointOfAccess;
 pub use proxy::Proxy;
 pub use registration::{Accepts, Registration, RegistreeKind};
 pub use registry::{Admission, ConnectionId, Registry};
+pub use schedule::{Field as ScheduleField, Schedule, ScheduleError};
 pub use session::Session;
 
 /// The two clocks of a machine: one for waiting, one for the times in primitives.
