@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
+use onem2m_ws::binding::OutsideWindow;
 use onem2m_ws::client::{AeRegistration, Client, ClientBuilder, ClientEvent, ConnectionState, Reopening};
 use onem2m_ws::primitive::{Operation, Request, Response, StatusCode, format_timestamp};
 use onem2m_ws::registrar::Registrar;
@@ -75,6 +76,7 @@ fn server(answer: impl Fn(&Request) -> Response + Send + Sync + 'static) -> (Ser
     let (sender, receiver) = mpsc::unbounded_channel();
     let server = Server::builder()
         .listen("ws://127.0.0.1:0")
+        .trusted(["Cae"])
         .start(move |_: &Server, incoming: IncomingRequest| {
             let response = answer(&incoming.request);
             let _ = sender.send((*incoming.request).clone());
@@ -375,5 +377,37 @@ async fn a_state_file_that_cannot_be_used_is_refused_by_name() {
     assert!(error.message().contains("is of \"Cae\", not of \"Cother\""), "{error}");
     let nowhere = client(&url, "Cae").state_file("/nonexistent/folder/state.json").build().unwrap_err();
     assert!(nowhere.message().contains("cannot be written"), "{nowhere}");
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn ws_5_2_7_a_client_with_a_schedule_is_connected_in_its_windows_and_else_only_for_requests() {
+    let (server, _requests) = server(|_| Response::ok());
+    let url = server.points_of_access()[0].to_string();
+    // Every third second, in this hour and all others.
+    let scheduled = client(&url, "Cae").registered(true).schedule(["*/3 * * * * * *"]).build().unwrap();
+    let mut states = scheduled.states();
+    for _ in 0..2 {
+        tokio::time::timeout(PATIENCE, states.wait_for(|change| change.state.is_open())).await.unwrap().unwrap();
+        let second = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() % 3;
+        assert!(second <= 1, "it opens when the window begins, or a little later on a busy machine: {second}");
+        let closed = states.wait_for(|change| change.state == Disconnected);
+        let change = tokio::time::timeout(PATIENCE, closed).await.unwrap().unwrap().clone();
+        assert!(change.next_attempt.is_some_and(|wait| wait <= Duration::from_secs(3)), "{change:?}");
+    }
+    scheduled.close().await;
+
+    // A window that does not come: a request opens the connection all the same, or waits in vain if it is to.
+    let never = ["* * * 29 2 * 2096"];
+    let opens = client(&url, "Cae").registered(true).schedule(never).build().unwrap();
+    assert_eq!(opens.send(Request::retrieve("x")).await.unwrap().status, StatusCode::OK);
+    opens.close().await;
+    let holds = client(&url, "Cae").registered(true).schedule(never).outside_window(OutsideWindow::Hold);
+    let holds = holds.request_timeout(Duration::from_millis(300)).build().unwrap();
+    let error = holds.send(Request::retrieve("x")).await.unwrap_err();
+    assert_eq!((error.kind(), error.is_outcome_unknown()), (ErrorKind::Timeout, false));
+    assert_eq!(holds.counters().connections, 0);
+    let error = client(&url, "Cae").schedule(["* * 25 * * * *"]).build().unwrap_err();
+    assert!(error.message().starts_with("schedule: "), "{error}");
     server.shutdown().await;
 }

@@ -422,6 +422,18 @@ impl<W> Session<W> {
         self.outgoing.sent()
     }
 
+    /// Requests of the peer's that have no answer yet.
+    #[must_use]
+    pub fn owes(&self) -> usize {
+        self.incoming.len()
+    }
+
+    /// True if this end is a registree's, which registers first.
+    #[must_use]
+    pub fn is_gated(&self) -> bool {
+        self.config.gated
+    }
+
     /// Requests that wait to be written.
     #[must_use]
     pub fn queued(&self) -> usize {

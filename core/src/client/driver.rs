@@ -22,7 +22,7 @@ use crate::{Error, ErrorKind};
 pub(super) async fn run(shared: Arc<Shared>) {
     let mut backoff = Backoff::new(shared.reopening, Box::new(OsRandom::new()));
     loop {
-        shared.tend(|session| session.is_closing() || session.wants_connection() || shared.is_wanted()).await;
+        shared.tend(|session| session.is_closing() || shared.wants_connection(session)).await;
         if shared.link.peek(Session::is_closing) {
             break;
         }
@@ -52,7 +52,8 @@ pub(super) async fn run(shared: Arc<Shared>) {
                 // for that, but for a connection that breaks again and again.
                 let unstable = backoff.failures() > 1;
                 let delay = (reopens || unstable).then(|| backoff.next_delay());
-                shared.tell(ConnectionState::Disconnected, Some(cause), 0, delay.filter(|_| reopens));
+                let next = delay.filter(|_| reopens).or_else(|| shared.until_window());
+                shared.tell(ConnectionState::Disconnected, Some(cause), 0, next);
                 if let Some(delay) = delay {
                     shared.pause(delay, !unstable).await;
                 }
@@ -67,7 +68,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
                 if fatal || asked {
                     shared.give_up();
                 }
-                let goes_on = shared.is_wanted() || shared.link.peek(Session::wants_connection);
+                let goes_on = shared.link.peek(|session| shared.wants_connection(session));
                 let delay = goes_on.then(|| backoff.next_delay());
                 shared.tell(ConnectionState::Disconnected, Some(error), backoff.failures(), delay);
                 if let Some(delay) = delay {
@@ -117,7 +118,18 @@ impl Shared {
             self.link.with(|session, now| session.handle_data(now, &mut leftover));
         }
         let mut owner = Owner { shared: self, cause: None };
-        Pump::new(&mut stream, &self.link, &mut owner).await;
+        {
+            let mut pump = pin!(Pump::new(&mut stream, &self.link, &mut owner));
+            let mut schedule = pin!(self.keep_to_schedule());
+            poll_fn(|cx| {
+                let ended = pump.as_mut().poll(cx);
+                if ended.is_pending() {
+                    let _never_ends = schedule.as_mut().poll(cx);
+                }
+                ended
+            })
+            .await;
+        }
         owner.cause.unwrap_or_else(|| Error::new(ErrorKind::ConnectionLost, "the connection failed"))
     }
 
@@ -130,9 +142,10 @@ impl Shared {
                 let deadline = match self.link.poll_until(cx.waker(), &ready) {
                     Until::Ready if self.link.peek(Session::has_events) => continue,
                     Until::Ready => return Poll::Ready(()),
-                    Until::Wait(None) => return Poll::Pending,
-                    Until::Wait(Some(deadline)) => deadline.into(),
+                    Until::Wait(deadline) => deadline.map(tokio::time::Instant::from),
                 };
+                let look = self.until_next_look().map(|wait| tokio::time::Instant::now() + wait);
+                let Some(deadline) = deadline.into_iter().chain(look).min() else { return Poll::Pending };
                 let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
                 if timer.deadline() != deadline {
                     timer.as_mut().reset(deadline);

@@ -5,7 +5,8 @@
 use std::time::{Duration, SystemTime};
 
 use crate::binding::{Registration, UpkeepOutcome};
-use crate::{Error, ErrorKind};
+use crate::primitive::Response;
+use crate::{Error, ErrorKind, Result};
 
 /// Where a client's connection stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,6 +73,14 @@ pub enum ClientEvent {
     /// The registration could not be checked, renewed or made again; the error has the registrar's answer in its text. It is tried
     /// again after half a minute.
     RegistrationFailed(Error),
+    /// A request that was posted has left the outbox.
+    Delivered {
+        /// Its `rqi`, as [`Client::post`](super::Client::post) returned it.
+        request_id: String,
+        /// The response, whatever its status; or why there is none: `QueueFull` if it made room for a newer one, `Timeout` if it
+        /// expired, `ConnectionLost` with an unknown outcome if it may not be repeated, `Encode`, `Closed`.
+        result: Result<Response>,
+    },
     /// What is to be known in the next run could not be written to its file.
     StorageFailed(Error),
 }

@@ -6,11 +6,14 @@
 mod config;
 mod driver;
 mod event;
+mod outbox;
+mod reach;
 mod register;
 mod state_file;
 mod upkeep;
 
 use std::fmt;
+use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tokio::runtime::Handle;
@@ -23,7 +26,7 @@ pub use register::{AeRegistration, CseRegistration, Subscription};
 
 #[cfg(feature = "bridge")]
 use crate::binding::Token;
-use crate::binding::{Counters, Event, Registration, Session, subprotocol};
+use crate::binding::{Counters, Event, Posted, Reachability, Registration, Session, subprotocol};
 use crate::net::OsRandom;
 use crate::net::dial::Dial;
 #[cfg(feature = "bridge")]
@@ -32,6 +35,7 @@ use crate::net::link::{IncomingRequest, Link, Responder, Waiter, call_applicatio
 use crate::primitive::{Format, Request, Response, StatusCode};
 use crate::{Error, ErrorKind, Result, websocket};
 
+use outbox::Poster;
 use upkeep::Keeper;
 
 /// What the application has to say to requests of the peer's, and hears of the connection. Called on the task that
@@ -95,6 +99,8 @@ pub(crate) struct Shared {
     /// Held while a change is told, which keeps their order.
     telling: Mutex<()>,
     keeper: Keeper,
+    poster: Poster,
+    reachability: Mutex<Reachability>,
     patient: bool,
     wanted: Mutex<Wanted>,
 }
@@ -123,6 +129,7 @@ impl Client {
         let (poa, subprotocols) = config.check()?;
         let formats = subprotocol::formats_of(&subprotocols);
         let proxy = config.proxy_for(&poa)?;
+        let schedule = config.parsed_schedule()?;
         let (file, saved) = config.open_state_file(&poa)?;
         let mut session = Session::new(config.session.clone(), &mut OsRandom::new());
         let resumed = saved.as_ref().map(|saved| saved.registration.clone());
@@ -153,10 +160,13 @@ impl Client {
             state: watch::Sender::new(StateChange::new(ConnectionState::Disconnected)),
             telling: Mutex::new(()),
             keeper: Keeper::new(file, saved, !config.keep_registered),
+            poster: Poster::open(config.outbox, config.outbox_file.as_deref())?,
+            reachability: Mutex::new(Reachability::new(schedule, config.outside_window)),
             patient: config.patient,
             wanted: Mutex::new(Wanted::default()),
         });
         runtime.spawn(driver::run(Arc::clone(&shared)));
+        runtime.spawn(outbox::run(Arc::clone(&shared)));
         if shared.keeper.has_work() {
             runtime.spawn(upkeep::run(Arc::clone(&shared)));
         }
@@ -202,6 +212,49 @@ impl Client {
     /// `Timeout`, `ConnectionLost`: the outcome is unknown unless the text says otherwise.
     pub async fn send(&self, request: Request) -> Result<Response> {
         self.shared().link.request(request).await
+    }
+
+    /// Accepts a request and delivers it when that is possible: now, or when the connection is open again (WS-5.2-8). Resolves
+    /// with its `rqi` when it is accepted, which with an [`outbox_file`](ClientBuilder::outbox_file) is when it is in the file. What
+    /// became of it is told by [`ClientEvent::Delivered`]. Requests are delivered in the order of these calls, whenever their
+    /// futures are polled, at least once, each time with the same `rqi`; [`send`](Self::send) never sends one twice.
+    ///
+    /// ```no_run
+    /// # use onem2m_ws::{client::Client, primitive::{Request, ResourceType}};
+    /// # async fn example(client: Client) -> onem2m_ws::Result<()> {
+    /// let reading = serde_json::json!({"m2m:cin": {"con": "21.5"}});
+    /// client.post(Request::create("cse-in/sensor1/data", ResourceType::CONTENT_INSTANCE, reading)).await?;
+    /// client.flush().await; // or go on, and let it be delivered when it can
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `QueueFull` ([`OutboxConfig`](crate::binding::OutboxConfig)), `Timeout` if its expiration has passed, `InvalidArgument`, `Closed`, `Storage` if it cannot be
+    /// written to the file: it was not accepted.
+    pub fn post(&self, request: Request) -> impl Future<Output = Result<String>> + Send + use<> {
+        let accepted = self.shared().post(request);
+        async move {
+            let closed = |_| Error::new(ErrorKind::Closed, "the client was closed");
+            accepted?.await.map_err(closed)?
+        }
+    }
+
+    /// What was accepted by [`post`](Self::post) and is not delivered yet, in its order.
+    #[must_use]
+    pub fn outbox(&self) -> Vec<Posted> {
+        self.shared().poster.list()
+    }
+
+    /// How many requests that is.
+    #[must_use]
+    pub fn outbox_len(&self) -> usize {
+        self.shared().poster.len()
+    }
+
+    /// Waits until everything that was posted is delivered, or has expired; for ever if it cannot be.
+    pub async fn flush(&self) {
+        self.shared().poster.emptied().await;
     }
 
     /// Sends a request whose outcome is given to `completion`.
@@ -302,12 +355,15 @@ impl Client {
     }
 
     /// Closes the client: takes no further request, waits until nothing under way waits for a response (WS-6.5-2), then
-    /// closes the connection. The registration stays in force (WS-6.4-4). Returns when all is done; can be called again.
+    /// closes the connection. The registration stays in force (WS-6.4-4). What was posted and is not under way is not waited for
+    /// ([`flush`](Self::flush) does that): the next run delivers it if it is in a file. Returns when all is done; can be called
+    /// again.
     pub async fn close(&self) {
         let mut states = self.shared().state.subscribe();
         self.begin_close();
         // The sender lives as long as `self` does.
         let _ = states.wait_for(|change| change.state == ConnectionState::Closed).await;
+        self.shared().poster.written().await;
     }
 
     /// Begins what [`close`](Self::close) waits for.
@@ -429,9 +485,13 @@ impl Shared {
         self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn is_wanted(&self) -> bool {
-        let wanted = self.wanted();
-        wanted.connection || !wanted.asked.is_empty()
+    /// A connection is to be kept.
+    fn is_kept(&self) -> bool {
+        self.wanted().connection
+    }
+
+    fn is_asked(&self) -> bool {
+        !self.wanted().asked.is_empty()
     }
 
     fn is_hurried(&self) -> bool {
@@ -440,8 +500,9 @@ impl Shared {
 
     /// The connection ended: true if it is to be opened again at once.
     fn reopens(&self) -> bool {
+        let closed_idle = self.link.peek(Session::closed_idle);
         let mut wanted = self.wanted();
-        let parked = std::mem::take(&mut wanted.parked) || self.link.peek(Session::closed_idle);
+        let parked = std::mem::take(&mut wanted.parked) || closed_idle;
         wanted.connection = self.stay_connected && !parked;
         wanted.connection
     }
