@@ -69,7 +69,7 @@ fn delivered(client: &Client) -> mpsc::UnboundedReceiver<(String, onem2m_ws::Res
 }
 
 async fn flush(client: &Client) {
-    tokio::time::timeout(PATIENCE, client.flush()).await.expect("not everything was delivered");
+    tokio::time::timeout(PATIENCE, client.flush()).await.expect("not everything was delivered").unwrap();
 }
 
 fn temporary(name: &str) -> PathBuf {

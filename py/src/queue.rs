@@ -89,6 +89,7 @@ fn returned(py: Python<'_>, outcome: Outcome) -> PyResult<Bound<'_, PyAny>> {
     match outcome {
         Outcome::Response(response) => Ok(Bound::new(py, ReceivedResponse::new(response))?.into_any()),
         Outcome::Registered(registration) => registered(&registration).into_bound_py_any(py),
+        Outcome::Posted(rqi) => rqi.into_bound_py_any(py),
         Outcome::Done => Ok(py.None().into_bound(py)),
     }
 }

@@ -224,7 +224,7 @@ impl Client {
     /// # async fn example(client: Client) -> onem2m_ws::Result<()> {
     /// let reading = serde_json::json!({"m2m:cin": {"con": "21.5"}});
     /// client.post(Request::create("cse-in/sensor1/data", ResourceType::CONTENT_INSTANCE, reading)).await?;
-    /// client.flush().await; // or go on, and let it be delivered when it can
+    /// client.flush().await?; // or go on, and let it be delivered when it can
     /// # Ok(())
     /// # }
     /// ```
@@ -253,8 +253,20 @@ impl Client {
     }
 
     /// Waits until everything that was posted is delivered, or has expired; for ever if it cannot be.
-    pub async fn flush(&self) {
-        self.shared().poster.emptied().await;
+    ///
+    /// # Errors
+    /// `Closed` if the client is closed meanwhile.
+    pub async fn flush(&self) -> Result<()> {
+        let shared = self.shared();
+        let mut states = shared.state.subscribe();
+        tokio::select! {
+            biased;
+            // The sender lives as long as `self` does.
+            _ = states.wait_for(|change| change.state == ConnectionState::Closed) => {
+                Err(Error::new(ErrorKind::Closed, "the client was closed"))
+            }
+            () = shared.poster.emptied() => Ok(()),
+        }
     }
 
     /// Sends a request whose outcome is given to `completion`.
