@@ -29,7 +29,7 @@ fn oracle_field(field: &str, low: u32, value: u32) -> bool {
             (_, Some((from, to))) => (from.parse().unwrap(), to.parse().unwrap()),
             (one, None) => (one.parse().unwrap(), one.parse().unwrap()),
         };
-        (from..=to).contains(&value) && (value - from) % step == 0
+        (from..=to).contains(&value) && (value - from).is_multiple_of(step)
     })
 }
 
