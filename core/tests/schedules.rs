@@ -4,10 +4,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, StreamExt};
 use onem2m_ws::binding::Schedule;
-use onem2m_ws::primitive::{AbsRelTimestamp, Request, Response, StatusCode, format_timestamp};
+use onem2m_ws::codec::{self, DecodeOptions, Primitive};
+use onem2m_ws::primitive::{AbsRelTimestamp, Format, Request, ResourceType, Response, StatusCode, format_timestamp};
 use onem2m_ws::registrar::Registrar;
 use onem2m_ws::server::Server;
 use onem2m_ws::spool::{Done, Expired, Fact, FactKind, MemorySpool, Record, Sequence, Spool, Stored};
@@ -134,7 +135,7 @@ async fn ws_5_2_7_a_server_knows_when_a_registree_can_be_reached() {
     assert!(said().await.ends_with(&text), "{}", said().await);
     for (entry, text) in [
         ("* * * * * * *", "it can always be reached (UTC)"),
-        ("* * * * * * 2000-9998", "it can be reached now and until 99990101T000000 (UTC)"),
+        ("* * * * * * 2000-2199", "it can be reached now and until 22000101T000000 (UTC)"),
         ("* * * * * * 2000", "it cannot be reached any more (UTC)"),
     ] {
         server.set_schedule("Ca", Some(Schedule::parse([entry]).unwrap()));
@@ -198,4 +199,17 @@ async fn ws_5_2_7_the_embedded_registrar_follows_the_schedule_of_a_registree() {
     assert!(last <= SystemTime::now() + DAY, "24 hours");
     drop(admin);
     registrar.shutdown().await;
+}
+
+#[test]
+fn ws_5_2_7_a_schedule_comes_through_every_format() {
+    let content = json!({"m2m:sch": {"rn": "s", "se": {"sce": ["* 0-5 2,6,10 * * * *"]}}});
+    let request = Request::create("cse-in/sensor", ResourceType::SCHEDULE, content.clone()).from("Ca").request_id("r");
+    for format in [Format::Json, Format::Cbor, Format::Xml] {
+        let mut out = BytesMut::new();
+        codec::encode_request(format, &request, &mut out).unwrap();
+        let decoded = codec::decode(format, out.freeze(), &DecodeOptions::default()).unwrap();
+        let Primitive::Request(decoded) = decoded.primitive else { panic!("a request") };
+        assert_eq!(decoded.content.unwrap().value().unwrap(), content, "{format:?}");
+    }
 }
