@@ -140,8 +140,8 @@ pub enum Effect {
         /// The AE or CSE.
         entity: EntityId,
     },
-    /// The schedule of this entity has changed: it can be reached at these times; `None`: nothing is known of them. What was
-    /// in force before is in [`Cse::schedules`].
+    /// The schedule of this entity has changed: it can be reached at these times; `None`: it has none any more. Those in
+    /// force are listed by [`Cse::schedules`].
     Scheduled {
         /// A registered AE or remote CSE.
         entity: EntityId,
