@@ -53,7 +53,10 @@ pub(crate) fn sqlite(place: &Path, records: usize, at_a_time: usize) {
     database.pragma_update(None, "journal_mode", "WAL").unwrap();
     database.pragma_update(None, "synchronous", "FULL").unwrap();
     database
-        .execute("CREATE TABLE records (registree INTEGER, sequence INTEGER, body BLOB, PRIMARY KEY (registree, sequence))", [])
+        .execute(
+            "CREATE TABLE records (registree INTEGER, sequence INTEGER, body BLOB, PRIMARY KEY (registree, sequence))",
+            [],
+        )
         .unwrap();
     for batch in 0..records / at_a_time {
         let transaction = database.transaction().unwrap();

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use onem2m_ws::spool::{RedbSpool, Record, Spool, StoreLimits, StoreOptions};
+use onem2m_ws::spool::{Record, RedbSpool, Spool, StoreLimits, StoreOptions};
 
 use crate::{REGISTREES, notification};
 
