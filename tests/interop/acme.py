@@ -3,7 +3,7 @@
     python tests/interop/acme.py --install                 makes build/acme-venv, once
     python tests/interop/acme.py -- cargo test ...         runs the command with ACME_WS_URL, ACME_CSE_ID, ACME_CSE_NAME
     python tests/interop/acme.py --mn-of ws://127.0.0.1:9000 -- ...   an MN-CSE that registers at that registrar
-    python tests/interop/acme.py                           runs until it is interrupted
+    python tests/interop/acme.py                           runs until it is interrupted; says first where, as NAME=VALUE
 
 With `--optional` a command still runs, without those variables, where ACME cannot be installed, and one line on
 standard error says so. The exit status is the command's.
@@ -16,7 +16,7 @@ What is particular about ACME, and matters to whoever writes a test against it:
   the old one's close before opening the new one;
 - it loses requests that are sent before the answer to the one before (window 1);
 - an AE gets notifications only with a `ws://` point of access in `poa` (`ws://default` will do) and `rr` true;
-- it keeps nothing for an AE that is away;
+- it keeps nothing for an AE that is away, and with its database in memory, as here, nothing at all across a restart;
 - over CBOR it sends notifications in JSON, in text frames, unless the AE says `csz: ["application/cbor"]`; with
   `logLevel=debug` every CBOR request is answered 5000.
 
@@ -115,7 +115,14 @@ class Acme:
     @property
     def environment(self) -> dict[str, str]:
         """What a wrapped command is told."""
-        return {"ACME_WS_URL": self.url, "ACME_CSE_ID": self.cse_id, "ACME_CSE_NAME": self.cse_name}
+        return {
+            "ACME_WS_URL": self.url,
+            "ACME_CSE_ID": self.cse_id,
+            "ACME_CSE_NAME": self.cse_name,
+            # For tests that start one of their own with this file, and end it.
+            "ACME_PYTHON": sys.executable,
+            "ACME_PID": str(self.process.pid),
+        }
 
     def connect(self, originator: str = ADMIN) -> WireClient:
         """A raw connection. Two of them must not share an originator."""
