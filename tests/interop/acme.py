@@ -17,8 +17,8 @@ What is particular about ACME, and matters to whoever writes a test against it:
 - it loses requests that are sent before the answer to the one before (window 1);
 - an AE gets notifications only with a `ws://` point of access in `poa` (`ws://default` will do) and `rr` true;
 - it keeps nothing for an AE that is away, and with its database in memory, as here, nothing at all across a restart;
-- an MN-CSE whose registrar names another service provider registers once, then takes it for a peer across providers, and
-  tries to register with SP-absolute identifiers every `checkInterval`;
+- an MN-CSE whose registrar names another service provider registers once, then takes it for a peer across providers,
+  and tries to register with SP-absolute identifiers every `checkInterval`;
 - over CBOR it sends notifications in JSON, in text frames, unless the AE says `csz: ["application/cbor"]`; with
   `logLevel=debug` every CBOR request is answered 5000.
 
@@ -51,7 +51,7 @@ ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = Path(__file__).resolve().parent / "acme-requirements.txt"
 VENV = Path(os.environ.get("ACME_VENV", ROOT / "build" / "acme-venv"))
 ADMIN = "CAdmin"
-# That of our registrar: a CSE of another provider would be no registree of it (Mcc'), and ACME sees that when it looks again.
+# That of our registrar: a CSE of another provider is no registree of it (Mcc'), and ACME acts on that at its next look.
 PROVIDER = "//onem2m-ws.example"
 
 # ACME is ready after 0.6 to 4 s on a quiet machine. Three attempts: where somebody else was quicker to take the chosen

@@ -1,6 +1,7 @@
 """Our registrar is killed and started again under a CSE that somebody else wrote.
 
-Covers: rows WS-5.2-1 and WS-5.2-9. An ACME MN looks every `checkInterval` (here 5 s) whether its registrar still knows it.
+Covers: rows WS-5.2-1 and WS-5.2-9. An ACME MN looks every `checkInterval` (here 5 s) whether its
+registrar still knows it.
 """
 
 from __future__ import annotations
@@ -59,5 +60,5 @@ def test_ws_5_2_1_an_acme_mn_comes_back_to_a_registrar_that_was_killed_and_forgo
         registrar.process.kill()
 
 
-# TO BE ADDED with `onem2m-ws registrar --store FILE`: the same with `Registrar("--store", file, port=port)` both times. Then
-# `remote` answers 2000 at once after the restart, with the `ri` and `ct` of before: the MN does not register anew.
+# TO BE ADDED with `onem2m-ws registrar --store FILE`: the same with `Registrar("--store", file, port=port)` both times.
+# Then `remote` answers 2000 at once after the restart, with the `ri` and `ct` of before: the MN does not register anew.
