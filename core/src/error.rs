@@ -119,6 +119,7 @@ struct Details {
     message: String,
     refusal: Option<Refusal>,
     response: Option<Response>,
+    outcome_unknown: bool,
 }
 
 /// A result of the library.
@@ -128,7 +129,7 @@ impl Error {
     /// An error of this kind; `message` says what was wrong, where, and what to do.
     #[must_use]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Details { kind, message: message.into(), refusal: None, response: None }))
+        Self(Box::new(Details { kind, message: message.into(), refusal: None, response: None, outcome_unknown: false }))
     }
 
     /// The kind.
@@ -154,6 +155,19 @@ impl Error {
     #[must_use]
     pub fn response(&self) -> Option<&Response> {
         self.0.response.as_ref()
+    }
+
+    /// True if the request was sent and no response came: it may have been carried out, and sending it again may do it twice.
+    #[must_use]
+    pub fn is_outcome_unknown(&self) -> bool {
+        self.0.outcome_unknown
+    }
+
+    /// The request had been sent.
+    #[must_use]
+    pub(crate) fn with_unknown_outcome(mut self) -> Self {
+        self.0.outcome_unknown = true;
+        self
     }
 
     /// Adds the answer of the server or proxy.

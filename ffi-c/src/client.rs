@@ -130,7 +130,9 @@ fn block_for_response(
 fn response_of(outcome: Outcome) -> Result<Response> {
     match outcome {
         Outcome::Response(response) => Ok(response),
-        Outcome::Registered(_) | Outcome::Done => Err(Error::new(ErrorKind::Internal, "an outcome without a response")),
+        Outcome::Registered(_) | Outcome::Posted(_) | Outcome::Done => {
+            Err(Error::new(ErrorKind::Internal, "an outcome without a response"))
+        }
     }
 }
 

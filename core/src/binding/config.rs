@@ -6,7 +6,37 @@ use std::time::Duration;
 
 use super::{Accepts, OutgoingLimits};
 use crate::codec::DecodeOptions;
-use crate::primitive::ReleaseVersion;
+use crate::primitive::{Operation, ReleaseVersion};
+
+/// Which requests may be sent again, with the same `rqi`, when the connection broke before their response came.
+///
+/// The receiver may have carried the first one out, and takes the second one for a new request (TS-0001 7.1.7): so none is by
+/// default, and its outcome is told to be unknown.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Repeat {
+    /// None.
+    #[default]
+    Never,
+    /// RETRIEVE, which changes nothing.
+    Retrieve,
+    /// RETRIEVE, UPDATE and DELETE: done twice, they leave what they leave when done once. Of a second DELETE the answer is 4004.
+    Idempotent,
+    /// All: a CREATE may make two resources, a NOTIFY may be heard twice.
+    All,
+}
+
+impl Repeat {
+    /// True if a request with this operation may be sent again.
+    #[must_use]
+    pub const fn allows(self, operation: Operation) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Retrieve => matches!(operation, Operation::Retrieve),
+            Self::Idempotent => matches!(operation, Operation::Retrieve | Operation::Update | Operation::Delete),
+            Self::All => true,
+        }
+    }
+}
 
 /// Settings of a [`super::Session`].
 #[derive(Clone, Debug)]
@@ -21,6 +51,8 @@ pub struct Config {
     pub max_incoming: usize,
     /// Bounds of what waits on our side.
     pub outgoing: OutgoingLimits,
+    /// Which requests may be sent again when their connection broke: none.
+    pub repeat: Repeat,
     /// Which requests the application takes.
     pub accepts: Accepts,
     /// Put into requests that have no `fr`.
@@ -45,6 +77,7 @@ impl Default for Config {
             answer_timeout: Duration::from_secs(30),
             max_incoming: 256,
             outgoing: OutgoingLimits::default(),
+            repeat: Repeat::Never,
             accepts: Accepts::default(),
             originator: None,
             release_version: Some("3".into()),

@@ -60,24 +60,20 @@ enum State {
     Queued {
         request: Box<Request>,
         size: usize,
+        /// It was sent before, over a connection that is gone.
+        again: bool,
     },
     Sent {
-        registration: Option<Box<Request>>,
-        ending: Option<Box<Request>>,
+        /// The request, if it is still of use: see [`Outgoing::keep`].
+        kept: Option<Box<Request>>,
     },
-}
-
-impl State {
-    const SENT: Self = Self::Sent { registration: None, ending: None };
 }
 
 /// A request that leaves the table because its outcome is known.
 pub(super) struct Finished<W> {
     pub(super) waiter: W,
-    /// The request, if it was one that changes the registration (TS-0020 6.4).
-    pub(super) registration: Option<Box<Request>>,
-    /// The request, if it may end the registration.
-    pub(super) ending: Option<Box<Request>>,
+    /// The request, if it was kept.
+    pub(super) kept: Option<Box<Request>>,
 }
 
 /// What our identifiers begin with, before a hyphen: characters that need no escape in any format.
@@ -161,17 +157,25 @@ impl<W> Outgoing<W> {
         self.table.as_mut()?.next_to_send()
     }
 
-    /// Keeps a registration request beside the entry: its response decides about the registration.
-    pub(super) fn keep_registration(&mut self, number: u64, request: Box<Request>) {
-        if let Some(Entry { state: State::Sent { registration, .. }, .. }) = self.entry_mut(number) {
-            *registration = Some(request);
+    /// Keeps a request that was sent beside its entry: its response decides about the registration (TS-0020 6.4), or it may be
+    /// sent again.
+    pub(super) fn keep(&mut self, number: u64, request: Box<Request>) {
+        if let Some(Entry { state: State::Sent { kept }, .. }) = self.entry_mut(number) {
+            *kept = Some(request);
         }
     }
 
-    /// Keeps a request that may end the registration beside the entry.
-    pub(super) fn keep_ending(&mut self, number: u64, request: Box<Request>) {
-        if let Some(Entry { state: State::Sent { ending, .. }, .. }) = self.entry_mut(number) {
-            *ending = Some(request);
+    /// Puts a request that was sent, and kept, back to the front of the queue: its connection is gone. False: it was not kept.
+    /// Those that go back together go in the reverse of their order.
+    pub(super) fn send_again(&mut self, number: u64) -> bool {
+        self.table.as_mut().is_some_and(|table| table.send_again(number))
+    }
+
+    /// The request of a number, if it was sent and kept.
+    pub(super) fn kept(&self, number: u64) -> Option<&Request> {
+        match &self.entry(number)?.state {
+            State::Sent { kept } => kept.as_deref(),
+            State::New | State::Queued { .. } => None,
         }
     }
 
@@ -236,8 +240,28 @@ impl<W> Outgoing<W> {
         table.earliest.take_due(now, table.entries.iter().map(|(_, entry)| (entry.deadline, entry.number)))
     }
 
-    pub(super) fn is_sent(&self, number: u64) -> bool {
+    fn is_sent(&self, number: u64) -> bool {
         self.entry(number).is_some_and(Entry::is_sent)
+    }
+
+    /// True if the peer may have carried the request out.
+    pub(super) fn may_have_arrived(&self, number: u64) -> bool {
+        self.entry(number)
+            .is_some_and(|entry| entry.is_sent() || matches!(entry.state, State::Queued { again: true, .. }))
+    }
+
+    /// The requests that wait to be written, in their order.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = (&Request, Instant)> {
+        let table = self.table.as_deref();
+        table.into_iter().flat_map(|table| {
+            table.queue.iter().filter_map(|number| {
+                let entry = table.get(*number)?;
+                match &entry.state {
+                    State::Queued { request, .. } => Some((&**request, entry.deadline)),
+                    State::New | State::Sent { .. } => None,
+                }
+            })
+        })
     }
 
     pub(super) fn queued(&self) -> usize {
@@ -311,7 +335,7 @@ impl<W> Table<W> {
     fn send_at_once(&mut self, number: u64) -> bool {
         let passes = self.queued == 0 && self.sent < self.window();
         if passes && let Some(entry) = self.get_mut(number) {
-            entry.state = State::SENT;
+            entry.state = State::Sent { kept: None };
             self.sent += 1;
         }
         passes
@@ -320,7 +344,7 @@ impl<W> Table<W> {
     fn queue(&mut self, number: u64, request: Request) {
         let size = request.size();
         if let Some(entry) = self.get_mut(number) {
-            entry.state = State::Queued { request: Box::new(request), size };
+            entry.state = State::Queued { request: Box::new(request), size, again: false };
             if self.queue.len() > 64 + 2 * self.queued {
                 // Without a connection nobody passes over what has timed out.
                 let entries = &self.entries;
@@ -332,11 +356,27 @@ impl<W> Table<W> {
         }
     }
 
+    fn send_again(&mut self, number: u64) -> bool {
+        let Some(Entry { state, .. }) = self.get_mut(number) else { return false };
+        let State::Sent { kept } = state else { return false };
+        let Some(request) = kept.take() else { return false };
+        let size = request.size();
+        *state = State::Queued { request, size, again: true };
+        self.queue.push_front(number);
+        self.sent -= 1;
+        self.queued += 1;
+        self.queued_bytes += size;
+        true
+    }
+
     fn next_to_send(&mut self) -> Option<(u64, Box<Request>)> {
         while self.sent < self.window() {
             let number = self.queue.pop_front()?;
             let Some(entry) = self.get_mut(number) else { continue }; // timed out or cancelled while it was queued
-            let State::Queued { request, size } = std::mem::replace(&mut entry.state, State::SENT) else { continue };
+            let State::Queued { request, size, .. } = std::mem::replace(&mut entry.state, State::Sent { kept: None })
+            else {
+                continue;
+            };
             self.queued -= 1;
             self.queued_bytes -= size;
             self.sent += 1;
@@ -351,20 +391,20 @@ impl<W> Table<W> {
         if let Some(rqi) = &entry.own_rqi {
             self.named.remove(rqi);
         }
-        let (registration, ending) = match entry.state {
-            State::New => (None, None),
+        let kept = match entry.state {
+            State::New => None,
             State::Queued { size, .. } => {
                 // Its number stays in `queue` and is passed over there.
                 self.queued -= 1;
                 self.queued_bytes -= size;
-                (None, None)
+                None
             }
-            State::Sent { registration, ending } => {
+            State::Sent { kept } => {
                 self.sent -= 1;
-                (registration, ending)
+                kept
             }
         };
-        Some(Finished { waiter: entry.waiter, registration, ending })
+        Some(Finished { waiter: entry.waiter, kept })
     }
 
     fn get(&self, number: u64) -> Option<&Entry<W>> {

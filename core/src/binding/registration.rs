@@ -3,7 +3,7 @@
 //! Covers: TS-0020 6.1, 6.4; rows WS-6.4-1 to -5, WS-6.1-3, WS-5.2-9. Looks only at primitives: who is connected is
 //! [`super::registry`]'s part.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::primitive::{Operation, Request, ResourceType, Response, StatusCode};
 
@@ -103,6 +103,36 @@ impl Registration {
         Self { entity, kind, addresses: Vec::new() }
     }
 
+    /// The address of the resource that stands for it, as the registrar named it.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        self.addresses.first().map_or(self.entity.as_str(), String::as_str)
+    }
+
+    /// As a value that can be kept.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        let Self { entity, kind, addresses } = self;
+        let kind = match kind {
+            RegistreeKind::Ae => "ae",
+            RegistreeKind::Cse => "cse",
+        };
+        json!({ "entity": entity, "kind": kind, "addresses": addresses })
+    }
+
+    /// What [`to_value`](Self::to_value) made; `None` if it is something else.
+    #[must_use]
+    pub fn from_value(value: &Value) -> Option<Self> {
+        let kind = match value.get("kind")?.as_str()? {
+            "ae" => RegistreeKind::Ae,
+            "cse" => RegistreeKind::Cse,
+            _ => return None,
+        };
+        let addresses = value.get("addresses")?.as_array()?.iter().map(|text| text.as_str().map(str::to_owned));
+        let addresses = addresses.collect::<Option<_>>()?;
+        Some(Self { entity: value.get("entity")?.as_str()?.to_owned(), kind, addresses })
+    }
+
     /// True if `request` may end this registration, once it is answered with success: a DELETE of its resource
     /// (WS-6.4-5). The resource may be addressed CSE-relative, SP-relative or absolute, by its identifier or by its name
     /// below the address that it was created with. Of another name for that address (`cse-in` for `-`) only the registrar
@@ -120,7 +150,6 @@ impl Registration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn register(fr: &str) -> Request {
         Request::create("cse-in", ResourceType::AE, json!({"m2m:ae": {"rn": "sensor", "api": "Nx"}})).from(fr)

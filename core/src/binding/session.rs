@@ -422,10 +422,27 @@ impl<W> Session<W> {
         self.outgoing.sent()
     }
 
+    /// Requests of the peer's that have no answer yet.
+    #[must_use]
+    pub fn owes(&self) -> usize {
+        self.incoming.len()
+    }
+
+    /// True if this end is a registree's, which registers first.
+    #[must_use]
+    pub fn is_gated(&self) -> bool {
+        self.config.gated
+    }
+
     /// Requests that wait to be written.
     #[must_use]
     pub fn queued(&self) -> usize {
         self.outgoing.queued()
+    }
+
+    /// The requests that wait to be written, in their order, and until when they wait.
+    pub fn queue(&self) -> impl Iterator<Item = (&Request, Instant)> {
+        self.outgoing.waiting()
     }
 
     /// Bytes that wait for [`poll_transmit`](Self::poll_transmit).
@@ -467,13 +484,13 @@ impl<W> Session<W> {
         match write_primitive(connection, self.format, |out| codec::encode_request(self.format, &request, out)) {
             Ok(()) => {
                 self.counters.requests_sent += 1;
-                if Registration::is_requested_by(&request) {
-                    self.outgoing.keep_registration(number, Box::new(request));
-                } else if request.operation == Operation::Delete {
-                    self.outgoing.keep_ending(number, Box::new(request));
+                let operation = request.operation;
+                let registers = operation == Operation::Create && Registration::is_requested_by(&request);
+                if registers || operation == Operation::Delete || self.config.repeat.allows(operation) {
+                    self.outgoing.keep(number, Box::new(request));
                 }
             }
-            Err(error) => self.fail(number, error.kind(), error.message()),
+            Err(error) => self.end(number, error),
         }
     }
 
@@ -512,7 +529,7 @@ impl<W> Session<W> {
 
     fn time_out(&mut self, number: u64) {
         self.counters.timeouts += 1;
-        let text = if self.outgoing.is_sent(number) {
+        let text = if self.outgoing.may_have_arrived(number) {
             "no response in time; whether the request was carried out is not known".to_owned()
         } else {
             let why = match &self.last_failure {
@@ -528,7 +545,13 @@ impl<W> Session<W> {
         self.fail_with(number, Error::new(kind, text));
     }
 
+    /// A request will get no response.
     fn fail_with(&mut self, number: u64, error: Error) {
+        let unknown = self.outgoing.may_have_arrived(number);
+        self.end(number, if unknown { error.with_unknown_outcome() } else { error });
+    }
+
+    fn end(&mut self, number: u64, error: Error) {
         if let Some(finished) = self.outgoing.finish(number) {
             self.events.push_back(Event::Response { waiter: finished.waiter, result: Err(error) });
         }

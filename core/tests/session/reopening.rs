@@ -1,7 +1,7 @@
 //! Lost connections, keep-alive, and what goes on over the next connection.
 
 use onem2m_ws::ErrorKind;
-use onem2m_ws::binding::{Config, Event, OutgoingLimits};
+use onem2m_ws::binding::{Config, Event, OutgoingLimits, Repeat};
 use onem2m_ws::primitive::{Request, StatusCode};
 
 use crate::harness::*;
@@ -183,4 +183,92 @@ fn one_sided_losses_come_to_the_same_at_both_ends() {
             assert_eq!(end.outcome().unwrap().status, StatusCode::OK);
         }
     }
+}
+
+/// What is under way when the connection breaks, by its `rqi`: RETRIEVE, CREATE, UPDATE, DELETE, NOTIFY.
+fn under_way(world: &mut World) -> Vec<(u64, &'static str)> {
+    let content = serde_json::json!({"m2m:cnt": {}});
+    [
+        (Request::retrieve("cse-in/a"), "r"),
+        (Request::create("cse-in/a", onem2m_ws::primitive::ResourceType::CONTAINER, content.clone()), "c"),
+        (Request::update("cse-in/a", content.clone()), "u"),
+        (Request::delete("cse-in/a"), "d"),
+        (Request::notify("cse-in/a", content), "n"),
+    ]
+    .into_iter()
+    .map(|(request, rqi)| (world.send(CLIENT, request.request_id(rqi)).unwrap().0, rqi))
+    .collect()
+}
+
+#[test]
+fn ws_5_2_6_only_what_may_be_repeated_is_sent_again_with_its_rqi_and_the_rest_is_told_that_its_outcome_is_unknown() {
+    for (repeat, again) in
+        [(Repeat::Never, ""), (Repeat::Retrieve, "r"), (Repeat::Idempotent, "rud"), (Repeat::All, "rcudn")]
+    {
+        let mut world = World::connected_with(Config { repeat, ..window(64) }, Config::default());
+        world.send(CLIENT, register()).unwrap();
+        world.settle();
+        world.client().outcome().unwrap();
+        world.server().manner = Manner::Manual;
+        let asked = under_way(&mut world);
+        let later = world.ask(CLIENT);
+        world.run(5 * MS);
+        world.server().asked.clear();
+        world.cut(Cut::Reset);
+        world.run(SECOND);
+        let may = |rqi: &str| again.contains(rqi);
+        let mut lost: Vec<u64> = asked.iter().filter(|(_, rqi)| !may(rqi)).map(|(id, _)| *id).collect();
+        if !may("r") {
+            lost.push(later);
+        }
+        let outcomes = std::mem::take(&mut world.client().outcomes);
+        assert_eq!(outcomes.iter().map(|(id, _)| *id).collect::<Vec<_>>(), lost, "{repeat:?}");
+        for (_, outcome) in outcomes {
+            let error = outcome.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ConnectionLost);
+            assert!(error.is_outcome_unknown() && error.message().contains("outcome is unknown"), "{error}");
+        }
+        assert_eq!(world.client().session.wants_connection(), repeat != Repeat::Never);
+
+        // In their order, with their identifiers, before what comes now.
+        world.connect();
+        world.send(CLIENT, Request::retrieve("cse-in/new").request_id("new")).unwrap();
+        world.run(10 * MS);
+        let heard: Vec<&str> = world.server().asked.iter().map(|(_, request)| request.request_id.as_str()).collect();
+        let named: String = heard.iter().copied().filter(|rqi| rqi.len() == 1).collect();
+        assert_eq!(named, again, "{repeat:?}");
+        assert_eq!(heard.last(), Some(&"new"));
+        assert_eq!(heard.len(), again.len() + usize::from(may("r")) + 1);
+        let count = heard.len();
+        for _ in 0..count {
+            world.answer(SERVER, onem2m_ws::primitive::Response::ok()).unwrap();
+        }
+        world.settle();
+        assert_eq!(world.client().outcomes.len(), count);
+        assert!(world.client().outcomes.iter().all(|(_, outcome)| outcome.is_ok()));
+        assert_eq!((world.client().session.in_flight(), world.client().session.queued()), (0, 0));
+    }
+}
+
+#[test]
+fn ws_5_2_6_what_is_repeated_keeps_its_deadline() {
+    let mut world = World::connected_with(Config { repeat: Repeat::All, ..window(64) }, Config::default());
+    world.send(CLIENT, register()).unwrap();
+    world.settle();
+    world.client().outcome().unwrap();
+    world.server().manner = Manner::Manual;
+    under_way(&mut world);
+    world.run(10 * SECOND);
+    world.cut(Cut::Reset);
+    world.run(SECOND);
+    assert!(world.client().outcomes.is_empty());
+    world.connect();
+    world.run(10 * SECOND);
+    world.cut(Cut::Reset);
+    world.run(SECOND);
+    let queued: Vec<String> = world.client().session.queue().map(|(request, _)| request.request_id.clone()).collect();
+    assert_eq!(queued, ["r", "c", "u", "d", "n"], "they wait for a third connection, which does not come");
+    world.run(10 * SECOND);
+    assert_eq!(world.client().failures().len(), 5, "30 s after they were sent first");
+    assert!(world.client().outcomes.iter().all(|(_, outcome)| outcome.as_ref().unwrap_err().is_outcome_unknown()));
 }

@@ -11,7 +11,7 @@ use data_encoding::HEXLOWER_PERMISSIVE;
 use super::super::deadline::after;
 use super::super::subprotocol::message_kind;
 use super::super::{Event, Now, Registration};
-use super::Session;
+use super::{Phase, Session};
 use crate::ErrorKind;
 use crate::codec::{self, DecodeError, Decoded, Deviation, Primitive, Shape};
 use crate::primitive::{Format, Request, Response, StatusCode};
@@ -42,9 +42,20 @@ impl<W> Session<W> {
         }
     }
 
+    /// What was under way is told that its outcome is unknown, or is sent again on the next connection where that is allowed.
     fn fail_sent(&mut self, why: &str) {
         self.incoming.lose();
-        for number in self.outgoing.sent_numbers() {
+        let again = self.phase == Phase::Open;
+        let mut numbers = self.outgoing.sent_numbers();
+        // The last one first, so that the first one is at the front of the queue.
+        numbers.reverse();
+        numbers.retain(|number| {
+            let repeats = self.config.repeat;
+            !(again
+                && self.outgoing.kept(*number).is_some_and(|request| repeats.allows(request.operation))
+                && self.outgoing.send_again(*number))
+        });
+        for number in numbers.into_iter().rev() {
             let text = format!("the connection was {why}; the response did not come and the outcome is unknown");
             self.fail(number, ErrorKind::ConnectionLost, &text);
         }
@@ -203,20 +214,32 @@ impl<W> Session<W> {
             return;
         };
         self.counters.responses_received += 1;
-        if let Some(request) = &finished.registration
-            && self.is_own_registration(request)
-            && let Some(registration) = Registration::from_exchange(request, &response)
+        if let Some(request) = &finished.kept {
+            self.note_registration(request, &response);
+        }
+        if response.status == StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE
+            && self.config.gated
+            && self.registration.is_some()
+        {
+            self.events.push_back(Event::RegistrationDoubted);
+        }
+        self.tell(Event::Response { waiter: finished.waiter, result: Ok(response) });
+    }
+
+    /// Whether the exchange began or ended our registration (TS-0020 6.4).
+    #[cold]
+    fn note_registration(&mut self, request: &Request, response: &Response) {
+        if self.is_own_registration(request)
+            && let Some(registration) = Registration::from_exchange(request, response)
         {
             self.assume_registered(registration.clone());
             self.events.push_back(Event::Registered(registration));
         }
-        if let Some(request) = &finished.ending
-            && response.status == StatusCode::DELETED
+        if response.status == StatusCode::DELETED
             && let Some(registration) = self.registration.take_if(|r| r.may_end_with(request))
         {
             self.events.push_back(Event::Deregistered(*registration));
         }
-        self.tell(Event::Response { waiter: finished.waiter, result: Ok(response) });
     }
 
     /// Only a registree registers, and not by what it sends for somebody else: a registrar passes registrations on, and a

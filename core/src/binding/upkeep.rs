@@ -1,0 +1,550 @@
+//! Keeps a registration alive: renews it before it lapses, and makes it again where the registrar has forgotten it.
+//!
+//! Covers: TS-0020 5.2, 6.4; TS-0001 9.6.1.3 (`expirationTime`); rows WS-5.2-9, WS-6.4-4. A pure machine: it says which request
+//! is to be sent next ([`Upkeep::next`]) and is told what came of it ([`Upkeep::answered`]). It sends nothing, and opens no
+//! connection. What a script keeps between two runs is [`Saved`]; the file it is in is the client's part.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::BytesMut;
+use serde_json::{Map, Value, json};
+
+use super::deadline::after;
+use super::{Now, Registration, RegistreeKind};
+use crate::codec;
+use crate::primitive::{Format, Request, Response, StatusCode, format_timestamp, parse_timestamp};
+use crate::{Error, ErrorKind, Result};
+
+/// Time between two attempts of which the first one failed.
+const RETRY: Duration = Duration::from_secs(30);
+/// Least time between two checks that answers to other requests gave rise to.
+const DOUBT_AGAIN: Duration = Duration::from_secs(60);
+
+/// What came of a step.
+#[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
+pub enum UpkeepOutcome {
+    /// The registration is in force; `until` as far as it is known.
+    Confirmed {
+        /// When it lapses if it is not renewed.
+        until: Option<SystemTime>,
+    },
+    /// It was renewed.
+    Renewed {
+        /// When it lapses if it is not renewed again.
+        until: SystemTime,
+    },
+    /// The registrar had forgotten it, and it was made again. What was below the resource is gone.
+    RegisteredAgain(Registration),
+    /// It could not be renewed or made again; this is tried again after a while.
+    Failed {
+        /// What was tried, for a message.
+        attempt: &'static str,
+        /// The registrar's answer.
+        status: StatusCode,
+        /// What it says about it.
+        debug: String,
+    },
+}
+
+/// What is known of a registration that is to be known in the next run as well (WS-5.2-9).
+#[derive(Clone, PartialEq, Debug)]
+pub struct Saved {
+    /// The registration.
+    pub registration: Registration,
+    /// When it lapses.
+    pub until: Option<SystemTime>,
+    /// For how long it was made, and is renewed.
+    pub life: Option<Duration>,
+    /// The request that made it.
+    pub request: Request,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Step {
+    Check,
+    Renew,
+    Register,
+}
+
+/// Keeps one registration alive. See the [module](self).
+pub struct Upkeep {
+    kept: Option<Saved>,
+    /// A part of the renewal's lead, so that those who registered together do not renew together: 0 to 1.
+    spread: f64,
+    due: Option<Step>,
+    under_way: Option<Step>,
+    not_before: Option<Instant>,
+    last_doubt: Option<Instant>,
+    /// It is known to be in force in this run.
+    confirmed: bool,
+}
+
+impl Upkeep {
+    /// Nothing is kept yet. `random` spreads the renewals of entities that registered together.
+    #[must_use]
+    pub fn new(random: u16) -> Self {
+        Self {
+            kept: None,
+            spread: f64::from(random) / f64::from(u16::MAX),
+            due: None,
+            under_way: None,
+            not_before: None,
+            last_doubt: None,
+            confirmed: false,
+        }
+    }
+
+    // ---- inputs
+
+    /// The entity has registered with this request, and this was the answer.
+    pub fn registered(&mut self, now: Now, registration: Registration, request: &Request, response: &Response) {
+        let until = expiration(response).or_else(|| expiration_of(request.content.as_ref()));
+        let life = until.and_then(|until| until.duration_since(now.wall).ok());
+        let mut request = request.clone();
+        request.request_id.clear();
+        request.from = Some(registration.entity.clone());
+        self.kept = Some(Saved { registration, until, life, request });
+        (self.due, self.not_before, self.confirmed) = (None, None, true);
+    }
+
+    /// The registration of an earlier run goes on; it is checked when the connection is open.
+    pub fn resume(&mut self, saved: Saved) {
+        (self.kept, self.due, self.confirmed) = (Some(saved), None, false);
+    }
+
+    /// The registration was ended by its entity: nothing is kept any more.
+    pub fn ended(&mut self) {
+        let spread = self.spread;
+        *self = Self { spread, ..Self::new(0) };
+    }
+
+    /// A connection was opened, after the one over which the entity registered: the registrar may have forgotten it meanwhile.
+    pub fn opened(&mut self) {
+        if self.kept.is_some() {
+            (self.due, self.not_before) = (Some(self.due.unwrap_or(Step::Check)), None);
+        }
+    }
+
+    /// The registrar answered another request as if the entity were not registered.
+    pub fn doubted(&mut self, now: Now) {
+        let again = self.last_doubt.is_none_or(|last| now.monotonic >= after(last, DOUBT_AGAIN));
+        if self.kept.is_some() && self.due.is_none() && self.under_way.is_none() && again {
+            (self.due, self.last_doubt) = (Some(Step::Check), Some(now.monotonic));
+        }
+    }
+
+    // ---- outputs
+
+    /// The request that is to be sent now, if there is one. Until it is [`answered`](Self::answered) there is no other.
+    pub fn next(&mut self, now: Now) -> Option<Request> {
+        if self.under_way.is_some() || self.not_before.is_some_and(|at| at > now.monotonic) {
+            return None;
+        }
+        let due_by_time = || self.renewal(now).is_some_and(|wait| wait.is_zero()).then_some(Step::Renew);
+        let step = self.due.or_else(due_by_time)?;
+        let request = self.kept.as_ref().and_then(|kept| kept.request(step, now))?;
+        (self.due, self.not_before, self.under_way) = (None, None, Some(step));
+        Some(request)
+    }
+
+    /// What came of the request that [`next`](Self::next) gave. An error is no answer: it is tried again.
+    pub fn answered(&mut self, now: Now, result: &Result<Response>) -> Option<UpkeepOutcome> {
+        let step = self.under_way.take()?;
+        let Some(kept) = &mut self.kept else { return None };
+        let Ok(response) = result else {
+            return self.again(now, step);
+        };
+        let (gone, status) = (Self::is_forgotten(response.status), response.status);
+        match step {
+            Step::Check if status.is_success() => {
+                self.confirmed = true;
+                kept.until = expiration(response).or(kept.until);
+                if kept.life.is_none() {
+                    kept.life = kept.until.and_then(|until| until.duration_since(now.wall).ok());
+                }
+                Some(UpkeepOutcome::Confirmed { until: kept.until })
+            }
+            Step::Renew if status.is_success() => {
+                let asked = now.wall.checked_add(kept.life?)?;
+                let until = expiration(response).unwrap_or(asked);
+                kept.until = Some(until);
+                self.confirmed = true;
+                Some(UpkeepOutcome::Renewed { until })
+            }
+            Step::Check | Step::Renew if gone => {
+                (self.due, self.confirmed) = (Some(Step::Register), false);
+                None
+            }
+            Step::Register => {
+                // It was there all the same: what was asked for may not be retrieved by its own entity.
+                if matches!(status, StatusCode::CONFLICT | StatusCode::ORIGINATOR_HAS_ALREADY_REGISTERED) {
+                    self.confirmed = true;
+                    return Some(UpkeepOutcome::Confirmed { until: kept.until });
+                }
+                let Some(registration) = Registration::from_exchange(&kept.request, response) else {
+                    return self.failed(now, step, response);
+                };
+                let request = kept.request.clone();
+                self.registered(now, registration.clone(), &request, response);
+                Some(UpkeepOutcome::RegisteredAgain(registration))
+            }
+            Step::Check | Step::Renew => self.failed(now, step, response),
+        }
+    }
+
+    /// Somebody else retrieved the resource: it is there.
+    pub fn confirmed(&mut self, response: &Response) {
+        if let Some(kept) = &mut self.kept {
+            kept.until = expiration(response).or(kept.until);
+            self.confirmed = true;
+        }
+    }
+
+    /// True for what a registrar answers to an entity that it does not know, or about a resource that is not there.
+    #[must_use]
+    pub const fn is_forgotten(status: StatusCode) -> bool {
+        matches!(
+            status,
+            StatusCode::NOT_FOUND | StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE | StatusCode::ORIGINATOR_NOT_AUTHENTICATED
+        )
+    }
+
+    fn again(&mut self, now: Now, step: Step) -> Option<UpkeepOutcome> {
+        (self.due, self.not_before) = (Some(step), Some(after(now.monotonic, RETRY)));
+        None
+    }
+
+    fn failed(&mut self, now: Now, step: Step, response: &Response) -> Option<UpkeepOutcome> {
+        self.again(now, step);
+        let attempt = match step {
+            Step::Check => "to retrieve it",
+            Step::Renew => "to renew it",
+            Step::Register => "to make it again",
+        };
+        let debug = response.debug_text().unwrap_or_default();
+        Some(UpkeepOutcome::Failed { attempt, status: response.status, debug })
+    }
+
+    /// When [`next`](Self::next) is to be asked again if nothing else happens.
+    #[must_use]
+    pub fn poll_timeout(&self, now: Now) -> Option<Instant> {
+        if self.under_way.is_some() {
+            return None;
+        }
+        let wait = match self.due {
+            Some(_) => Duration::ZERO,
+            None => self.renewal(now)?,
+        };
+        Some(after(now.monotonic, wait).max(self.not_before.unwrap_or(now.monotonic)))
+    }
+
+    /// What is to be known in the next run.
+    #[must_use]
+    pub const fn saved(&self) -> Option<&Saved> {
+        self.kept.as_ref()
+    }
+
+    /// True if the registration is known to be in force in this run: it was made, or the registrar confirmed it.
+    #[must_use]
+    pub const fn is_confirmed(&self) -> bool {
+        self.confirmed
+    }
+
+    /// Time until the registration is to be renewed: when a quarter of its life is left, and up to a tenth more.
+    fn renewal(&self, now: Now) -> Option<Duration> {
+        let Saved { until, life, .. } = self.kept.as_ref()?;
+        let lead = (*life)?.mul_f64(0.25 + 0.1 * self.spread);
+        let left = (*until)?.duration_since(now.wall).unwrap_or_default();
+        Some(left.saturating_sub(lead))
+    }
+}
+
+impl Saved {
+    fn request(&self, step: Step, now: Now) -> Option<Request> {
+        let request = match step {
+            Step::Register => {
+                let mut request = self.request.clone();
+                let mut content = request.content.as_ref()?.value().ok()?;
+                let attributes = content.as_object_mut()?.values_mut().next()?.as_object_mut()?;
+                if let (true, Some(et)) = (attributes.contains_key("et"), self.renewed_until(now)) {
+                    attributes.insert("et".to_owned(), et.into());
+                }
+                request.content = Some(content.into());
+                request
+            }
+            Step::Check => Request::retrieve(self.registration.address()),
+            Step::Renew => {
+                let root = match self.registration.kind {
+                    RegistreeKind::Ae => "m2m:ae",
+                    RegistreeKind::Cse => "m2m:csr",
+                };
+                Request::update(self.registration.address(), json!({ root: { "et": self.renewed_until(now)? } }))
+            }
+        };
+        let mut request = request.from(self.registration.entity.as_str());
+        request.release_version.clone_from(&self.request.release_version);
+        Some(request)
+    }
+
+    fn renewed_until(&self, now: Now) -> Option<String> {
+        now.wall.checked_add(self.life?).map(format_timestamp)
+    }
+
+    /// As text: JSON, for a file that people can read.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut bytes = BytesMut::new();
+        // A primitive has an identifier; this one gets a new one whenever it is sent.
+        let request = self.request.clone().request_id("register");
+        let request = match codec::encode_request(Format::Json, &request, &mut bytes) {
+            Ok(()) => serde_json::from_slice(&bytes).unwrap_or_default(),
+            Err(_) => Value::Null,
+        };
+        let mut members = Map::new();
+        members.insert("registration".to_owned(), self.registration.to_value());
+        members.insert("until".to_owned(), self.until.map(format_timestamp).into());
+        members.insert("life_s".to_owned(), self.life.map(|life| life.as_secs_f64()).into());
+        members.insert("request".to_owned(), request);
+        serde_json::to_string_pretty(&members).unwrap_or_default()
+    }
+
+    /// Reads what [`to_json`](Self::to_json) wrote.
+    ///
+    /// # Errors
+    /// `Storage`, naming what is missing or wrong.
+    pub fn from_json(text: &str) -> Result<Self> {
+        let wrong = |what: &str| Error::new(ErrorKind::Storage, format!("it is damaged: {what}"));
+        let value: Value = serde_json::from_str(text).map_err(|error| wrong(&error.to_string()))?;
+        let registration = value.get("registration").and_then(Registration::from_value);
+        let time = |name: &str| match value.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(time) => time.as_str().and_then(parse_timestamp).map(Some).ok_or_else(|| wrong(name)),
+        };
+        let life = match value.get("life_s") {
+            None | Some(Value::Null) => None,
+            Some(life) => {
+                let life = life.as_f64().and_then(|life| Duration::try_from_secs_f64(life).ok());
+                Some(life.ok_or_else(|| wrong("life_s"))?)
+            }
+        };
+        let request = value.get("request").ok_or_else(|| wrong("request"))?.to_string();
+        let decoded = codec::decode(Format::Json, request.into(), &codec::DecodeOptions::default());
+        let decoded = decoded.map_err(|error| wrong(&format!("request: {error}")))?;
+        let codec::Primitive::Request(request) = decoded.primitive else { return Err(wrong("request")) };
+        let registration = registration.ok_or_else(|| wrong("registration"))?;
+        Ok(Self { registration, until: time("until")?, life, request: request.request_id("") })
+    }
+}
+
+/// `et` of the resource in a response.
+fn expiration(response: &Response) -> Option<SystemTime> {
+    expiration_of(response.content.as_ref())
+}
+
+fn expiration_of(content: Option<&crate::primitive::Content>) -> Option<SystemTime> {
+    let value = content?.value().ok()?;
+    let resource = value.as_object()?.values().next()?;
+    parse_timestamp(resource.get("et")?.as_str()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::primitive::{Operation, ResourceType};
+
+    const LIFE: Duration = Duration::from_secs(1000);
+
+    fn at(seconds: u64) -> Now {
+        static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+        let start = *START.get_or_init(Instant::now);
+        let wait = Duration::from_secs(seconds);
+        Now { monotonic: start + wait, wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000) + wait }
+    }
+
+    fn et(seconds: u64) -> String {
+        format_timestamp(at(seconds).wall)
+    }
+
+    fn ae(et: &str) -> Response {
+        Response::new(StatusCode::CREATED)
+            .content(json!({"m2m:ae": {"aei": "Ca", "ri": "Ca", "rn": "sensor", "et": et}}))
+    }
+
+    fn create() -> Request {
+        let ae = json!({"m2m:ae": {"rn": "sensor", "api": "Nx", "et": et(1000)}});
+        Request::create("cse-in", ResourceType::AE, ae).from("C").request_id("first")
+    }
+
+    /// Registered at 0 for 1000 s.
+    fn registered() -> Upkeep {
+        let mut upkeep = Upkeep::new(0);
+        let (request, response) = (create(), ae(&et(1000)));
+        let registration = Registration::from_exchange(&request, &response).unwrap();
+        upkeep.registered(at(0), registration, &request, &response);
+        upkeep
+    }
+
+    fn answer(upkeep: &mut Upkeep, seconds: u64, status: StatusCode) -> Option<UpkeepOutcome> {
+        upkeep.answered(at(seconds), &Ok(Response::new(status)))
+    }
+
+    fn seconds_until_next(upkeep: &Upkeep, now: u64) -> Option<u64> {
+        upkeep.poll_timeout(at(now)).map(|then| then.duration_since(at(now).monotonic).as_secs())
+    }
+
+    #[test]
+    fn ws_6_4_4_a_registration_is_renewed_before_it_lapses_and_again_after_that() {
+        let mut upkeep = registered();
+        assert_eq!(upkeep.next(at(0)), None);
+        assert_eq!(seconds_until_next(&upkeep, 0), Some(750));
+        assert_eq!(upkeep.next(at(749)), None);
+        let request = upkeep.next(at(750)).unwrap();
+        assert_eq!(
+            (request.operation, request.to.as_str(), request.from.as_deref()),
+            (Operation::Update, "Ca", Some("Ca"))
+        );
+        assert_eq!(request.content.unwrap().value().unwrap(), json!({"m2m:ae": {"et": et(1750)}}));
+        assert_eq!((upkeep.next(at(751)), seconds_until_next(&upkeep, 751)), (None, None), "one at a time");
+        let outcome = answer(&mut upkeep, 752, StatusCode::UPDATED);
+        assert_eq!(outcome, Some(UpkeepOutcome::Renewed { until: at(1752).wall }));
+        assert_eq!(seconds_until_next(&upkeep, 752), Some(750));
+    }
+
+    #[test]
+    fn the_registrar_decides_how_long_it_lasts() {
+        let mut upkeep = registered();
+        upkeep.next(at(750)).unwrap();
+        let shorter = Response::new(StatusCode::UPDATED).content(json!({"m2m:ae": {"et": et(1250)}}));
+        assert_eq!(upkeep.answered(at(750), &Ok(shorter)), Some(UpkeepOutcome::Renewed { until: at(1250).wall }));
+        assert_eq!(seconds_until_next(&upkeep, 750), Some(250));
+    }
+
+    #[test]
+    fn those_who_registered_together_do_not_renew_together() {
+        let waits: Vec<u64> = [0, 1 << 14, u16::MAX]
+            .map(|random| {
+                let mut upkeep = registered();
+                upkeep.spread = Upkeep::new(random).spread;
+                seconds_until_next(&upkeep, 0).unwrap()
+            })
+            .to_vec();
+        assert_eq!(waits, [750, 724, 650]);
+    }
+
+    #[test]
+    fn ws_5_2_9_what_was_forgotten_is_registered_again_and_only_that() {
+        for (status, forgotten) in [
+            (StatusCode::OK, false),
+            (StatusCode::NOT_FOUND, true),
+            (StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE, true),
+            (StatusCode::INTERNAL_SERVER_ERROR, false),
+        ] {
+            let mut upkeep = registered();
+            upkeep.opened();
+            let check = upkeep.next(at(10)).unwrap();
+            assert_eq!(
+                (check.operation, check.to.as_str(), check.from.as_deref()),
+                (Operation::Retrieve, "Ca", Some("Ca"))
+            );
+            let outcome = answer(&mut upkeep, 10, status);
+            assert_eq!(upkeep.is_confirmed(), !forgotten, "{status}");
+            let Some(register) = upkeep.next(at(10)) else {
+                assert!(!forgotten, "{status}");
+                assert_eq!(matches!(outcome, Some(UpkeepOutcome::Failed { .. })), status != StatusCode::OK, "{status}");
+                continue;
+            };
+            assert!(forgotten, "{status}");
+            assert_eq!((register.operation, register.request_id.as_str()), (Operation::Create, ""));
+            assert_eq!(register.from.as_deref(), Some("Ca"), "with the AE-ID that was assigned");
+            let expected = json!({"m2m:ae": {"rn": "sensor", "api": "Nx", "et": et(1010)}});
+            assert_eq!(register.content.unwrap().value().unwrap(), expected, "for as long as before, from now on");
+            let outcome = upkeep.answered(at(11), &Ok(ae(&et(1010)))).unwrap();
+            assert!(matches!(&outcome, UpkeepOutcome::RegisteredAgain(made) if made.entity == "Ca"), "{outcome:?}");
+            assert!(upkeep.is_confirmed());
+            assert_eq!(upkeep.next(at(12)), None);
+        }
+    }
+
+    #[test]
+    fn who_cannot_be_retrieved_but_is_registered_is_left_alone() {
+        let mut upkeep = registered();
+        upkeep.opened();
+        upkeep.next(at(1)).unwrap();
+        answer(&mut upkeep, 1, StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE);
+        upkeep.next(at(1)).unwrap();
+        let outcome = answer(&mut upkeep, 1, StatusCode::ORIGINATOR_HAS_ALREADY_REGISTERED);
+        assert_eq!(outcome, Some(UpkeepOutcome::Confirmed { until: Some(at(1000).wall) }));
+        assert_eq!(upkeep.next(at(2)), None);
+    }
+
+    #[test]
+    fn what_fails_is_told_and_tried_again_after_a_while() {
+        let mut upkeep = registered();
+        upkeep.next(at(800)).unwrap();
+        let refused = Response::error(StatusCode::NOT_ACCEPTABLE, "not longer");
+        let outcome = upkeep.answered(at(800), &Ok(refused)).unwrap();
+        let UpkeepOutcome::Failed { attempt, status, debug } = outcome else { panic!("{outcome:?}") };
+        assert_eq!((attempt, status, debug.as_str()), ("to renew it", StatusCode::NOT_ACCEPTABLE, "not longer"));
+        assert_eq!((upkeep.next(at(829)), seconds_until_next(&upkeep, 829)), (None, Some(1)));
+        assert_eq!(upkeep.next(at(830)).unwrap().operation, Operation::Update);
+        // The connection broke: at once on the next one, with a check first or the renewal that is due.
+        let lost = Err(Error::new(ErrorKind::ConnectionLost, "lost"));
+        assert_eq!(upkeep.answered(at(831), &lost), None);
+        assert_eq!(upkeep.next(at(832)), None);
+        upkeep.opened();
+        assert_eq!(upkeep.next(at(832)).unwrap().operation, Operation::Update);
+    }
+
+    #[test]
+    fn doubts_are_looked_into_once_in_a_while() {
+        let mut upkeep = registered();
+        upkeep.doubted(at(1));
+        assert_eq!(upkeep.next(at(1)).unwrap().operation, Operation::Retrieve);
+        upkeep.doubted(at(1));
+        answer(&mut upkeep, 2, StatusCode::OK);
+        upkeep.doubted(at(60));
+        assert_eq!(upkeep.next(at(60)), None);
+        upkeep.doubted(at(61));
+        assert!(upkeep.next(at(61)).is_some());
+    }
+
+    #[test]
+    fn nothing_is_kept_that_was_ended_or_never_began() {
+        let mut upkeep = registered();
+        upkeep.ended();
+        upkeep.opened();
+        upkeep.doubted(at(1));
+        assert_eq!((upkeep.next(at(5000)), upkeep.poll_timeout(at(5000)), upkeep.saved()), (None, None, None));
+    }
+
+    #[test]
+    fn ws_5_2_9_the_next_run_goes_on_with_what_was_saved() {
+        let first = registered();
+        let text = first.saved().unwrap().to_json();
+        let saved = Saved::from_json(&text).unwrap();
+        assert_eq!(&saved, first.saved().unwrap(), "{text}");
+        assert_eq!(saved.life, Some(LIFE));
+        let mut second = Upkeep::new(0);
+        second.resume(saved);
+        assert_eq!(second.next(at(100)), None, "there is no connection yet");
+        second.opened();
+        assert!(!second.is_confirmed());
+        assert_eq!(second.next(at(100)).unwrap().operation, Operation::Retrieve, "checked, not registered");
+        let there = Response::ok().content(json!({"m2m:ae": {"et": et(1000)}}));
+        assert!(matches!(second.answered(at(100), &Ok(there)), Some(UpkeepOutcome::Confirmed { .. })));
+        assert_eq!(seconds_until_next(&second, 100), Some(650));
+    }
+
+    #[test]
+    fn what_is_damaged_is_named() {
+        let text = registered().saved().unwrap().to_json();
+        for (from, to) in
+            [("{", "["), ("\"registration\"", "\"x\""), ("\"until\": \"2", "\"until\": \"x"), ("\"op\"", "\"x\"")]
+        {
+            let error = Saved::from_json(&text.replacen(from, to, 1)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Storage);
+            assert!(error.message().starts_with("it is damaged: "), "{error}");
+        }
+    }
+}
