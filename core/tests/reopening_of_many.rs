@@ -121,7 +121,6 @@ mod real {
 
     /// The delay is so long that nobody's is over while all are looked at.
     #[tokio::test]
-    #[ignore = "fails until client::driver waits before the first reopening too"]
     async fn ws_5_2_6_the_first_reopening_after_a_cut_has_a_delay_that_is_another_one_for_each_client() {
         let hour = Duration::from_secs(3600);
         // Connections that count as stable, and others.
