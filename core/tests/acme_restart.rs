@@ -12,9 +12,10 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use onem2m_ws::ErrorKind;
-use onem2m_ws::client::{AeRegistration, Client, ConnectionState, Preset, Reopening, StateChange};
+use onem2m_ws::client::{AeRegistration, Client, ClientEvent, ConnectionState, Preset, Reopening, StateChange};
 use onem2m_ws::primitive::{Request, ResourceType, Response, StatusCode};
 use serde_json::json;
+use tokio::sync::mpsc;
 use tokio::task::block_in_place;
 
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -129,10 +130,14 @@ async fn ws_5_2_9_acme_is_killed_and_started_again_under_our_client() {
         .build()
         .unwrap();
     let states = States::of(&client);
+    let (events, mut heard) = mpsc::unbounded_channel();
+    client.on_event(move |event| {
+        let _ = events.send(event.clone());
+    });
     client.register_ae(AeRegistration::new("Nrestart").name("restart")).await.unwrap();
     let container = Request::create(&own, ResourceType::CONTAINER, json!({"m2m:cnt": {"rn": "data"}}));
     assert_eq!(client.send(container).await.unwrap().status, StatusCode::CREATED);
-    states.until("open", |change| change.state == ConnectionState::Open).await;
+    states.until("open", |change| change.state.is_open()).await;
 
     // One request is on the wire, and another waits for its place in the window, when ACME is killed.
     acme.signal(Signal::SIGSTOP);
@@ -163,16 +168,29 @@ async fn ws_5_2_9_acme_is_killed_and_started_again_under_our_client() {
     assert!(!waiting.is_finished(), "it waits for the next connection");
 
     let acme = block_in_place(|| Acme::start(port)).unwrap();
-    states.until("open again", |change| change.state == ConnectionState::Open).await;
+    states.until("open again", |change| change.state.is_open()).await;
     // ACME took the connection before it was ready, and answers in some way.
     in_time("the request that waited", waiting).await.unwrap().unwrap();
 
-    // ---- Second half: ACME has forgotten us. ---------------------------------------------------------------------
-    // TO BE COMPLETED with the registration that the client makes anew: an event says so, and the answer is then 2000.
+    // ACME has forgotten us. The client finds out by asking, registers again and says so.
+    let again = async {
+        loop {
+            match heard.recv().await.unwrap() {
+                ClientEvent::RegisteredAgain(registration) => return registration,
+                // Asked before it was ready, ACME answers something else; it is asked again after a while.
+                ClientEvent::RegistrationFailed(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    };
+    let registration = in_time("the registration is made again", again).await;
+    assert_eq!(registration.entity, "Crestart");
+    assert_eq!(client.registration(), Some(registration));
     let answer = client.send(Request::retrieve(&own)).await.unwrap();
-    let forgotten = [StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE, StatusCode::NOT_FOUND];
-    assert!(forgotten.contains(&answer.status), "{} {:?}", answer.status, answer.debug_text());
-    // ---- End of the second half. ---------------------------------------------------------------------------------
+    assert_eq!(answer.status, StatusCode::OK, "{:?}", answer.debug_text());
+    // What was below it is gone, and the application's to make again.
+    let gone = client.send(Request::retrieve(format!("{own}/data"))).await.unwrap();
+    assert_eq!(gone.status, StatusCode::NOT_FOUND, "{:?}", gone.debug_text());
 
     client.close().await;
     drop(acme);

@@ -140,7 +140,7 @@ mod real {
             let mut fifths = [0; 5];
             for client in &clients {
                 let mut states = client.states();
-                let lost = states.wait_for(|change| change.state != ConnectionState::Open);
+                let lost = states.wait_for(|change| !change.state.is_open());
                 let lost = tokio::time::timeout(Duration::from_secs(60), lost).await.unwrap().unwrap().clone();
                 assert_eq!(lost.state, ConnectionState::Disconnected, "back already");
                 assert!(lost.cause.is_some(), "{lost:?}");
