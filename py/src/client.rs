@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use onem2m_ws::binding::{self, Accepts, OutsideWindow};
 use onem2m_ws::bridge;
@@ -325,7 +326,7 @@ impl Client {
             ae = ae.below(registrar);
         }
         if let Some(time) = lifetime {
-            ae = ae.lifetime(seconds("lifetime", time).or_raise(py)?);
+            ae = ae.lifetime(lifetime_of(time).or_raise(py)?);
         }
         for (short_name, value) in attributes(more).or_raise(py)? {
             ae = ae.set(&short_name, value);
@@ -351,7 +352,7 @@ impl Client {
             cse = cse.below(registrar);
         }
         if let Some(time) = lifetime {
-            cse = cse.lifetime(seconds("lifetime", time).or_raise(py)?);
+            cse = cse.lifetime(lifetime_of(time).or_raise(py)?);
         }
         for (short_name, value) in attributes(more).or_raise(py)? {
             cse = cse.set(&short_name, value);
@@ -447,6 +448,15 @@ impl Client {
         }
         Ok(dict)
     }
+}
+
+/// How long a registration is to last.
+fn lifetime_of(value: f64) -> onem2m_ws::Result<Duration> {
+    let time = seconds("lifetime", value)?;
+    if time < Duration::from_secs(1) {
+        return Err(bad(format!("lifetime: {value} is less than a second")));
+    }
+    Ok(time)
 }
 
 /// A request whose envelope Python wrote; it gets a request identifier later unless that is its own.

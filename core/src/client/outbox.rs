@@ -170,6 +170,15 @@ impl Shared {
         self.announce(&ClientEvent::Delivered { request_id, result });
     }
 
+    /// Nobody will deliver what was posted: without a file it is lost, and that is told.
+    pub(super) fn abandon_posted(&self) {
+        if self.poster.file.is_none() {
+            let gone = Error::new(ErrorKind::Closed, "the client was closed before the request could be delivered");
+            let given_up = self.poster.state().outbox.give_up(&gone);
+            given_up.into_iter().for_each(|delivery| self.left(delivery));
+        }
+    }
+
     fn outcome(&self, id: PostId, result: Result<Response>) {
         let left = self.poster.state().outbox.outcome(now(), id, result);
         if let Some(delivery) = left {
@@ -217,11 +226,8 @@ pub(super) async fn run(shared: Arc<Shared>) {
             }
         }
     }
-    if poster.file.is_none() {
-        let gone = Error::new(ErrorKind::Closed, "the client was closed before the request could be delivered");
-        let given_up = poster.state().outbox.give_up(&gone);
-        given_up.into_iter().for_each(|delivery| shared.left(delivery));
-    }
+    // What was posted while the client closed.
+    shared.abandon_posted();
 }
 
 fn deliver(shared: &Arc<Shared>) {
