@@ -86,6 +86,7 @@ class ClientBase(Generic[R, N]):
         self._subscriptions: list[Subscribed[N]] = []
         self._subscribing = 0
         self._early: list[R] = []
+        self._closing = False
         self._closed = False
         self._point_of_access = point_of_access
         if not isinstance(point_of_access, str):
@@ -292,10 +293,14 @@ class ClientBase(Generic[R, N]):
             connection_log.info("%s: closed", self._point_of_access)
             self._closed = True
             self._arrived()
+        elif change.state == "closing":
+            self._closing = True
         elif change.state == "disconnected" and change.cause is not None:
+            closing, self._closing = self._closing, False
             again = "" if change.next_attempt is None else f"; next attempt in {change.next_attempt:.1f} s"
-            # An attempt that is not repeated was asked for: who asked is told.
-            level = logging.INFO if change.attempt and change.next_attempt is None else logging.WARNING
+            # A connection that this end closed is no loss; an attempt that is not repeated was asked for: who asked is told.
+            expected = closing or (change.attempt and change.next_attempt is None)
+            level = logging.INFO if expected else logging.WARNING
             text = str(change.cause)
             where = "" if text.startswith(self._point_of_access) else f"{self._point_of_access}: "
             connection_log.log(level, "%s%s%s", where, text, again)

@@ -98,8 +98,9 @@ def connect(
         stable_after: a connection that lasted so long begins anew with the first delay (30 s).
         idle_close: a connection over which no request or response travels for so long is closed, to save power; the
             next request opens it again, and meanwhile no notification arrives. Never by default; 0 for never.
-        schedule: when we are reachable, in UTC, as the `scheduleEntries` of the standard: `"0 0-10 8,20 * * *"` is
-            second, minute, hour, day, month, weekday (0 is Sunday); one or several. The connection is opened when such
+        schedule: when we are reachable, as the `scheduleEntries` of the standard, one or up to 32. `"* 0-9 8,20 * * *"`
+            is ten minutes from 8 and 20 o'clock UTC: second, minute, hour, day, month, day of week (0 is Sunday), and a
+            year if there is one; each `*`, `*/n`, or numbers and ranges with commas. The connection is opened when such
             a time begins, and closed at its end when nothing is pending. Always by default. The registrar hears of it
             by a `<schedule>` resource below the AE.
         outside_window: what a request does outside of these times: `"open"` opens the connection, `"hold"` waits for
