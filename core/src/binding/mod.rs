@@ -27,7 +27,10 @@ pub use outgoing::{OutgoingLimits, Token};
 pub use poa::PointOfAccess;
 pub use proxy::Proxy;
 pub use registration::{Accepts, Registration, RegistreeKind};
-pub use registry::{Admission, ConnectionId, Registry};
+pub use registry::{
+    Admission, ConnectionId, Eviction, Flapping, Principal, Registry, RegistryEvent, TAKEN_OVER, TakeOver,
+    TakeOverRules,
+};
 pub use session::Session;
 
 /// The two clocks of a machine: one for waiting, one for the times in primitives.
