@@ -286,7 +286,7 @@ impl Registry {
     /// is offline. Nothing happens if this was said before.
     pub fn disconnected(&mut self, connection: ConnectionId, now: Instant) {
         let Some(carrier) = self.connections.remove(&connection) else { return };
-        self.give_up(connection, carrier.principal, carrier.carried, now);
+        self.give_up(connection, carrier, None, now);
     }
 
     /// The connection gave a sign of life: it keeps its entities, and those that claimed them are closed (WS-5.2-3: at most
@@ -459,26 +459,21 @@ impl Registry {
     fn evict(&mut self, connection: ConnectionId, why: Eviction, now: Instant) {
         let Some(carrier) = self.connections.get_mut(&connection).filter(|carrier| !carrier.is_evicted) else { return };
         carrier.is_evicted = true;
-        let (principal, carried) = (carrier.principal.clone(), std::mem::take(&mut carrier.carried));
-        self.give_up(connection, principal, carried, now);
+        let principal = carrier.principal.clone();
+        let evicted = Carrier { principal, carried: std::mem::take(&mut carrier.carried), is_evicted: true };
+        self.give_up(connection, evicted, Some(why), now);
         self.events.push_back(RegistryEvent::Close { connection, why });
     }
 
     /// Takes away what a connection has, as far as it still has it: another one may have its place already.
-    fn give_up(
-        &mut self,
-        connection: ConnectionId,
-        principal: Option<Principal>,
-        carried: Vec<Arc<str>>,
-        now: Instant,
-    ) {
-        if let Some(slot) = principal.map(|principal| self.slots.of(&principal)) {
+    fn give_up(&mut self, connection: ConnectionId, had: Carrier, why: Option<Eviction>, now: Instant) {
+        if let Some(slot) = had.principal.map(|principal| self.slots.of(&principal)) {
             if let Some(node) = self.nodes.get_mut(&slot) {
                 node.connection.take_if(|of_now| *of_now == connection);
             }
             self.forget_if_empty(&slot);
         }
-        for stem in carried {
+        for stem in had.carried {
             let Some(entry) = self.entities.get_mut(&stem) else { continue };
             if entry.route != Some(connection) {
                 entry.claims.retain(|claim| *claim != connection);
@@ -486,7 +481,7 @@ impl Registry {
                 self.reach(&stem, next, now);
             } else {
                 entry.route = None;
-                self.events.push_back(RegistryEvent::Unreachable { entity: stem.to_string(), connection });
+                self.events.push_back(RegistryEvent::Unreachable { entity: stem.to_string(), connection, why });
             }
         }
     }

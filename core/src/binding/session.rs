@@ -279,12 +279,24 @@ impl<W> Session<W> {
 
     /// Closes the connection at once with this code; what waited fails. [`Event::Closed`] follows.
     pub fn abort(&mut self, now: Now, code: u16, reason: &str) {
+        self.end(now, code, reason, ErrorKind::Closed, "the session was closed before the response came");
+    }
+
+    /// Like [`abort`](Self::abort), because another connection has the place of this one: what waited fails at once with
+    /// `ConnectionLost`, and can be sent over that one. A peer that is silent holds nothing back.
+    pub fn give_way(&mut self, now: Now, code: u16, reason: &str) {
+        let text =
+            "another connection has taken the place of this one; the response did not come and the outcome is unknown";
+        self.end(now, code, reason, ErrorKind::ConnectionLost, text);
+    }
+
+    fn end(&mut self, now: Now, code: u16, reason: &str, kind: ErrorKind, text: &str) {
         if self.phase == Phase::Closed {
             return;
         }
         self.phase = Phase::Draining { until: now.monotonic, code: CloseCode::Normal };
         for number in self.outgoing.all_numbers() {
-            self.fail(number, ErrorKind::Closed, "the session was closed before the response came");
+            self.fail(number, kind, text);
         }
         self.incoming.lose();
         self.close_connection(now, code, reason);

@@ -30,6 +30,8 @@ pub enum RegistryEvent {
         entity: String,
         /// The connection over which it was reached.
         connection: ConnectionId,
+        /// Why that is closed; `None`: it was said to have ended.
+        why: Option<Eviction>,
     },
     /// The entity is reached over another connection now: what waits for it, and what the old one did not answer, is to be
     /// sent there.

@@ -82,7 +82,7 @@ fn reachable(entity: &str, connection: ConnectionId) -> RegistryEvent {
 }
 
 fn unreachable(entity: &str, connection: ConnectionId) -> RegistryEvent {
-    RegistryEvent::Unreachable { entity: entity.to_owned(), connection }
+    RegistryEvent::Unreachable { entity: entity.to_owned(), connection, why: None }
 }
 
 fn registered(entity: &str) -> RegistryEvent {
@@ -311,7 +311,9 @@ fn ws_5_2_3_the_policy_for_newcomers_without_authentication_is_a_setting() {
     world.register(ONE, "Ca");
     world.register(ONE, "Cb");
     let events = world.connect(TWO, None, Some("Ca"));
-    let moved = [taken_over("Ca", ONE, TWO, None), unreachable("Cb", ONE), close(ONE, Eviction::TakenOver)];
+    let why = Some(Eviction::TakenOver);
+    let other = RegistryEvent::Unreachable { entity: "Cb".to_owned(), connection: ONE, why };
+    let moved = [taken_over("Ca", ONE, TWO, None), other, close(ONE, Eviction::TakenOver)];
     assert_eq!(events, moved, "nobody has spoken for the other one yet");
     assert_eq!(world.speak(TWO, "Cb"), Admission::Pass);
     assert_eq!(world.events(), [reachable("Cb", TWO)]);

@@ -146,7 +146,7 @@ impl Run {
                 RegistryEvent::Reachable { entity, connection } => {
                     assert_eq!(routes.insert(entity.clone(), *connection), None, "it was reachable already");
                 }
-                RegistryEvent::Unreachable { entity, connection } => {
+                RegistryEvent::Unreachable { entity, connection, .. } => {
                     assert_eq!(routes.remove(entity), Some(*connection));
                 }
                 RegistryEvent::TakenOver { entity, from, by, .. } => {
