@@ -254,15 +254,57 @@ pub(super) async fn expire(server: Server) {
             () = tokio::time::sleep(EXPIRY_ROUND) => {}
             () = server.0.stopped() => return,
         }
-        match server.0.deliveries.spool.expire(SystemTime::now()).await {
+        server.0.expire().await;
+    }
+}
+
+impl Shared {
+    async fn expire(&self) {
+        match self.deliveries.spool.expire(SystemTime::now()).await {
             Ok(expired) => {
                 for Expired { entity, request } in expired {
                     let rqi = request.request_id;
                     tracing::info!(?entity, ?rqi, "a stored request expired");
-                    server.0.events.push(ServerEvent::RequestExpired { entity, rqi });
+                    self.events.push(ServerEvent::RequestExpired { entity, rqi });
                 }
             }
             Err(error) => tracing::error!(%error, "expired requests could not be taken out of the store"),
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::binding::Registration;
+    use crate::net::link::IncomingRequest;
+    use crate::server::Handler;
+
+    struct Listener(Mutex<std::sync::mpsc::Sender<ServerEvent>>);
+
+    impl Handler for Listener {
+        fn on_request(&self, _server: &Server, _request: IncomingRequest) {}
+
+        fn on_event(&self, _server: &Server, event: ServerEvent) {
+            let _ = self.0.lock().unwrap().send(event);
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn ws_5_2_8_a_request_that_expires_is_told() {
+        let (told, events) = std::sync::mpsc::channel();
+        let server = Server::builder().listen("ws://127.0.0.1:0").notification_age(Duration::from_millis(1));
+        let server = server.start(Listener(Mutex::new(told))).unwrap();
+        server.restore(Registration::known("Ca"));
+        let mut request = Request::notify("Ca", serde_json::json!({}));
+        request.request_id = "late".to_owned();
+        server.notify("/Ca", request.clone()).await.unwrap_err();
+        server.notify("Ca", request).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        server.0.expire().await;
+        let expired = ServerEvent::RequestExpired { entity: "Ca".to_owned(), rqi: "late".to_owned() };
+        assert_eq!(events.recv_timeout(Duration::from_secs(20)).unwrap(), expired);
+        assert_eq!(server.waiting("Ca"), 0);
     }
 }

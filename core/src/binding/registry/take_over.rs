@@ -113,22 +113,22 @@ impl Slots {
 }
 
 /// The take-overs of one entity that count; mostly there was none, and there is no memory.
-#[derive(Debug, Default)]
-pub(super) struct Moves(Option<Box<VecDeque<Instant>>>);
+#[derive(Debug)]
+pub(super) struct Moves(VecDeque<Instant>);
 
 impl Moves {
-    pub(super) const NONE: Self = Self(None);
+    pub(super) const NONE: Self = Self(VecDeque::new());
 
     /// Notes one more. If they are too many now: how many; counting begins anew then.
     pub(super) fn note(&mut self, now: Instant, rule: Flapping) -> Option<usize> {
-        let moves = self.0.get_or_insert_default();
+        let moves = &mut self.0;
         while moves.front().is_some_and(|oldest| now.saturating_duration_since(*oldest) > rule.within) {
             moves.pop_front();
         }
         moves.push_back(now);
         let count = moves.len();
         if count > rule.count {
-            self.0 = None;
+            *self = Self::NONE;
             return Some(count);
         }
         None

@@ -206,11 +206,11 @@ impl Run {
         assert_eq!(kept, carried, "a connection carries what it is reached as, or claims");
 
         // At most one connection has a principal's rights, and the newest does.
-        for node in 0..3 {
+        for (node, name) in PRINCIPALS.iter().enumerate().take(3) {
             let of_node: Vec<_> =
                 opened.iter().map(|(id, _)| *id).filter(|id| who(*id) == Some(node) && has_rights(id)).collect();
             assert!(of_node.len() <= 1, "two connections of one principal");
-            let slot = registry.connection_of(&principal(PRINCIPALS[node]));
+            let slot = registry.connection_of(&principal(name));
             assert_eq!(slot, of_node.first().copied());
         }
         for (slot, node) in &registry.nodes {
