@@ -1,6 +1,6 @@
 //! One connection per node over real sockets: nothing that was accepted is lost or reordered when connections take each
 //! other's place (row WS-5.2-3). The peers are not ours.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -252,7 +252,7 @@ async fn ws_5_2_3_ten_thousand_notifications_survive_a_hundred_take_overs_in_ord
         tokio::spawn(async move {
             for number in 0..TOTAL {
                 server.notify("Ca", notification(number)).await.unwrap();
-                if number % 16 == 0 {
+                if number.is_multiple_of(16) {
                     tokio::task::yield_now().await;
                 }
             }
@@ -261,7 +261,7 @@ async fn ws_5_2_3_ten_thousand_notifications_survive_a_hundred_take_overs_in_ord
     // Of the hundred that are taken over, every third falls silent with a request under way; the others are in the middle of
     // answering.
     let quota = TOTAL / (TAKE_OVERS + 1);
-    let silent_at = |connection: usize| (connection % 3 == 0 && connection < TAKE_OVERS).then_some(quota);
+    let silent_at = |connection: usize| (connection.is_multiple_of(3) && connection < TAKE_OVERS).then_some(quota);
     let mut listeners = vec![registree.listen(first, silent_at(0), false)];
     let mut silent = 1;
     for take_over in 1..=TAKE_OVERS {
