@@ -345,6 +345,29 @@ async fn ws_5_2_3_without_authentication_nothing_is_lost_when_dead_holders_are_r
 }
 
 #[tokio::test]
+async fn ws_5_2_3_who_is_authenticated_never_waits_for_a_dead_connection() {
+    // Nothing but the newcomer ends the old one while the test is patient.
+    let long = PATIENCE * 10;
+    let builder = builder().ping_after(None).close_timeout(long).pong_timeout(long).request_timeout(long);
+    let (server, _) = start(builder.write_timeout(long));
+    let mut dead = connect(&server, Some("key"), None).await;
+    register(&mut dead, "Ca").await;
+    for number in 0..2 {
+        server.notify("Ca", notification(number)).await.unwrap();
+    }
+    let first = hear(&mut dead).await;
+    // From here on it is not read, and its TCP connection stays open.
+    let mut newcomer = connect(&server, Some("key"), None).await;
+    let again = hear(&mut newcomer).await;
+    assert_eq!((&again["rqi"], &again["pc"]), (&first["rqi"], &first["pc"]));
+    say(&mut newcomer, json!({"rsc": 2000, "rqi": again["rqi"]})).await;
+    assert_eq!(hear(&mut newcomer).await["pc"]["m2m:sgn"]["number"], 1);
+    // What the dead one says after all acknowledges nothing.
+    say(&mut dead, json!({"rsc": 2000, "rqi": again["rqi"]})).await;
+    assert_eq!(server.waiting("Ca"), 1);
+}
+
+#[tokio::test]
 async fn ws_5_2_3_the_old_connection_of_a_principal_is_closed_with_a_clear_reason() {
     let (server, cse) = start(builder());
     let mut first = connect(&server, Some("key"), None).await;
