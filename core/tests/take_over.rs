@@ -106,7 +106,7 @@ async fn connect(server: &Server, token: Option<&str>, origin: Option<&str>) -> 
 async fn refusal(server: &Server, token: Option<&str>, origin: Option<&str>) -> http::Response<Option<Vec<u8>>> {
     match try_connect(server, token, origin).await {
         Err(WsError::Http(response)) => *response,
-        other => panic!("not refused: {other:?}"),
+        other => panic!("not refused: {:?}", other.err()),
     }
 }
 
@@ -566,5 +566,6 @@ async fn ws_5_2_3_the_embedded_registrar_passes_events_on() {
     };
     tokio::time::timeout(PATIENCE, told).await.expect("an event is missing");
     assert_eq!(*seen.lock().unwrap(), expected);
+    drop((first, second));
     registrar.shutdown().await;
 }
