@@ -15,8 +15,11 @@ use crate::codec;
 use crate::primitive::{Format, Request, Response, StatusCode, format_timestamp, parse_timestamp};
 use crate::{Error, ErrorKind, Result};
 
-/// Time between two attempts of which the first one failed.
-const RETRY: Duration = Duration::from_secs(30);
+/// Time after a refusal: a registrar that is just starting takes connections before it can register anybody. It doubles with
+/// every further one.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// Up to this; and the time after an attempt that got no answer, if no connection is opened before.
+const LONGEST_RETRY: Duration = Duration::from_secs(30);
 /// Least time between two checks that answers to other requests gave rise to.
 const DOUBT_AGAIN: Duration = Duration::from_secs(60);
 
@@ -75,6 +78,8 @@ pub struct Upkeep {
     due: Option<Step>,
     under_way: Option<Step>,
     not_before: Option<Instant>,
+    /// Refusals in a row.
+    refusals: u32,
     last_doubt: Option<Instant>,
     /// It is known to be in force in this run.
     confirmed: bool,
@@ -90,6 +95,7 @@ impl Upkeep {
             due: None,
             under_way: None,
             not_before: None,
+            refusals: 0,
             last_doubt: None,
             confirmed: false,
         }
@@ -105,7 +111,7 @@ impl Upkeep {
         request.request_id.clear();
         request.from = Some(registration.entity.clone());
         self.kept = Some(Saved { registration, until, life, request });
-        (self.due, self.not_before, self.confirmed) = (None, None, true);
+        (self.due, self.not_before, self.refusals, self.confirmed) = (None, None, 0, true);
     }
 
     /// The registration of an earlier run goes on; it is checked when the connection is open.
@@ -153,8 +159,12 @@ impl Upkeep {
         let step = self.under_way.take()?;
         let Some(kept) = &mut self.kept else { return None };
         let Ok(response) = result else {
-            return self.again(now, step);
+            self.again(now, step, LONGEST_RETRY);
+            return None;
         };
+        if response.status.is_success() {
+            self.refusals = 0;
+        }
         let (gone, status) = (Self::is_forgotten(response.status), response.status);
         match step {
             Step::Check if status.is_success() => {
@@ -179,7 +189,7 @@ impl Upkeep {
             Step::Register => {
                 // It was there all the same: what was asked for may not be retrieved by its own entity.
                 if matches!(status, StatusCode::CONFLICT | StatusCode::ORIGINATOR_HAS_ALREADY_REGISTERED) {
-                    self.confirmed = true;
+                    (self.confirmed, self.refusals) = (true, 0);
                     return Some(UpkeepOutcome::Confirmed { until: kept.until });
                 }
                 let Some(registration) = Registration::from_exchange(&kept.request, response) else {
@@ -210,13 +220,13 @@ impl Upkeep {
         )
     }
 
-    fn again(&mut self, now: Now, step: Step) -> Option<UpkeepOutcome> {
-        (self.due, self.not_before) = (Some(step), Some(after(now.monotonic, RETRY)));
-        None
+    fn again(&mut self, now: Now, step: Step, wait: Duration) {
+        (self.due, self.not_before) = (Some(step), Some(after(now.monotonic, wait)));
     }
 
     fn failed(&mut self, now: Now, step: Step, response: &Response) -> Option<UpkeepOutcome> {
-        self.again(now, step);
+        self.again(now, step, FIRST_RETRY.saturating_mul(1 << self.refusals.min(16)).min(LONGEST_RETRY));
+        self.refusals = self.refusals.saturating_add(1);
         let attempt = match step {
             Step::Check => "to retrieve it",
             Step::Renew => "to renew it",
@@ -486,7 +496,7 @@ mod tests {
         let outcome = upkeep.answered(at(800), &Ok(refused)).unwrap();
         let UpkeepOutcome::Failed { attempt, status, debug } = outcome else { panic!("{outcome:?}") };
         assert_eq!((attempt, status, debug.as_str()), ("to renew it", StatusCode::NOT_ACCEPTABLE, "not longer"));
-        assert_eq!((upkeep.next(at(829)), seconds_until_next(&upkeep, 829)), (None, Some(1)));
+        assert_eq!((upkeep.next(at(800)), seconds_until_next(&upkeep, 800)), (None, Some(1)));
         assert_eq!(upkeep.next(at(830)).unwrap().operation, Operation::Update);
         // The connection broke: at once on the next one, with a check first or the renewal that is due.
         let lost = Err(Error::new(ErrorKind::ConnectionLost, "lost"));
@@ -494,6 +504,33 @@ mod tests {
         assert_eq!(upkeep.next(at(832)), None);
         upkeep.opened();
         assert_eq!(upkeep.next(at(832)).unwrap().operation, Operation::Update);
+    }
+
+    #[test]
+    fn ws_5_2_9_a_registrar_that_is_not_ready_yet_is_asked_again_soon_and_then_less_and_less_often() {
+        let mut upkeep = registered();
+        upkeep.opened();
+        let (mut now, mut waits) = (10, Vec::new());
+        for _ in 0..7 {
+            upkeep.next(at(now)).unwrap();
+            // ACME takes connections before there is anything that could be registered at.
+            if upkeep.under_way == Some(Step::Check) {
+                answer(&mut upkeep, now, StatusCode::NOT_FOUND);
+                upkeep.next(at(now)).unwrap();
+            }
+            let outcome = answer(&mut upkeep, now, StatusCode::NOT_FOUND);
+            assert!(matches!(outcome, Some(UpkeepOutcome::Failed { attempt: "to make it again", .. })), "{outcome:?}");
+            waits.push(seconds_until_next(&upkeep, now).unwrap());
+            now += waits.last().unwrap();
+        }
+        assert_eq!(waits, [1, 2, 4, 8, 16, 30, 30]);
+        upkeep.next(at(now)).unwrap();
+        upkeep.answered(at(now), &Ok(ae(&et(1100)))).unwrap();
+        // All is well: the next failure is the first one again.
+        upkeep.opened();
+        upkeep.next(at(now)).unwrap();
+        answer(&mut upkeep, now, StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(seconds_until_next(&upkeep, now), Some(1));
     }
 
     #[test]
