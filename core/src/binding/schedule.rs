@@ -34,7 +34,7 @@ const EPOCH: i64 = 2_440_588;
 /// use onem2m_ws::binding::Schedule;
 ///
 /// let schedule = Schedule::parse(["* 0-4 2,6,10 * * * *"])?;
-/// let at = |hour, minute| SystemTime::UNIX_EPOCH + Duration::from_secs(hour * 3600 + minute * 60);
+/// let at = |hour: u64, minute: u64| SystemTime::UNIX_EPOCH + Duration::from_secs(hour * 3600 + minute * 60);
 /// assert!(schedule.is_open(at(2, 3)));
 /// assert_eq!(schedule.open_until(at(2, 3)), Some(at(2, 5)));
 /// assert_eq!(schedule.next_open(at(2, 5)), Some(at(6, 0)));
@@ -91,7 +91,7 @@ impl Schedule {
     }
 
     /// The end of the window that has this moment: the first one at which the entity cannot be reached any more. `None`: for
-    /// ever (to the end of the year 9999). Outside of a window: `at` itself.
+    /// ever, that is for the next 400 years. Outside of a window: `at` itself.
     ///
     /// For entries of which more than a hundred different combinations open whole days without a gap, it may be an earlier
     /// moment at which the window goes on: look again then. No schedule does so that was not made for it.

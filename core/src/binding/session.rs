@@ -8,7 +8,7 @@ mod receive;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
@@ -178,22 +178,18 @@ impl<W> Session<W> {
                 ),
             ));
         }
-        let mut wait = self.config.request_timeout;
-        // Nobody wants the answer after either.
-        for (name, expiration) in [("rqet", &request.request_expiration), ("rset", &request.result_expiration)] {
-            let Some(expiration) = expiration else { continue };
-            let text = expiration.as_str();
-            let left = expiration.remaining(now.wall).ok_or_else(|| {
-                Error::new(
-                    ErrorKind::InvalidArgument,
-                    format!("{name} {text:?} is neither a timestamp nor milliseconds"),
-                )
-            })?;
-            if left.is_zero() {
-                return Err(Error::new(ErrorKind::Timeout, format!("{name} {text:?} has passed")));
+        // After it expires nobody wants the answer.
+        let wait = match request.time_left(now.wall) {
+            Err(expiration) => {
+                let text = format!("{expiration} is neither a timestamp nor milliseconds");
+                return Err(Error::new(ErrorKind::InvalidArgument, text));
             }
-            wait = wait.min(left);
-        }
+            Ok(Some((Duration::ZERO, expiration))) => {
+                return Err(Error::new(ErrorKind::Timeout, format!("{expiration} has passed")));
+            }
+            Ok(Some((left, _))) => left.min(self.config.request_timeout),
+            Ok(None) => self.config.request_timeout,
+        };
         if request.from.is_none() {
             request.from.clone_from(&self.config.originator);
         }
@@ -536,6 +532,7 @@ impl<W> Session<W> {
                 Some(failure) => failure.to_string(),
                 None => "there was no connection, or no place in the window".to_owned(),
             };
+            self.counters.expired += 1;
             format!("the request ran out of time before it could be sent; it was not carried out ({why})")
         };
         self.fail(number, ErrorKind::Timeout, &text);

@@ -15,11 +15,10 @@ use crate::codec;
 use crate::primitive::{Format, Request, Response, StatusCode, format_timestamp, parse_timestamp};
 use crate::{Error, ErrorKind, Result};
 
-/// Time after a refusal: a registrar that is just starting takes connections before it can register anybody. It doubles with
-/// every further one.
-const FIRST_RETRY: Duration = Duration::from_secs(1);
-/// Up to this; and the time after an attempt that got no answer, if no connection is opened before.
-const LONGEST_RETRY: Duration = Duration::from_secs(30);
+/// Time until another attempt after one that failed; it doubles with every failure.
+const FIRST_RETRY: Duration = Duration::from_secs(2);
+/// Longest time until another attempt.
+const LONGEST_RETRY: Duration = Duration::from_secs(60);
 /// Least time between two checks that answers to other requests gave rise to.
 const DOUBT_AGAIN: Duration = Duration::from_secs(60);
 
@@ -78,8 +77,8 @@ pub struct Upkeep {
     due: Option<Step>,
     under_way: Option<Step>,
     not_before: Option<Instant>,
-    /// Refusals in a row.
-    refusals: u32,
+    /// Attempts in a row that failed.
+    failures: u32,
     last_doubt: Option<Instant>,
     /// It is known to be in force in this run.
     confirmed: bool,
@@ -95,7 +94,7 @@ impl Upkeep {
             due: None,
             under_way: None,
             not_before: None,
-            refusals: 0,
+            failures: 0,
             last_doubt: None,
             confirmed: false,
         }
@@ -111,7 +110,7 @@ impl Upkeep {
         request.request_id.clear();
         request.from = Some(registration.entity.clone());
         self.kept = Some(Saved { registration, until, life, request });
-        (self.due, self.not_before, self.refusals, self.confirmed) = (None, None, 0, true);
+        (self.due, self.not_before, self.failures, self.confirmed) = (None, None, 0, true);
     }
 
     /// The registration of an earlier run goes on; it is checked when the connection is open.
@@ -128,7 +127,7 @@ impl Upkeep {
     /// A connection was opened, after the one over which the entity registered: the registrar may have forgotten it meanwhile.
     pub fn opened(&mut self) {
         if self.kept.is_some() {
-            (self.due, self.not_before) = (Some(self.due.unwrap_or(Step::Check)), None);
+            (self.due, self.not_before, self.failures) = (Some(self.due.unwrap_or(Step::Check)), None, 0);
         }
     }
 
@@ -159,16 +158,12 @@ impl Upkeep {
         let step = self.under_way.take()?;
         let Some(kept) = &mut self.kept else { return None };
         let Ok(response) = result else {
-            self.again(now, step, LONGEST_RETRY);
-            return None;
+            return self.again(now, step);
         };
-        if response.status.is_success() {
-            self.refusals = 0;
-        }
         let (gone, status) = (Self::is_forgotten(response.status), response.status);
         match step {
             Step::Check if status.is_success() => {
-                self.confirmed = true;
+                (self.confirmed, self.failures) = (true, 0);
                 kept.until = expiration(response).or(kept.until);
                 if kept.life.is_none() {
                     kept.life = kept.until.and_then(|until| until.duration_since(now.wall).ok());
@@ -179,7 +174,7 @@ impl Upkeep {
                 let asked = now.wall.checked_add(kept.life?)?;
                 let until = expiration(response).unwrap_or(asked);
                 kept.until = Some(until);
-                self.confirmed = true;
+                (self.confirmed, self.failures) = (true, 0);
                 Some(UpkeepOutcome::Renewed { until })
             }
             Step::Check | Step::Renew if gone => {
@@ -189,7 +184,7 @@ impl Upkeep {
             Step::Register => {
                 // It was there all the same: what was asked for may not be retrieved by its own entity.
                 if matches!(status, StatusCode::CONFLICT | StatusCode::ORIGINATOR_HAS_ALREADY_REGISTERED) {
-                    (self.confirmed, self.refusals) = (true, 0);
+                    (self.confirmed, self.failures) = (true, 0);
                     return Some(UpkeepOutcome::Confirmed { until: kept.until });
                 }
                 let Some(registration) = Registration::from_exchange(&kept.request, response) else {
@@ -220,13 +215,15 @@ impl Upkeep {
         )
     }
 
-    fn again(&mut self, now: Now, step: Step, wait: Duration) {
+    fn again(&mut self, now: Now, step: Step) -> Option<UpkeepOutcome> {
+        let wait = FIRST_RETRY.saturating_mul(1 << self.failures.min(16)).min(LONGEST_RETRY);
+        self.failures = self.failures.saturating_add(1);
         (self.due, self.not_before) = (Some(step), Some(after(now.monotonic, wait)));
+        None
     }
 
     fn failed(&mut self, now: Now, step: Step, response: &Response) -> Option<UpkeepOutcome> {
-        self.again(now, step, FIRST_RETRY.saturating_mul(1 << self.refusals.min(16)).min(LONGEST_RETRY));
-        self.refusals = self.refusals.saturating_add(1);
+        self.again(now, step);
         let attempt = match step {
             Step::Check => "to retrieve it",
             Step::Renew => "to renew it",
@@ -496,41 +493,20 @@ mod tests {
         let outcome = upkeep.answered(at(800), &Ok(refused)).unwrap();
         let UpkeepOutcome::Failed { attempt, status, debug } = outcome else { panic!("{outcome:?}") };
         assert_eq!((attempt, status, debug.as_str()), ("to renew it", StatusCode::NOT_ACCEPTABLE, "not longer"));
-        assert_eq!((upkeep.next(at(800)), seconds_until_next(&upkeep, 800)), (None, Some(1)));
-        assert_eq!(upkeep.next(at(830)).unwrap().operation, Operation::Update);
+        let mut now = 800;
+        for wait in [2, 4, 8, 16, 32, 60, 60] {
+            assert_eq!((upkeep.next(at(now)), seconds_until_next(&upkeep, now)), (None, Some(wait)));
+            now += wait;
+            assert_eq!(upkeep.next(at(now)).unwrap().operation, Operation::Update);
+            answer(&mut upkeep, now, StatusCode::NOT_ACCEPTABLE);
+        }
+        upkeep.next(at(now + 60)).unwrap();
         // The connection broke: at once on the next one, with a check first or the renewal that is due.
         let lost = Err(Error::new(ErrorKind::ConnectionLost, "lost"));
-        assert_eq!(upkeep.answered(at(831), &lost), None);
-        assert_eq!(upkeep.next(at(832)), None);
+        assert_eq!(upkeep.answered(at(now + 60), &lost), None);
+        assert_eq!(upkeep.next(at(now + 61)), None);
         upkeep.opened();
-        assert_eq!(upkeep.next(at(832)).unwrap().operation, Operation::Update);
-    }
-
-    #[test]
-    fn ws_5_2_9_a_registrar_that_is_not_ready_yet_is_asked_again_soon_and_then_less_and_less_often() {
-        let mut upkeep = registered();
-        upkeep.opened();
-        let (mut now, mut waits) = (10, Vec::new());
-        for _ in 0..7 {
-            upkeep.next(at(now)).unwrap();
-            // ACME takes connections before there is anything that could be registered at.
-            if upkeep.under_way == Some(Step::Check) {
-                answer(&mut upkeep, now, StatusCode::NOT_FOUND);
-                upkeep.next(at(now)).unwrap();
-            }
-            let outcome = answer(&mut upkeep, now, StatusCode::NOT_FOUND);
-            assert!(matches!(outcome, Some(UpkeepOutcome::Failed { attempt: "to make it again", .. })), "{outcome:?}");
-            waits.push(seconds_until_next(&upkeep, now).unwrap());
-            now += waits.last().unwrap();
-        }
-        assert_eq!(waits, [1, 2, 4, 8, 16, 30, 30]);
-        upkeep.next(at(now)).unwrap();
-        upkeep.answered(at(now), &Ok(ae(&et(1100)))).unwrap();
-        // All is well: the next failure is the first one again.
-        upkeep.opened();
-        upkeep.next(at(now)).unwrap();
-        answer(&mut upkeep, now, StatusCode::INTERNAL_SERVER_ERROR);
-        assert_eq!(seconds_until_next(&upkeep, now), Some(1));
+        assert_eq!(upkeep.next(at(now + 61)).unwrap().operation, Operation::Update);
     }
 
     #[test]

@@ -71,7 +71,7 @@ pub enum ClientEvent {
     /// gone: make them again.
     RegisteredAgain(Registration),
     /// The registration could not be checked, renewed or made again; the error has the registrar's answer in its text. It is tried
-    /// again after a second, then after twice as long each time, up to half a minute.
+    /// again after a while.
     RegistrationFailed(Error),
     /// A request that was posted has left the outbox.
     Delivered {

@@ -226,6 +226,9 @@ impl Service {
                 }
                 // The server sees a registration in the answer to it.
                 Effect::Registered { .. } => {}
+                Effect::Scheduled { entity, schedule } => {
+                    server.set_schedule(entity.as_str(), schedule);
+                }
                 Effect::Deregistered { entity } => {
                     server.deregister(entity.as_str());
                 }

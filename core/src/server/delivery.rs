@@ -108,7 +108,7 @@ impl Shared {
                 let text = format!("rqet {:?} is neither a timestamp nor milliseconds", rqet.as_str());
                 Error::new(ErrorKind::InvalidArgument, text)
             })?,
-            None => deliveries.longest,
+            None => self.schedules.life(&stem, now, deliveries.longest),
         };
         let appended = deliveries.spool.append(&stem, Record::new(request, now.checked_add(life)));
         Ok((stem, appended))

@@ -8,6 +8,7 @@ mod config;
 mod connection;
 mod delivery;
 mod half_open;
+mod schedules;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -34,6 +35,7 @@ use accept::RefusalCounts;
 use connection::Registree;
 use delivery::Deliveries;
 use half_open::HalfOpen;
+use schedules::Schedules;
 
 /// Answers the requests of registrees: a CSE.
 pub trait Handler: Send + Sync + 'static {
@@ -83,6 +85,7 @@ pub(crate) struct Shared {
     /// For the identifiers of what connections send.
     random: Mutex<OsRandom>,
     deliveries: Deliveries,
+    schedules: Schedules,
     points_of_access: Vec<PointOfAccess>,
     session: Arc<binding::Config>,
     websocket: Arc<websocket::Config>,
@@ -127,6 +130,7 @@ impl Server {
             alarms: Alarms::new(Instant::now()),
             random: Mutex::new(OsRandom::new()),
             deliveries: Deliveries::new(config.spool, config.notification_age),
+            schedules: Schedules::default(),
             points_of_access: bound.points_of_access,
             session: Arc::new(config.session),
             websocket: Arc::new(config.websocket),
@@ -160,7 +164,7 @@ impl Server {
     /// # Errors
     /// `NotRegistered` or `NotConnected` if it cannot be reached; what [`crate::client::Client::send`] returns.
     pub async fn send(&self, entity: &str, request: Request) -> Result<Response> {
-        let registree = self.registree_of(entity)?;
+        let registree = self.registree_of(entity).map_err(|error| self.say_when(entity, error))?;
         registree.link.request(request).await
     }
 
@@ -187,6 +191,7 @@ impl Server {
         let mut registry = self.0.registry();
         let stem = registry.stem(entity).to_owned();
         let was = registry.deregister(entity);
+        self.0.schedules.forget(&stem);
         self.0.changes.fetch_add(1, Ordering::Release);
         drop(registry);
         if was {

@@ -1,7 +1,7 @@
 //! Through a proxy that does as it should: what it is asked, what goes through, and what comes of an end.
 
 use onem2m_ws::ErrorKind;
-use onem2m_ws::client::{Client, ConnectionState, Reopening};
+use onem2m_ws::client::{Client, Reopening};
 use std::time::Duration;
 use tokio::net::TcpListener;
 

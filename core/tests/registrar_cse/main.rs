@@ -10,4 +10,5 @@ mod limits;
 mod registration;
 mod requests;
 mod results;
+mod schedules;
 mod subscriptions;

@@ -77,7 +77,7 @@ fn ec_latest_counts_only_what_it_adds() {
     wait(spool.append("Ca", latest("1"))).unwrap();
     wait(spool.close()).unwrap();
     let size = place.open().found().bytes;
-    let limits = StoreLimits { records: 1, bytes: size + 2, bytes_per_registree: size + 2, ..StoreLimits::default() };
+    let limits = StoreLimits { records: 1, bytes: size + 2, bytes_per_registree: size + 2 };
     let spool = place.open_with(StoreOptions { limits, ..StoreOptions::default() });
     assert_eq!(wait(spool.append("Ca", latest("2"))).unwrap(), Sequence(1));
     // One letter more stands in it three times.

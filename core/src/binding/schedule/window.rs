@@ -13,10 +13,13 @@ use super::entry::{ALL_60, DAY, Entry, kind_of};
 /// combinations of them, of which each opens a whole day.
 const MOST_KINDS_OF_DAYS: usize = 128;
 
+/// So many years are looked at: a cycle of leap years and days of the week.
+const MOST_YEARS: i32 = 400;
+
 /// A set of patterns, by their places.
 type Applying = u32;
 
-/// The first closed second at or after this one; `None`: there is none before the year 10000.
+/// The first closed second at or after this one; `None`: there is none in [`MOST_YEARS`] years.
 ///
 /// Where days of more than [`MOST_KINDS_OF_DAYS`] kinds follow each other without a gap, the start of a day in the window.
 pub(super) fn end(entries: &[Entry], date: Date, second: u32) -> Option<(Date, u32)> {
@@ -25,13 +28,14 @@ pub(super) fn end(entries: &[Entry], date: Date, second: u32) -> Option<(Date, u
         return Some((date, second));
     }
     let mut from = date.next_day()?;
-    loop {
+    while from.year() <= date.year() + MOST_YEARS {
         if let Some(found) = search.in_year(from) {
             let closed = first_closed(entries, search.applying(|entry| entry.has_date(found)), 0);
             return Some((found, closed.unwrap_or(0)));
         }
         from = Date::from_ordinal_date(from.year() + 1, 1).ok()?;
     }
+    None
 }
 
 struct Search<'a> {
