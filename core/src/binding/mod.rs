@@ -35,7 +35,10 @@ pub use poa::PointOfAccess;
 pub use proxy::Proxy;
 pub use reachability::{OutsideWindow, Pending, Reach, Reachability};
 pub use registration::{Accepts, Registration, RegistreeKind};
-pub use registry::{Admission, ConnectionId, Registry};
+pub use registry::{
+    Admission, ConnectionId, Eviction, Flapping, Principal, Registry, RegistryEvent, TAKEN_OVER, TakeOver,
+    TakeOverRules,
+};
 pub use schedule::{Field as ScheduleField, Schedule, ScheduleError};
 pub use session::Session;
 pub use upkeep::{Saved, Upkeep, UpkeepOutcome};

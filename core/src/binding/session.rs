@@ -275,12 +275,24 @@ impl<W> Session<W> {
 
     /// Closes the connection at once with this code; what waited fails. [`Event::Closed`] follows.
     pub fn abort(&mut self, now: Now, code: u16, reason: &str) {
+        self.end(now, code, reason, ErrorKind::Closed, "the session was closed before the response came");
+    }
+
+    /// Like [`abort`](Self::abort), because another connection has the place of this one: what waited fails at once with
+    /// `ConnectionLost`, and can be sent over that one. A peer that is silent holds nothing back.
+    pub fn give_way(&mut self, now: Now, code: u16, reason: &str) {
+        let text =
+            "another connection has taken the place of this one; the response did not come and the outcome is unknown";
+        self.end(now, code, reason, ErrorKind::ConnectionLost, text);
+    }
+
+    fn end(&mut self, now: Now, code: u16, reason: &str, kind: ErrorKind, text: &str) {
         if self.phase == Phase::Closed {
             return;
         }
         self.phase = Phase::Draining { until: now.monotonic, code: CloseCode::Normal };
         for number in self.outgoing.all_numbers() {
-            self.fail(number, ErrorKind::Closed, "the session was closed before the response came");
+            self.fail(number, kind, text);
         }
         self.incoming.lose();
         self.close_connection(now, code, reason);
@@ -486,7 +498,7 @@ impl<W> Session<W> {
                     self.outgoing.keep(number, Box::new(request));
                 }
             }
-            Err(error) => self.end(number, error),
+            Err(error) => self.tell_failure(number, error),
         }
     }
 
@@ -545,10 +557,10 @@ impl<W> Session<W> {
     /// A request will get no response.
     fn fail_with(&mut self, number: u64, error: Error) {
         let unknown = self.outgoing.may_have_arrived(number);
-        self.end(number, if unknown { error.with_unknown_outcome() } else { error });
+        self.tell_failure(number, if unknown { error.with_unknown_outcome() } else { error });
     }
 
-    fn end(&mut self, number: u64, error: Error) {
+    fn tell_failure(&mut self, number: u64, error: Error) {
         if let Some(finished) = self.outgoing.finish(number) {
             self.events.push_back(Event::Response { waiter: finished.waiter, result: Err(error) });
         }

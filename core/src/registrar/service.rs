@@ -18,7 +18,7 @@ use crate::binding::PointOfAccess;
 use crate::net::OsRandom;
 use crate::net::link::{IncomingRequest, Responder};
 use crate::primitive::{EntityId, Operation, Request, Response, StatusCode};
-use crate::server::{Handler, Server, ServerBuilder};
+use crate::server::{Handler, Server, ServerBuilder, ServerEvent};
 use crate::websocket::Random;
 use crate::{Error, ErrorKind, Result};
 
@@ -30,7 +30,11 @@ const SWEEP: Duration = Duration::from_secs(1);
 pub struct RegistrarBuilder {
     server: ServerBuilder,
     cse: CseConfig,
+    on_event: Option<OnEvent>,
 }
+
+/// Hears what happens to registrees.
+type OnEvent = Arc<dyn Fn(&Server, ServerEvent) + Send + Sync>;
 
 impl Default for RegistrarBuilder {
     fn default() -> Self {
@@ -41,7 +45,7 @@ impl Default for RegistrarBuilder {
 impl RegistrarBuilder {
     /// The registrar `/id-in` named `cse-in` at `ws://127.0.0.1:9000`, with the administrator `CAdmin`.
     pub fn new() -> Self {
-        Self { server: Server::builder(), cse: CseConfig::default() }
+        Self { server: Server::builder(), cse: CseConfig::default(), on_event: None }
     }
 
     /// Listens at `ws://host:port`; port 0 takes any that is free. See [`ServerBuilder::listen`].
@@ -91,6 +95,13 @@ impl RegistrarBuilder {
         self
     }
 
+    /// Calls `callback` when a registree registers, comes, goes, is taken over, and so on. It must not block; see
+    /// [`Handler::on_event`].
+    pub fn on_event(mut self, callback: impl Fn(&Server, ServerEvent) + Send + Sync + 'static) -> Self {
+        self.on_event = Some(Arc::new(callback));
+        self
+    }
+
     /// Starts the registrar: it listens when this returns.
     ///
     /// # Errors
@@ -103,9 +114,9 @@ impl RegistrarBuilder {
     }
 
     pub(crate) fn start_on(self, runtime: &Handle) -> Result<Registrar> {
-        let Self { server, mut cse } = self;
+        let Self { server, mut cse, on_event } = self;
         let server = server.identity(cse.sp_id.clone(), cse.cse_id.clone()).trusted([cse.admin.clone()]);
-        let service = Service::default();
+        let service = Service { state: Arc::default(), on_event };
         let handler = service.clone();
         let server = Server::start_with(server, runtime, |points_of_access| {
             cse.points_of_access = points_of_access.iter().map(PointOfAccess::to_string).collect();
@@ -179,8 +190,11 @@ impl fmt::Debug for Registrar {
 }
 
 /// The CSE and the requests that it answers later.
-#[derive(Clone, Default)]
-struct Service(Arc<Mutex<State>>);
+#[derive(Clone)]
+struct Service {
+    state: Arc<Mutex<State>>,
+    on_event: Option<OnEvent>,
+}
 
 #[derive(Default)]
 struct State {
@@ -194,7 +208,7 @@ type Stored = Vec<Pin<Box<dyn Future<Output = Result<()>> + Send>>>;
 
 impl Service {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Carries out effects. Notifications are handed to the store in here, under the caller's lock, which keeps their order;
@@ -285,6 +299,12 @@ impl Handler for Service {
                 }
             }
         });
+    }
+
+    fn on_event(&self, server: &Server, event: ServerEvent) {
+        if let Some(on_event) = &self.on_event {
+            on_event(server, event);
+        }
     }
 }
 
