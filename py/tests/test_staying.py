@@ -79,14 +79,14 @@ def test_ws_5_2_6_the_first_request_opens_the_connection(face: Face, peer: Peer)
 def test_a_disconnection_that_was_asked_for_is_no_warning(
     face: Face, peer: Peer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.INFO, "onem2m_ws.connection"):
-        with face.connect(peer.url, originator="Ctest", registered=True, **QUICK) as ae:
-            ae.disconnect()
-            ae.connect()
-            until(lambda: "registered" in caplog.messages[-1])
-            assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
-            peer.drop()
-            until(lambda: any(record.levelno == logging.WARNING for record in caplog.records))
+    caplog.set_level(logging.INFO, "onem2m_ws.connection")
+    with face.connect(peer.url, originator="Ctest", registered=True, **QUICK) as ae:
+        ae.disconnect()
+        ae.connect()
+        until(lambda: "registered" in caplog.messages[-1])
+        assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+        peer.drop()
+        until(lambda: any(record.levelno == logging.WARNING for record in caplog.records))
 
 
 def test_ws_5_2_9_a_registrar_that_has_forgotten_is_registered_at_again(face: Face, name: str) -> None:
@@ -125,6 +125,7 @@ def test_ws_6_4_4_a_registration_is_confirmed_and_what_fails_is_told(face: Face,
     peer.drop()
     failed = told.get(timeout=10)
     assert isinstance(failed, events.RegistrationFailed) and "out of order" in str(failed.error)
+    assert isinstance(failed.error, errors.RegistrationRefusedError) and failed.error.response.status == 5000
     peer.answer = agreeable
 
 

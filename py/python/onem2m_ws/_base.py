@@ -298,7 +298,7 @@ class ClientBase(Generic[R, N]):
         elif change.state == "disconnected" and change.cause is not None:
             closing, self._closing = self._closing, False
             again = "" if change.next_attempt is None else f"; next attempt in {change.next_attempt:.1f} s"
-            # A connection that this end closed is no loss; an attempt that is not repeated was asked for: who asked is told.
+            # What this end closed is no loss. An attempt that is not repeated was asked for: who asked is told.
             expected = closing or (change.attempt and change.next_attempt is None)
             level = logging.INFO if expected else logging.WARNING
             text = str(change.cause)

@@ -220,9 +220,11 @@ def _from_native(
 ) -> OneM2MError:
     """The exception for an error of the library; the native module calls this."""
     kind: type[OneM2MError] = globals().get(name, InternalError)
-    if response is not None and issubclass(kind, ResponseError):
+    if issubclass(kind, ResponseError):
         from .primitives import Response
 
+        if response is None:
+            return InternalError(message)
         return kind(message, Response._received(response))
     error: OneM2MError = kind(message)
     if outcome_unknown:

@@ -53,7 +53,7 @@ class RegistrationFailed:
     """The registration could not be checked, renewed or made again. It is tried again after a while."""
 
     error: Exception
-    """Why; its text has the registrar's answer."""
+    """Why; `response` of a `RegistrationRefusedError` has the registrar's status and its text."""
 
 
 @dataclass(frozen=True)
