@@ -204,7 +204,7 @@ def test_ws_5_2_6_what_may_be_repeated_is_and_of_the_rest_the_outcome_is_unknown
     peer.answer = answer
     with face.connect(peer.url, originator="Ctest", registered=True, repeat=repeat, **QUICK) as ae:
         for operation in range(1, 6):
-            content = {"m2m:cnt": {}} if operation in (1, 3, 5) else None
+            content: dict[str, Any] | None = {"m2m:cnt": {}} if operation in (1, 3, 5) else None
             request = onem2m_ws.Request(operation, "x", ty=3 if operation == 1 else None, content=content)
             if operation in repeated:
                 assert ae.send(request).ok
