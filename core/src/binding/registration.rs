@@ -3,9 +3,14 @@
 //! Covers: TS-0020 6.1, 6.4; rows WS-6.4-1 to -5, WS-6.1-3, WS-5.2-9. Looks only at primitives: who is connected is
 //! [`super::registry`]'s part.
 
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::primitive::{Operation, Request, ResourceType, Response, StatusCode};
+use crate::{Error, ErrorKind, Result};
 
 /// Which requests a client takes (TS-0020 6.1: an AE may handle notifications only, or no requests at all).
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -103,6 +108,30 @@ impl Registration {
         Self { entity, kind, addresses: Vec::new() }
     }
 
+    /// The form in which it is kept for the time after a restart (WS-6.4-4): small, and JSON.
+    ///
+    /// # Errors
+    /// None that is known: `Internal`.
+    pub fn to_bytes(&self) -> Result<Bytes> {
+        let kept = Kept {
+            entity: self.entity.as_str().into(),
+            is_cse: self.kind == RegistreeKind::Cse,
+            addresses: self.addresses.iter().map(|address| address.as_str().into()).collect(),
+        };
+        serde_json::to_vec(&kept).map(Bytes::from).map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))
+    }
+
+    /// What [`to_bytes`](Self::to_bytes) wrote.
+    ///
+    /// # Errors
+    /// `Storage` if it is something else.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let Kept { entity, is_cse, addresses } = serde_json::from_slice(bytes)
+            .map_err(|error| Error::new(ErrorKind::Storage, format!("no registration: {error}")))?;
+        let kind = if is_cse { RegistreeKind::Cse } else { RegistreeKind::Ae };
+        Ok(Self { entity: entity.into(), kind, addresses: addresses.into_iter().map(Cow::into_owned).collect() })
+    }
+
     /// True if `request` may end this registration, once it is answered with success: a DELETE of its resource
     /// (WS-6.4-5). The resource may be addressed CSE-relative, SP-relative or absolute, by its identifier or by its name
     /// below the address that it was created with. Of another name for that address (`cse-in` for `-`) only the registrar
@@ -117,10 +146,35 @@ impl Registration {
     }
 }
 
+/// A [`Registration`] as it is kept. Members are added only so that older ones can be read.
+#[derive(Serialize, Deserialize)]
+struct Kept<'a> {
+    #[serde(rename = "id")]
+    entity: Cow<'a, str>,
+    #[serde(rename = "cse", default, skip_serializing_if = "std::ops::Not::not")]
+    is_cse: bool,
+    #[serde(rename = "at", default, skip_serializing_if = "Vec::is_empty")]
+    addresses: Vec<Cow<'a, str>>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn ws_6_4_4_a_registration_is_read_as_it_was_kept() {
+        let answer = Response::new(StatusCode::CREATED).content(json!({"m2m:ae": {"aei": "Ca", "ri": "Ca"}}));
+        let of_an_ae = Registration::from_exchange(&register("Ca"), &answer).unwrap();
+        for registration in [of_an_ae, Registration::known("/id-mn"), Registration::known("C\"\u{e4}")] {
+            let bytes = registration.to_bytes().unwrap();
+            assert_eq!(Registration::from_bytes(&bytes).unwrap(), registration);
+        }
+        assert_eq!(Registration::known("Ca").to_bytes().unwrap(), br#"{"id":"Ca"}"#[..]);
+        for other in ["", "{", "[]", r#"{"cse":true}"#, r#"{"id":7}"#] {
+            assert_eq!(Registration::from_bytes(other.as_bytes()).unwrap_err().kind(), ErrorKind::Storage, "{other}");
+        }
+    }
 
     fn register(fr: &str) -> Request {
         Request::create("cse-in", ResourceType::AE, json!({"m2m:ae": {"rn": "sensor", "api": "Nx"}})).from(fr)

@@ -1,24 +1,28 @@
 //! Joins the CSE to the server: requests in, answers, notifications and verifications out.
 //!
 //! Covers: rows WS-5.2-10, WS-6.2.1-3, WS-6.4-2, -5, WS-6.5-4. The lock around the CSE is held only while it thinks; the order
-//! in which it decided on notifications is the order in which they are stored.
+//! in which it decided on notifications is the order in which they are stored. What outlives the process is
+//! [`super::keeper`]'s part.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::path::Path;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
 use tokio::runtime::Handle;
 
-use super::{Access, Answer, Cse, CseConfig, Effect, Limits, Ticket};
+use super::keeper::{self, Keeper};
+use super::{Access, Answer, Cse, CseConfig, Effect, Limits, RandomSource, Ticket};
 use crate::binding::PointOfAccess;
 use crate::net::OsRandom;
 use crate::net::link::{IncomingRequest, Responder};
 use crate::primitive::{EntityId, Operation, Request, Response, StatusCode};
-use crate::server::{Handler, Server, ServerBuilder};
+use crate::server::{Handler, Kept, Server, ServerBuilder};
+use crate::spool::FactKind;
 use crate::websocket::Random;
 use crate::{Error, ErrorKind, Result};
 
@@ -91,10 +95,17 @@ impl RegistrarBuilder {
         self
     }
 
+    /// Keeps resources, registrations and notifications in the file at `path`, which is made if there is none: what was
+    /// answered with success is there after a crash. See [`ServerBuilder::store`]. By default they are in memory.
+    pub fn store(self, path: impl AsRef<Path>) -> Self {
+        self.with_server(|server| server.store(path))
+    }
+
     /// Starts the registrar: it listens when this returns.
     ///
     /// # Errors
-    /// `InvalidArgument` if a setting cannot work, `Network` if an address cannot be listened at.
+    /// `InvalidArgument` if a setting cannot work, `Network` if an address cannot be listened at, `Storage` if the store cannot
+    /// be opened, or a resource in it cannot be read.
     ///
     /// # Panics
     /// If it is called outside a tokio runtime.
@@ -107,7 +118,7 @@ impl RegistrarBuilder {
         let server = server.identity(cse.sp_id.clone(), cse.cse_id.clone()).trusted([cse.admin.clone()]);
         let service = Service::default();
         let handler = service.clone();
-        let server = Server::start_with(server, runtime, |points_of_access| {
+        let server = Server::start_with(server, runtime, |points_of_access, kept| {
             cse.points_of_access = points_of_access.iter().map(PointOfAccess::to_string).collect();
             let mut random = OsRandom::new();
             let next = move || {
@@ -115,9 +126,7 @@ impl RegistrarBuilder {
                 random.fill(&mut bytes);
                 u64::from_le_bytes(bytes)
             };
-            let cse = Cse::new(cse, SystemTime::now(), Box::new(next))
-                .map_err(|error| Error::new(ErrorKind::InvalidArgument, error.to_string()))?;
-            handler.state().cse = Some(cse);
+            handler.begin(cse, Box::new(next), kept)?;
             Ok(Arc::new(handler) as Arc<dyn Handler>)
         })?;
         runtime.spawn(sweep(service, server.clone()));
@@ -186,10 +195,12 @@ struct Service(Arc<Mutex<State>>);
 struct State {
     /// Set before the server accepts its first connection.
     cse: Option<Cse>,
+    /// If there is a store that outlives the process.
+    keeper: Option<Keeper>,
     later: HashMap<Ticket, Responder>,
 }
 
-/// Notifications that were handed to the store, in order.
+/// What was handed to the store, in order.
 type Stored = Vec<Pin<Box<dyn Future<Output = Result<()>> + Send>>>;
 
 impl Service {
@@ -197,8 +208,27 @@ impl Service {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Carries out effects. Notifications are handed to the store in here, under the caller's lock, which keeps their order;
-    /// the returned futures tell when they are accepted.
+    /// Begins with what the store has.
+    fn begin(&self, config: CseConfig, random: RandomSource, kept: Kept<'_>) -> Result<()> {
+        let (mut state, now) = (self.state(), SystemTime::now());
+        state.keeper = Keeper::new(kept.spool);
+        let cse = match &state.keeper {
+            None => Cse::new(config, now, random)
+                .map_err(|error| Error::new(ErrorKind::InvalidArgument, error.to_string()))?,
+            Some(keeper) => {
+                let mut cse = Cse::restore(config, now, random, kept.spool.kept(FactKind::Resource)?)?;
+                keeper::reconcile(&cse, kept);
+                // Before everything of this run. If it cannot be written, what follows cannot either.
+                drop(keeper.keep(&mut cse));
+                cse
+            }
+        };
+        state.cse = Some(cse);
+        Ok(())
+    }
+
+    /// Carries out effects. Notifications and what the CSE has changed are handed to the store in here, under the caller's
+    /// lock, which keeps their order; the returned futures tell when they are accepted.
     fn carry_out(
         &self,
         state: &mut State,
@@ -226,25 +256,36 @@ impl Service {
                 }
                 // The server sees a registration in the answer to it.
                 Effect::Registered { .. } => {}
+                Effect::Deregistered { entity } if state.keeper.is_some() => {
+                    let ended = server.deregister_durably(entity.as_str());
+                    stored.push(Box::pin(async move { ended.await.map(drop) }));
+                }
                 Effect::Deregistered { entity } => {
                     server.deregister(entity.as_str());
                 }
             }
+        }
+        if let State { cse: Some(cse), keeper: Some(keeper), .. } = state {
+            stored.extend(keeper.keep(cse));
         }
         (stored, answers)
     }
 
     /// Lets the CSE go on by itself, and carries out what follows.
     fn go_on(&self, server: &Server, think: impl FnOnce(&mut Cse) -> Vec<Effect>) {
-        let (stored, answers) = {
+        let (stored, answers, keeper) = {
             let mut state = self.state();
+            if state.refusal().is_some() {
+                return;
+            }
             let Some(cse) = &mut state.cse else { return };
             let effects = think(cse);
-            self.carry_out(&mut state, server, effects)
+            let (stored, answers) = self.carry_out(&mut state, server, effects);
+            (stored, answers, state.keeper.clone())
         };
-        when_stored(stored, move || {
+        when_stored(stored, keeper, move |refusal| {
             for (responder, response) in answers {
-                respond(responder, response);
+                respond(responder, refusal.clone().unwrap_or(response));
             }
         });
     }
@@ -253,9 +294,13 @@ impl Service {
 impl Handler for Service {
     fn on_request(&self, server: &Server, incoming: IncomingRequest) {
         let IncomingRequest { request, responder } = incoming;
+        let mut state = self.state();
+        if let Some(refusal) = state.refusal() {
+            drop(state);
+            return respond(responder, refusal);
+        }
         let mut responder = Some(responder);
-        let (answer, stored, answers) = {
-            let mut state = self.state();
+        let (answer, stored, answers, keeper) = {
             let Some(cse) = &mut state.cse else { return };
             let outcome = cse.handle(SystemTime::now(), &request);
             if let Answer::Later(ticket) = &outcome.answer
@@ -264,17 +309,18 @@ impl Handler for Service {
                 state.later.insert(*ticket, responder);
             }
             let (stored, answers) = self.carry_out(&mut state, server, outcome.effects);
-            (outcome.answer, stored, answers)
+            (outcome.answer, stored, answers, state.keeper.clone())
         };
+        drop(state);
         let server = server.clone();
         // What was accepted is stored before success is told.
-        when_stored(stored, move || {
+        when_stored(stored, keeper, move |refusal| {
             for (responder, response) in answers {
-                respond(responder, response);
+                respond(responder, refusal.clone().unwrap_or(response));
             }
             let Some(responder) = responder else { return };
             match answer {
-                Answer::Response(response) => respond(responder, response),
+                Answer::Response(response) => respond(responder, refusal.unwrap_or(response)),
                 Answer::Later(_) => {}
                 Answer::NoResponse => responder.dismiss(),
                 Answer::Forward { entity, request } => {
@@ -285,22 +331,37 @@ impl Handler for Service {
     }
 }
 
-/// Calls `then` once all futures are ready: now if they are, otherwise on a task of its own.
-fn when_stored(stored: Stored, then: impl FnOnce() + Send + 'static) {
+impl State {
+    /// The answer to everybody, once the store has failed.
+    fn refusal(&self) -> Option<Response> {
+        self.keeper.as_ref().and_then(Keeper::refusal)
+    }
+}
+
+/// Calls `then` once all futures are ready: now if they are, otherwise on a task of its own. It gets what is to be answered
+/// instead, if the store has failed.
+fn when_stored(stored: Stored, keeper: Option<Keeper>, then: impl FnOnce(Option<Response>) + Send + 'static) {
+    if stored.is_empty() {
+        return then(None);
+    }
     let mut all = Box::pin(async move {
+        let mut failed = false;
         for future in stored {
-            if let Err(error) = future.await {
-                tracing::warn!(%error, "a notification was not accepted");
+            match (future.await, &keeper) {
+                (Ok(()), _) => {}
+                (Err(error), Some(keeper)) if !keeper::concerns_one_only(&error) => {
+                    keeper.failed(&error);
+                    failed = true;
+                }
+                (Err(error), _) => tracing::warn!(%error, "a notification was not accepted"),
             }
         }
+        keeper.filter(|_| failed).and_then(|keeper| keeper.refusal())
     });
     match all.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(()) => then(),
+        Poll::Ready(refusal) => then(refusal),
         Poll::Pending => {
-            tokio::spawn(async move {
-                pin!(all).await;
-                then();
-            });
+            tokio::spawn(async move { then(all.await) });
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One registree's connection, from its opening to its end.
 //!
-//! Covers: rows WS-5.2-3, WS-6.4-2, -3, -4. What it does not do: accept and open it ([`super::accept`] does).
+//! Covers: rows WS-5.2-3, WS-6.4-2, -3. What it does not do: accept and open it ([`super::accept`] does), or keep what is
+//! registered ([`super::registrations`] does).
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -51,10 +52,16 @@ pub(super) fn serve(
 
 /// Who is at the other end of a connection, and where the handler's answers to it go: registrations are seen on the way.
 pub(super) struct Registree {
-    server: Server,
+    pub(super) server: Server,
     id: ConnectionId,
     peer: SocketAddr,
     pub(super) link: Link,
+}
+
+impl Registree {
+    pub(super) const fn id(&self) -> ConnectionId {
+        self.id
+    }
 }
 
 /// Hears what happens on a connection, and lets requests pass.
@@ -82,21 +89,10 @@ impl Owner for Gate<'_> {
 
 impl Respond for Registree {
     fn respond(&self, token: IncomingToken, about: Option<Box<Request>>, response: &Response) -> Result<()> {
-        let shared = &*self.server.0;
-        // WS-6.4-2: the route is there before the registree hears of its success.
-        let registered =
-            about.and_then(|request| Registration::from_exchange(&request, response)).map(|registration| {
-                let mut registry = shared.registry();
-                // The entity may have been reached over another connection.
-                shared.changes.fetch_add(1, Ordering::Release);
-                registry.register(self.id, registration)
-            });
-        let sent = self.link.respond(token, None, response);
-        if let Some(entity) = registered {
-            tracing::info!(?entity, "registered");
-            shared.forward(&self.server, &entity);
+        match about.and_then(|request| Registration::from_exchange(&request, response)) {
+            Some(registration) => self.register(registration, token, response),
+            None => self.link.respond(token, None, response),
         }
-        sent
     }
 
     fn dismiss(&self, token: IncomingToken) {

@@ -8,11 +8,12 @@ mod config;
 mod connection;
 mod delivery;
 mod half_open;
+mod registrations;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,7 @@ use tokio::sync::{Semaphore, watch};
 
 pub use accept::Refusals;
 pub use config::ServerBuilder;
+pub use delivery::DeliveryCounters;
 
 use crate::binding::{ConnectionId, Counters, PointOfAccess, Registration, Registry, Session};
 use crate::net::OsRandom;
@@ -28,6 +30,7 @@ use crate::net::alarms::Alarms;
 use crate::net::link::IncomingRequest;
 use crate::net::listen::Listen;
 use crate::primitive::{Request, Response};
+use crate::spool::Spool;
 use crate::{Error, ErrorKind, Result, binding, websocket};
 
 use accept::RefusalCounts;
@@ -40,8 +43,9 @@ pub trait Handler: Send + Sync + 'static {
     /// A registree asks for something, and has passed the gate (TS-0020 6.4). Called on the task that drives its connection:
     /// answer at once, or move the request to where it is answered later. A request that is dropped is answered 5000.
     ///
-    /// An answer 2001 to CREATE `<AE>` or `<remoteCSE>` registers the entity: it is reached from then on. When its resource is
-    /// deleted, call [`Server::deregister`].
+    /// An answer 2001 to CREATE `<AE>` or `<remoteCSE>` registers the entity: it is reached from then on. With a store that is
+    /// durable the answer leaves when the registration is written; if that fails, it is 5000. When the resource is deleted,
+    /// call [`Server::deregister`].
     fn on_request(&self, server: &Server, request: IncomingRequest);
 }
 
@@ -108,25 +112,27 @@ impl Server {
     }
 
     pub(crate) fn start(config: ServerBuilder, handler: Arc<dyn Handler>, runtime: &Handle) -> Result<Self> {
-        Self::start_with(config, runtime, |_| Ok(handler))
+        Self::start_with(config, runtime, |_, _| Ok(handler))
     }
 
-    /// Starts with a handler that is made when the points of access are known.
+    /// Starts with a handler that is made when the points of access and the store are known.
     pub(crate) fn start_with(
         config: ServerBuilder,
         runtime: &Handle,
-        handler: impl FnOnce(&[PointOfAccess]) -> Result<Arc<dyn Handler>>,
+        handler: impl FnOnce(&[PointOfAccess], Kept<'_>) -> Result<Arc<dyn Handler>>,
     ) -> Result<Self> {
         let bound = config.bind()?;
-        let handler = handler(&bound.points_of_access)?;
+        let spool = config.open_spool()?;
+        let mut registry = registrations::restored(Registry::new(config.sp_id, config.cse_id, config.trusted), &*spool)?;
+        let handler = handler(&bound.points_of_access, Kept { spool: &spool, registry: &mut registry })?;
         let shared = Arc::new(Shared {
             handler,
-            registry: Mutex::new(Registry::new(config.sp_id, config.cse_id, config.trusted)),
+            registry: Mutex::new(registry),
             changes: AtomicU64::new(0),
             registrees: Mutex::default(),
             alarms: Alarms::new(Instant::now()),
             random: Mutex::new(OsRandom::new()),
-            deliveries: Deliveries::new(config.spool, config.notification_age),
+            deliveries: Deliveries::new(spool, config.notification_age, config.delivery_window, runtime.clone()),
             points_of_access: bound.points_of_access,
             session: Arc::new(config.session),
             websocket: Arc::new(config.websocket),
@@ -166,36 +172,29 @@ impl Server {
 
     /// Accepts a request, usually a NOTIFY, for a registree: it is sent now, or stored and sent when the registree opens its
     /// connection again (WS-6.5-4). Requests of one registree arrive in the order of these calls, whenever their futures
-    /// are polled, at least once. The future resolves when the request is accepted.
+    /// are polled, at least once. The future resolves when the request is accepted: with a store that is durable, when it is
+    /// written.
+    ///
+    /// A notification with `ec` *latest* takes the place of the one before it that waits for the registree and is of the same
+    /// subscription (`sur`).
     ///
     /// # Errors
-    /// `NotRegistered` if the registree is not known, `QueueFull` if its store is full.
+    /// `NotRegistered` if the registree is not known, `QueueFull` if its store is full, `Storage` if it cannot be written.
     pub fn notify(&self, entity: &str, request: Request) -> impl Future<Output = Result<()>> + Send + use<> {
         let server = self.clone();
         let appended = self.0.append(entity, request);
         async move {
             let (entity, appended) = appended?;
-            appended.await?;
+            let appended = appended.await;
+            server.0.appended(&appended);
+            appended?;
             server.0.forward(&server, &entity);
             Ok(())
         }
     }
 
-    /// Ends a registration because its resource was deleted (WS-6.4-5): nothing is routed to the entity any more, and what
-    /// was stored for it is dropped. The connection stays open. True if it was registered.
-    pub fn deregister(&self, entity: &str) -> bool {
-        let mut registry = self.0.registry();
-        let stem = registry.stem(entity).to_owned();
-        let was = registry.deregister(entity);
-        self.0.changes.fetch_add(1, Ordering::Release);
-        drop(registry);
-        if was {
-            self.0.deliveries.forget(&stem);
-        }
-        was
-    }
-
-    /// Makes a registration known that was made before this process began (WS-6.4-4).
+    /// Makes a registration known that was made before this process began (WS-6.4-4). Those that are in the store are known
+    /// already.
     pub fn restore(&self, registration: Registration) {
         self.0.registry().restore(registration);
     }
@@ -233,6 +232,12 @@ impl Server {
             sum.add(registree.link.peek(Session::counters));
         }
         sum
+    }
+
+    /// What became of what was stored for registrees.
+    #[must_use]
+    pub fn delivery_counters(&self) -> DeliveryCounters {
+        self.0.deliveries.counters()
     }
 
     /// How many peers got no connection, by cause.
@@ -288,6 +293,12 @@ impl Server {
             Error::new(ErrorKind::NotConnected, text)
         })
     }
+}
+
+/// What a run before this one left, for the handler to take up.
+pub(crate) struct Kept<'a> {
+    pub(crate) spool: &'a Arc<dyn Spool>,
+    pub(crate) registry: &'a mut Registry,
 }
 
 impl fmt::Debug for Server {
