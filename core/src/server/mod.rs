@@ -123,7 +123,8 @@ impl Server {
     ) -> Result<Self> {
         let bound = config.bind()?;
         let spool = config.open_spool()?;
-        let mut registry = registrations::restored(Registry::new(config.sp_id, config.cse_id, config.trusted), &*spool)?;
+        let mut registry =
+            registrations::restored(Registry::new(config.sp_id, config.cse_id, config.trusted), &*spool)?;
         let handler = handler(&bound.points_of_access, Kept { spool: &spool, registry: &mut registry })?;
         let shared = Arc::new(Shared {
             handler,

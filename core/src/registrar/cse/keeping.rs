@@ -60,7 +60,9 @@ impl From<SystemTime> for Moment {
 
 impl Moment {
     fn time(self) -> Option<SystemTime> {
-        SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(self.0))?.checked_add(Duration::from_nanos(self.1.into()))
+        SystemTime::UNIX_EPOCH
+            .checked_add(Duration::from_secs(self.0))?
+            .checked_add(Duration::from_nanos(self.1.into()))
     }
 }
 
@@ -160,7 +162,8 @@ impl Cse {
 
     fn put_back(&mut self, resource: Kept<Map<String, Value>>, ri: String) -> Result<()> {
         let Kept { sequence, parent, ty, creator, times: (created, modified, due), attributes } = resource;
-        let parent = parent.and_then(|parent| self.tree.by_id(&parent)).ok_or_else(|| damaged(&ri, "it has no parent"))?;
+        let parent =
+            parent.and_then(|parent| self.tree.by_id(&parent)).ok_or_else(|| damaged(&ri, "it has no parent"))?;
         let creator = EntityId::from_originator(&creator, &self.sp_id, &self.cse_id)
             .map_err(|error| damaged(&ri, &format!("its creator: {error}")))?;
         let rn = attributes.get("rn").and_then(Value::as_str).ok_or_else(|| damaged(&ri, "it has no name"))?.to_owned();
