@@ -48,7 +48,7 @@ help: ## this list
 need:
 	@missing=(); \
 	version=$$(rustc --version 2>/dev/null | sed -E 's/^rustc 1\.([0-9]+).*/\1/'); \
-	command -v $(CARGO) >/dev/null && [ "$${version:-0}" -ge 88 ] || missing+=("Rust 1.88 or later (rustc, cargo)"); \
+	command -v $(CARGO) >/dev/null && [ "$${version:-0}" -ge 90 ] || missing+=("Rust 1.90 or later (rustc, cargo)"); \
 	if ! $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null; then \
 	    missing+=("Python 3.9 or later ($(PYTHON))"); \
 	elif ! $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null; then \
