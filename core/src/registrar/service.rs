@@ -8,7 +8,6 @@ use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
@@ -21,8 +20,8 @@ use crate::binding::PointOfAccess;
 use crate::net::OsRandom;
 use crate::net::link::{IncomingRequest, Responder};
 use crate::primitive::{EntityId, Operation, Request, Response, StatusCode};
-use crate::server::{Handler, Kept, Server, ServerBuilder};
-use crate::spool::FactKind;
+use crate::server::{self, Handler, Server, ServerBuilder};
+use crate::spool::{Done, FactKind};
 use crate::websocket::Random;
 use crate::{Error, ErrorKind, Result};
 
@@ -201,7 +200,13 @@ struct State {
 }
 
 /// What was handed to the store, in order.
-type Stored = Vec<Pin<Box<dyn Future<Output = Result<()>> + Send>>>;
+struct Stored {
+    /// Notifications, and ends of registrations.
+    effects: Vec<Done<()>>,
+    /// What the CSE has changed.
+    changes: Option<Done<()>>,
+    keeper: Option<Keeper>,
+}
 
 impl Service {
     fn state(&self) -> MutexGuard<'_, State> {
@@ -209,7 +214,7 @@ impl Service {
     }
 
     /// Begins with what the store has.
-    fn begin(&self, config: CseConfig, random: RandomSource, kept: Kept<'_>) -> Result<()> {
+    fn begin(&self, config: CseConfig, random: RandomSource, kept: server::Kept<'_>) -> Result<()> {
         let (mut state, now) = (self.state(), SystemTime::now());
         state.keeper = Keeper::new(kept.spool);
         let cse = match &state.keeper {
@@ -235,7 +240,7 @@ impl Service {
         server: &Server,
         effects: Vec<Effect>,
     ) -> (Stored, Vec<(Responder, Response)>) {
-        let mut stored = Stored::new();
+        let mut stored: Vec<Done<()>> = Vec::new();
         let mut answers = Vec::new();
         for effect in effects {
             match effect {
@@ -265,25 +270,24 @@ impl Service {
                 }
             }
         }
-        if let State { cse: Some(cse), keeper: Some(keeper), .. } = state {
-            stored.extend(keeper.keep(cse));
-        }
-        (stored, answers)
+        let State { cse, keeper, .. } = state;
+        let changes = cse.as_mut().zip(keeper.as_ref()).and_then(|(cse, keeper)| keeper.keep(cse));
+        let keeper = keeper.clone();
+        (Stored { effects: stored, changes, keeper }, answers)
     }
 
     /// Lets the CSE go on by itself, and carries out what follows.
     fn go_on(&self, server: &Server, think: impl FnOnce(&mut Cse) -> Vec<Effect>) {
-        let (stored, answers, keeper) = {
+        let (stored, answers) = {
             let mut state = self.state();
-            if state.refusal().is_some() {
+            if state.keeper.as_ref().is_some_and(Keeper::has_failed) {
                 return;
             }
             let Some(cse) = &mut state.cse else { return };
             let effects = think(cse);
-            let (stored, answers) = self.carry_out(&mut state, server, effects);
-            (stored, answers, state.keeper.clone())
+            self.carry_out(&mut state, server, effects)
         };
-        when_stored(stored, keeper, move |refusal| {
+        when_stored(stored, move |refusal| {
             for (responder, response) in answers {
                 respond(responder, refusal.clone().unwrap_or(response));
             }
@@ -300,7 +304,7 @@ impl Handler for Service {
             return respond(responder, refusal);
         }
         let mut responder = Some(responder);
-        let (answer, stored, answers, keeper) = {
+        let (answer, stored, answers) = {
             let Some(cse) = &mut state.cse else { return };
             let outcome = cse.handle(SystemTime::now(), &request);
             if let Answer::Later(ticket) = &outcome.answer
@@ -309,12 +313,12 @@ impl Handler for Service {
                 state.later.insert(*ticket, responder);
             }
             let (stored, answers) = self.carry_out(&mut state, server, outcome.effects);
-            (outcome.answer, stored, answers, state.keeper.clone())
+            (outcome.answer, stored, answers)
         };
         drop(state);
         let server = server.clone();
         // What was accepted is stored before success is told.
-        when_stored(stored, keeper, move |refusal| {
+        when_stored(stored, move |refusal| {
             for (responder, response) in answers {
                 respond(responder, refusal.clone().unwrap_or(response));
             }
@@ -332,36 +336,42 @@ impl Handler for Service {
 }
 
 impl State {
-    /// The answer to everybody, once the store has failed.
-    fn refusal(&self) -> Option<Response> {
-        self.keeper.as_ref().and_then(Keeper::refusal)
+    /// The answer to a request that must not be looked at, since something could not be written before.
+    fn refusal(&mut self) -> Option<Response> {
+        let Self { cse, keeper, .. } = self;
+        keeper.as_ref()?.refusal(cse.as_mut()?)
     }
 }
 
-/// Calls `then` once all futures are ready: now if they are, otherwise on a task of its own. It gets what is to be answered
-/// instead, if the store has failed.
-fn when_stored(stored: Stored, keeper: Option<Keeper>, then: impl FnOnce(Option<Response>) + Send + 'static) {
-    if stored.is_empty() {
-        return then(None);
-    }
-    let mut all = Box::pin(async move {
-        let mut failed = false;
-        for future in stored {
-            match (future.await, &keeper) {
-                (Ok(()), _) => {}
-                (Err(error), Some(keeper)) if !keeper::concerns_one_only(&error) => {
-                    keeper.failed(&error);
-                    failed = true;
-                }
-                (Err(error), _) => tracing::warn!(%error, "a notification was not accepted"),
+impl Stored {
+    /// Waits until all is written. What is to be answered instead of success, if it is not.
+    async fn written(self) -> Option<Response> {
+        let Self { effects, changes, keeper } = self;
+        let mut refusal = None;
+        for effect in effects {
+            if let Err(error) = effect.await {
+                tracing::warn!(%error, "a notification was not accepted");
+                refusal = refusal.or(keeper.as_ref().and_then(|keeper| keeper.verdict_of_one(&error)));
             }
         }
-        keeper.filter(|_| failed).and_then(|keeper| keeper.refusal())
-    });
-    match all.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        if let (Some(changes), Some(keeper)) = (changes, keeper) {
+            refusal = refusal.or(keeper.verdict(changes.await));
+        }
+        refusal
+    }
+}
+
+/// Calls `then` once all is written: now if it is, otherwise on a task of its own. It gets what is to be answered instead of
+/// success, if something could not be written.
+fn when_stored(stored: Stored, then: impl FnOnce(Option<Response>) + Send + 'static) {
+    if stored.effects.is_empty() && stored.changes.is_none() {
+        return then(None);
+    }
+    let mut written = Box::pin(stored.written());
+    match written.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(refusal) => then(refusal),
         Poll::Pending => {
-            tokio::spawn(async move { then(all.await) });
+            tokio::spawn(async move { then(written.await) });
         }
     }
 }
@@ -391,8 +401,11 @@ async fn forward(server: Server, entity: EntityId, mut request: Request, respond
 }
 
 async fn sweep(service: Service, server: Server) {
-    while !server.is_stopping() {
+    loop {
         tokio::time::sleep(SWEEP).await;
+        if server.is_stopping() {
+            return;
+        }
         service.go_on(&server, |cse| cse.sweep(SystemTime::now()));
     }
 }

@@ -17,7 +17,7 @@ use crate::binding::{self, PointOfAccess};
 use crate::net::listen::Listen;
 use crate::net::range::{SOME, check_connection, check_numbers, check_times};
 use crate::primitive::Format;
-use crate::spool::{MemorySpool, Spool};
+use crate::spool::{MemorySpool, RedbSpool, Spool, StoreOptions};
 use crate::websocket::handshake::Limits;
 use crate::websocket::{self, Compression};
 use crate::{Error, ErrorKind, Result};
@@ -296,7 +296,8 @@ impl ServerBuilder {
     /// Starts the server: it listens when this returns. `handler` answers the requests of the registrees.
     ///
     /// # Errors
-    /// `InvalidArgument` if a setting is out of range, `Network` if an address cannot be listened at.
+    /// `InvalidArgument` if a setting is out of range, `Network` if an address cannot be listened at, `Storage` if the store
+    /// cannot be opened, or a registration in it cannot be read.
     ///
     /// # Panics
     /// If it is called outside a tokio runtime.
@@ -304,9 +305,15 @@ impl ServerBuilder {
         Server::start(self, Arc::new(handler), &tokio::runtime::Handle::current())
     }
 
-    /// The store, opened.
-    pub(super) fn open_spool(&self) -> Result<Arc<dyn Spool>> {
-        Ok(Arc::clone(&self.spool))
+    /// The spool, and the file that the server is to close.
+    pub(super) fn open_spool(&self) -> Result<(Arc<dyn Spool>, Option<Arc<RedbSpool>>)> {
+        match &self.store {
+            Some(path) => {
+                let store = Arc::new(RedbSpool::open(path, StoreOptions::default())?);
+                Ok((store.clone(), Some(store)))
+            }
+            None => Ok((Arc::clone(&self.spool), None)),
+        }
     }
 
     pub(super) fn bind(&self) -> Result<Bound> {

@@ -30,7 +30,7 @@ use crate::net::alarms::Alarms;
 use crate::net::link::IncomingRequest;
 use crate::net::listen::Listen;
 use crate::primitive::{Request, Response};
-use crate::spool::Spool;
+use crate::spool::{RedbSpool, Spool};
 use crate::{Error, ErrorKind, Result, binding, websocket};
 
 use accept::RefusalCounts;
@@ -87,6 +87,8 @@ pub(crate) struct Shared {
     /// For the identifiers of what connections send.
     random: Mutex<OsRandom>,
     deliveries: Deliveries,
+    /// The file that this server has opened, if any.
+    store: Option<Arc<RedbSpool>>,
     points_of_access: Vec<PointOfAccess>,
     session: Arc<binding::Config>,
     websocket: Arc<websocket::Config>,
@@ -122,7 +124,7 @@ impl Server {
         handler: impl FnOnce(&[PointOfAccess], Kept<'_>) -> Result<Arc<dyn Handler>>,
     ) -> Result<Self> {
         let bound = config.bind()?;
-        let spool = config.open_spool()?;
+        let (spool, store) = config.open_spool()?;
         let mut registry =
             registrations::restored(Registry::new(config.sp_id, config.cse_id, config.trusted), &*spool)?;
         let handler = handler(&bound.points_of_access, Kept { spool: &spool, registry: &mut registry })?;
@@ -134,6 +136,7 @@ impl Server {
             alarms: Alarms::new(Instant::now()),
             random: Mutex::new(OsRandom::new()),
             deliveries: Deliveries::new(spool, config.notification_age, config.delivery_window, runtime.clone()),
+            store,
             points_of_access: bound.points_of_access,
             session: Arc::new(config.session),
             websocket: Arc::new(config.websocket),
@@ -248,7 +251,8 @@ impl Server {
     }
 
     /// Stops: accepts no connection, closes every one with 1001 as soon as nothing under way waits on it (WS-6.5-2), at the
-    /// latest after `grace`. Registrations stay in force in a store that is durable. Returns when all is closed.
+    /// latest after `grace`. Registrations stay in force in a store that is durable. Returns when all is closed, also the file
+    /// of [`ServerBuilder::store`].
     pub async fn shutdown_within(&self, grace: Duration) {
         self.0.stopping.send_replace(true);
         for registree in self.all() {
@@ -257,6 +261,11 @@ impl Server {
         let mut open = self.0.open.subscribe();
         if tokio::time::timeout(grace, open.wait_for(|open| *open == 0)).await.is_err() {
             self.abort();
+        }
+        if let Some(store) = &self.0.store
+            && let Err(error) = store.close().await
+        {
+            tracing::error!(%error, "the store could not be closed well");
         }
     }
 

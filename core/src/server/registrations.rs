@@ -76,7 +76,8 @@ impl Registree {
             return self.link.respond(token, None, &Response::error(StatusCode::INTERNAL_SERVER_ERROR, text));
         }
         // It may be over already: then there is no way to it, and the answer tells only that it was.
-        let entity = shared.registry().is_registered(&registration.entity).then(|| self.route(registration));
+        let is_in_force = shared.registry().is_registered(&registration.entity);
+        let entity = is_in_force.then(|| self.route(registration));
         let sent = self.link.respond(token, None, response);
         if let Some(entity) = entity {
             shared.forward(&self.server, &entity);

@@ -136,8 +136,10 @@ pub trait Spool: Send + Sync + 'static {
 
     /// Notes facts, all or none, in the order of the calls. A store that does not outlive the process need not keep them.
     ///
+    /// Resources stand on one another: once some could not be written, no others are taken until the store is opened anew.
+    ///
     /// # Errors
-    /// The future's, `Storage`.
+    /// The future's: `Storage`; `QueueFull` if too much waits to be written, which it resolves with at once.
     fn keep(&self, facts: Vec<Fact>) -> Done<()>;
 
     /// The facts of a kind, as the last run left them.

@@ -119,6 +119,7 @@ struct Shared {
     /// `None` after an error, until it was opened again, and when it is closed.
     database: Mutex<Option<Arc<Database>>>,
     commits: AtomicU64,
+    replaced: AtomicU64,
     closing: Mutex<Closing>,
 }
 
@@ -155,6 +156,7 @@ impl RedbSpool {
             index: Mutex::new(opened.index),
             database: Mutex::new(Some(Arc::new(opened.database))),
             commits: AtomicU64::new(0),
+            replaced: AtomicU64::new(0),
             closing: Mutex::default(),
         });
         let writer = {
@@ -286,6 +288,10 @@ impl Spool for RedbSpool {
             noted
         };
         self.ask(|done| Operation::Drop { entity: entity.to_owned(), noted, done })
+    }
+
+    fn replaced(&self) -> u64 {
+        self.shared.replaced.load(Ordering::Relaxed)
     }
 
     fn waiting(&self, entity: &str) -> usize {

@@ -117,6 +117,16 @@ impl Cse {
         changes
     }
 
+    /// True if [`Cse::take_changes`] has something.
+    pub(crate) fn has_changes(&self) -> bool {
+        self.tree.has_changed()
+    }
+
+    /// Takes back what could not be kept: it comes with the next changes.
+    pub(crate) fn take_back(&mut self, identifiers: Vec<String>) {
+        self.tree.note_again(identifiers);
+    }
+
     /// Who is registered.
     pub(crate) fn registrations(&self) -> impl Iterator<Item = Registration> {
         let known = |(id, kind): (&EntityId, RegistreeKind)| {

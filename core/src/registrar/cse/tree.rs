@@ -132,6 +132,17 @@ impl Tree {
         self.changed.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
+    pub(super) fn has_changed(&self) -> bool {
+        self.changed.as_ref().is_some_and(|changed| !changed.is_empty())
+    }
+
+    /// These have changed still: what was taken of them could not be kept.
+    pub(super) fn note_again(&mut self, identifiers: impl IntoIterator<Item = String>) {
+        if let Some(changed) = &mut self.changed {
+            changed.extend(identifiers);
+        }
+    }
+
     fn note(&mut self, key: Key) {
         if let Some(changed) = &mut self.changed
             && !changed.contains(&self.resources[key].ri)

@@ -368,14 +368,20 @@ pub(super) async fn expire(server: Server) {
             () = tokio::time::sleep(EXPIRY_ROUND) => {}
             () = server.0.stopped() => return,
         }
-        match deliveries.spool.expire(SystemTime::now()).await {
-            Ok(expired) => {
-                for record in expired {
-                    count(&deliveries.counts.expired);
-                    tracing::info!(entity = ?record.entity, rqi = ?record.request.request_id, "a stored request expired");
+        loop {
+            match deliveries.spool.expire(SystemTime::now()).await {
+                Ok(expired) if expired.is_empty() => break,
+                Ok(expired) => {
+                    for record in expired {
+                        count(&deliveries.counts.expired);
+                        tracing::info!(entity = ?record.entity, rqi = ?record.request.request_id, "a stored request expired");
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(%error, "expired requests could not be taken out of the store");
+                    break;
                 }
             }
-            Err(error) => tracing::error!(%error, "expired requests could not be taken out of the store"),
         }
     }
 }

@@ -8,7 +8,7 @@ use tokio::sync::oneshot::Sender;
 
 use super::StoreOptions;
 use super::record::Prepared;
-use crate::spool::{Expired, Fact, Sequence};
+use crate::spool::{Expired, Fact, FactKind, Sequence};
 use crate::{Error, ErrorKind, Result};
 
 /// Whoever has not added something for so long is not about to.
@@ -33,6 +33,10 @@ impl Operation {
             }
             Self::Acknowledge { .. } | Self::Expire { .. } | Self::Drop { .. } => None,
         }
+    }
+
+    fn keeps_resources(&self) -> bool {
+        matches!(self, Self::Keep { facts, .. } if facts.iter().any(|fact| fact.kind == FactKind::Resource))
     }
 
     /// Answers that it was not done.
@@ -64,6 +68,8 @@ struct State {
     bytes: usize,
     /// Why nothing is taken at present.
     refused: Option<Error>,
+    /// Why no resource is taken any more: a later one may stand on one that was not written.
+    resources_refused: Option<Error>,
     closed: bool,
 }
 
@@ -89,6 +95,8 @@ impl Queue {
         let refused = if state.closed {
             Some(Error::new(ErrorKind::Closed, "the store was closed"))
         } else if let Some(error) = &state.refused {
+            Some(error.clone())
+        } else if let Some(error) = state.resources_refused.as_ref().filter(|_| operation.keeps_resources()) {
             Some(error.clone())
         } else if let Some(size) = operation.size() {
             let (counted, bytes) = (state.counted + 1, state.bytes + size);
@@ -156,6 +164,7 @@ impl Queue {
         let waiting = {
             let mut state = self.lock();
             state.refused = Some(error.clone());
+            state.resources_refused.get_or_insert_with(|| error.clone());
             (state.counted, state.bytes) = (0, 0);
             std::mem::take(&mut state.operations)
         };
