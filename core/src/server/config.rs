@@ -41,7 +41,7 @@ pub struct ServerBuilder {
     pub(super) session: binding::Config,
     pub(super) websocket: websocket::Config,
     pub(super) listening: Listen,
-    spool: Arc<dyn Spool>,
+    pub(super) spool: Arc<dyn Spool>,
     store: Option<PathBuf>,
     pub(super) notification_age: Duration,
     pub(super) delivery_window: usize,
@@ -305,15 +305,10 @@ impl ServerBuilder {
         Server::start(self, Arc::new(handler), &tokio::runtime::Handle::current())
     }
 
-    /// The spool, and the file that the server is to close.
-    pub(super) fn open_spool(&self) -> Result<(Arc<dyn Spool>, Option<Arc<RedbSpool>>)> {
-        match &self.store {
-            Some(path) => {
-                let store = Arc::new(RedbSpool::open(path, StoreOptions::default())?);
-                Ok((store.clone(), Some(store)))
-            }
-            None => Ok((Arc::clone(&self.spool), None)),
-        }
+    /// The file that the server is to open, and to close, if any.
+    pub(super) fn open_store(&self) -> Result<Option<Arc<RedbSpool>>> {
+        let open = |path| RedbSpool::open(path, StoreOptions::default()).map(Arc::new);
+        self.store.as_ref().map(open).transpose()
     }
 
     pub(super) fn bind(&self) -> Result<Bound> {

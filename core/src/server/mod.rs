@@ -124,7 +124,8 @@ impl Server {
         handler: impl FnOnce(&[PointOfAccess], Kept<'_>) -> Result<Arc<dyn Handler>>,
     ) -> Result<Self> {
         let bound = config.bind()?;
-        let (spool, store) = config.open_spool()?;
+        let store = config.open_store()?;
+        let spool = store.clone().map_or(config.spool, |store| store as Arc<dyn Spool>);
         let mut registry =
             registrations::restored(Registry::new(config.sp_id, config.cse_id, config.trusted), &*spool)?;
         let handler = handler(&bound.points_of_access, Kept { spool: &spool, registry: &mut registry })?;

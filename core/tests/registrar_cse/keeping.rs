@@ -43,7 +43,7 @@ fn tree(world: &mut World) -> Value {
 }
 
 fn refused(config: CseConfig, kept: Kept) -> (ErrorKind, String) {
-    let error = Cse::restore(config, start(), Box::new(|| 7), kept).unwrap_err();
+    let error = Cse::restore(config, start(), Box::new(|| 7), kept).expect_err("it is refused");
     (error.kind(), error.message().to_owned())
 }
 
@@ -207,7 +207,7 @@ fn a_store_of_another_cse_and_what_cannot_be_read_are_refused_by_name() {
     assert_eq!(refused(unlikely, Kept::new()).0, ErrorKind::InvalidArgument);
 
     let changed = |name: &str, value: Value| {
-        let mut resource: Value = serde_json::from_slice(&kept[&data]).unwrap();
+        let mut resource: Value = serde_json::from_slice(&kept[&data]).expect("it is JSON");
         resource[name] = value;
         let mut kept = kept.clone();
         kept.insert(data.clone(), resource.to_string().into());
