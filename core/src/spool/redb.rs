@@ -198,8 +198,19 @@ impl RedbSpool {
     }
 
     fn ask<T: Send + 'static>(&self, operation: impl FnOnce(oneshot::Sender<Result<T>>) -> Operation) -> Done<T> {
+        self.ask_noted(operation, |_| {})
+    }
+
+    /// `forget` takes back what was noted in the index, if the operation is not taken.
+    fn ask_noted<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(oneshot::Sender<Result<T>>) -> Operation,
+        forget: impl FnOnce(&mut Index),
+    ) -> Done<T> {
         let (done, written) = oneshot::channel();
-        self.shared.queue.push(operation(done));
+        if !self.shared.queue.push(operation(done)) {
+            forget(&mut lock(&self.shared.index));
+        }
         when(written)
     }
 }
@@ -273,7 +284,10 @@ impl Spool for RedbSpool {
             noted
         };
         let (entity, rqi) = (entity.to_owned(), rqi.to_owned());
-        self.ask(|done| Operation::Acknowledge { entity, sequence, rqi, noted, done })
+        self.ask_noted(
+            |done| Operation::Acknowledge { entity, sequence, rqi, noted, done },
+            |index| index.acknowledged.retain(|key, _| Some(*key) != noted),
+        )
     }
 
     fn expire(&self, now: SystemTime) -> Done<Vec<Expired>> {
@@ -287,7 +301,10 @@ impl Spool for RedbSpool {
             index.dropped.extend(noted);
             noted
         };
-        self.ask(|done| Operation::Drop { entity: entity.to_owned(), noted, done })
+        self.ask_noted(
+            |done| Operation::Drop { entity: entity.to_owned(), noted, done },
+            |index| index.dropped.retain(|id| Some(*id) != noted),
+        )
     }
 
     fn replaced(&self) -> u64 {

@@ -89,8 +89,8 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds an operation, or answers at once why not.
-    pub(super) fn push(&self, operation: Operation) {
+    /// Adds an operation, or answers at once why not, and returns false.
+    pub(super) fn push(&self, operation: Operation) -> bool {
         let mut state = self.lock();
         let refused = if state.closed {
             Some(Error::new(ErrorKind::Closed, "the store was closed"))
@@ -116,7 +116,8 @@ impl Queue {
         };
         if let Some(error) = refused {
             drop(state);
-            return operation.refuse(error);
+            operation.refuse(error);
+            return false;
         }
         state.operations.push_back(operation);
         // A writer that gathers looks by itself, except for a whole batch.
@@ -125,6 +126,7 @@ impl Queue {
         if wake {
             self.changed.notify_one();
         }
+        true
     }
 
     /// Waits for operations and takes a batch of them; `expected` came in the last one. `None`: closed, and all is written.
