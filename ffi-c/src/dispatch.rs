@@ -174,6 +174,7 @@ impl Shared {
                 }
             }
             Delivery::Event { .. } => {}
+            Delivery::Registree { .. } => {}
         }
     }
 

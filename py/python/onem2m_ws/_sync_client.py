@@ -477,7 +477,7 @@ class Client(ClientBase[IncomingRequest, Notification]):
         Events are the classes in `onem2m_ws.events`: what becomes of the registration, and of each request that was
         posted. Those that came before there was a handler come now, the latest 256 of them.
         """
-        self._set_event_handler(handler)
+        self._telling.set_handler(handler, self._tell)
         return handler
 
     def requests(self) -> Requests:
