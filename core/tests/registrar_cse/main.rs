@@ -11,3 +11,4 @@ mod registration;
 mod requests;
 mod results;
 mod subscriptions;
+mod transfer;

@@ -36,6 +36,10 @@ impl Cse {
         if call.request.content.is_some() {
             return Err(Failure::bad("DELETE with content"));
         }
+        if self.is_forwarded(key) {
+            // TS-0004 7.4.12.2.4
+            return refuse(StatusCode::UNABLE_TO_RECALL_REQUEST, "the request is on its way to another entity");
+        }
         let filter = self.filter(call.request)?.unwrap_or_default();
         let mut response = match call.request.result_content.unwrap_or(ResultContent::NOTHING) {
             ResultContent::NOTHING => Response::new(StatusCode::DELETED),
@@ -77,6 +81,7 @@ impl Cse {
                 effects.push(Effect::Deregistered { entity: resource.creator.clone() });
             }
             ResourceType::SUBSCRIPTION => self.tell_deletion(&resource, effects),
+            ResourceType::REQUEST => self.give_up(&resource.ri),
             ResourceType::CONTENT_INSTANCE => {
                 let size = resource.number("cs").unwrap_or(0);
                 if let Some(container) = resource.parent {
@@ -92,7 +97,8 @@ impl Cse {
         resource
     }
 
-    /// Ends what has expired: resources (`et`, `mia`) and verifications.
+    /// Ends what has expired: resources (`et`, `mia`) and verifications. Carries out the requests whose execution time
+    /// (`oet`) has come.
     ///
     /// [`Cse::handle`] does so too before it looks at a request; call this at [`Cse::deadline`] so that notifications
     /// and answers are not held up while no request comes.
@@ -111,12 +117,14 @@ impl Cse {
         if !self.pending.is_empty() {
             self.give_up_waiting(now, effects);
         }
+        self.carry_out_due(now, effects);
     }
 
     /// When [`Cse::sweep`] has something to do next.
     #[must_use]
     pub fn deadline(&self) -> Option<SystemTime> {
         let due = self.tree.first_due().map(|(due, _)| due);
-        due.into_iter().chain(self.pending.values().map(|pending| pending.deadline)).min()
+        let pending = self.pending.values().map(|pending| pending.deadline);
+        due.into_iter().chain(pending).chain(self.transfers.next()).min()
     }
 }

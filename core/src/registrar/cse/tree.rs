@@ -98,14 +98,22 @@ pub(super) struct Tree {
     due: BTreeSet<(SystemTime, Key)>,
     sequence: u64,
     bytes: u64,
+    requests: usize,
     root: Key,
 }
 
 impl Tree {
     /// A tree of this root.
     pub(super) fn new(root: Seed) -> Self {
-        let mut tree =
-            Self { resources: Slab::new(), ids: HashMap::new(), due: BTreeSet::new(), sequence: 0, bytes: 0, root: 0 };
+        let mut tree = Self {
+            resources: Slab::new(),
+            ids: HashMap::new(),
+            due: BTreeSet::new(),
+            sequence: 0,
+            bytes: 0,
+            requests: 0,
+            root: 0,
+        };
         tree.root = tree.put(None, root);
         tree
     }
@@ -121,6 +129,11 @@ impl Tree {
     /// Bytes of all attributes, about.
     pub(super) const fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// How many of them are `<request>`s.
+    pub(super) const fn requests(&self) -> usize {
+        self.requests
     }
 
     pub(super) fn get(&self, key: Key) -> &Resource {
@@ -165,6 +178,7 @@ impl Tree {
             subscriptions: Vec::new(),
         });
         self.bytes += bytes;
+        self.requests += usize::from(seed.ty == ResourceType::REQUEST);
         self.ids.insert(seed.ri, key);
         if let Some(due) = seed.due {
             self.due.insert((due, key));
@@ -190,6 +204,7 @@ impl Tree {
         let resource = self.resources.remove(key);
         debug_assert!(resource.names.is_empty(), "only leaves are removed");
         self.bytes -= resource.bytes;
+        self.requests -= usize::from(resource.ty == ResourceType::REQUEST);
         self.ids.remove(&resource.ri);
         if let Some(due) = resource.due {
             self.due.remove(&(due, key));
