@@ -17,6 +17,7 @@ mod registration;
 mod registry;
 mod session;
 pub mod subprotocol;
+mod transfer;
 
 use std::time::{Instant, SystemTime};
 
@@ -29,6 +30,7 @@ pub use proxy::Proxy;
 pub use registration::{Accepts, Registration, RegistreeKind};
 pub use registry::{Admission, ConnectionId, Registry};
 pub use session::Session;
+pub use transfer::Mode;
 
 /// The two clocks of a machine: one for waiting, one for the times in primitives.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

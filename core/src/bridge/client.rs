@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use super::{Delivery, Home, Outcome, Queue, Recipient, runtime};
-use crate::binding::{Counters, Registration, Token};
+use crate::binding::{Counters, Mode, Registration, Token};
 use crate::client::{self, AeRegistration, Application, ClientBuilder, CseRegistration, StateChange, Subscription};
 use crate::net::link::IncomingRequest;
 use crate::primitive::{Format, Request};
@@ -68,6 +68,19 @@ impl Client {
         match to {
             Recipient::Queue(queue) => client.send_with(request, queue.clone(), call),
             Recipient::Slot(slot) => client.send_with(request, slot.clone(), call),
+        }
+    }
+
+    /// Sends a request whose result comes in the way of `mode`. Outcome: `Response`, the result; a [`Queue`] gets
+    /// [`Delivery::Acknowledged`] before, if the registrar accepted it for later. The token cancels it.
+    ///
+    /// # Errors
+    /// Why it was not taken; see [`client::Client::send_in`]. The recipient then hears nothing.
+    pub fn send_in(&self, mode: Mode, request: Request, to: &Recipient, call: u64) -> Result<Token> {
+        let client = self.client()?;
+        match to {
+            Recipient::Queue(queue) => client.send_in_with(mode, request, queue.clone(), call),
+            Recipient::Slot(slot) => client.send_in_with(mode, request, slot.clone(), call),
         }
     }
 

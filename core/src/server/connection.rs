@@ -204,7 +204,11 @@ impl Gate<'_> {
             }
             Event::Disconnected(closed) => tracing::debug!(%peer, "{closed}"),
             // Outcomes go to their waiters before they come here; a registrar's end registers nobody itself.
-            Event::Response { .. } | Event::Registered(_) | Event::Deregistered(_) | Event::Closed => {}
+            Event::Response { .. }
+            | Event::Acknowledged { .. }
+            | Event::Registered(_)
+            | Event::Deregistered(_)
+            | Event::Closed => {}
         }
     }
 }

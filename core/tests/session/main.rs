@@ -12,3 +12,4 @@ mod limits;
 mod registration;
 mod reopening;
 mod soak;
+mod transfer;

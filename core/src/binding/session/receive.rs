@@ -81,7 +81,7 @@ impl<W> Session<W> {
                 self.counters.deviations += decoded.deviations.iter().count() as u64;
                 match decoded.primitive {
                     Primitive::Request(request) => self.handle_request(now, request),
-                    Primitive::Response(response) => self.handle_response(response),
+                    Primitive::Response(response) => self.handle_response(now, response),
                 }
             }
             Err(error) => self.handle_malformed(&error),
@@ -153,6 +153,9 @@ impl<W> Session<W> {
             // It cannot be answered. Carried out, it would be carried out again when its sender tries again.
             return;
         }
+        if self.take_result(&request) {
+            return;
+        }
         let mut wait = self.config.answer_timeout;
         let refusal = if !self.config.accepts.takes(request.operation) {
             Some((
@@ -191,7 +194,7 @@ impl<W> Session<W> {
         }
     }
 
-    fn handle_response(&mut self, response: Response) {
+    fn handle_response(&mut self, now: Now, response: Response) {
         let number = if response.request_id.is_empty() {
             self.outgoing.only_sent()
         } else {
@@ -216,7 +219,7 @@ impl<W> Session<W> {
         {
             self.events.push_back(Event::Deregistered(*registration));
         }
-        self.tell(Event::Response { waiter: finished.waiter, result: Ok(response) });
+        self.deliver(now, finished.waiter, Ok(response));
     }
 
     /// Only a registree registers, and not by what it sends for somebody else: a registrar passes registrations on, and a
