@@ -210,7 +210,7 @@ async fn ws_6_5_1_requests_for_other_entities_in_every_mode() {
             assert_eq!(result.status, StatusCode::OK, "{format:?} {mode:?} {:?}", result.debug_text());
             assert_eq!(text_of(&result), "/id-mn/cse-mn/thing");
             // Something that waits for an agreement: the actuator is asked whether it wants to be notified.
-            let subscription = json!({"m2m:sub": {"nu": ["Cactuator"], "enc": {"net": [3]}}});
+            let subscription = json!({"m2m:sub": {"nu": ["Cactuator"], "enc": {"net": [2]}}});
             let subscribe = Request::create(format!("cse-in/{name}/data"), ResourceType::SUBSCRIPTION, subscription);
             let result = patiently(client.send_in(mode, subscribe).unwrap()).await.unwrap();
             assert_eq!(result.status, StatusCode::CREATED, "{format:?} {mode:?} {:?}", result.debug_text());
