@@ -520,8 +520,7 @@ fn ws_6_5_1_what_cannot_be_sent_in_a_mode() {
     assert_eq!(world.call(Mode::NonBlockingAsynch, nobody).unwrap_err().kind(), ErrorKind::InvalidArgument);
     let mut gated = World::with_registrar(Config { gated: true, ..Config::default() });
     assert_eq!(gated.call(Mode::NonBlockingSynch, wanted()).unwrap_err().kind(), ErrorKind::NotRegistered);
-    let mut queue = OutgoingLimits::default();
-    queue.queued_requests = 0;
+    let queue = OutgoingLimits { queued_requests: 0, ..OutgoingLimits::default() };
     let mut full = World::with_registrar(Config { outgoing: queue, ..Config::default() });
     assert_eq!(full.call(Mode::NonBlockingSynch, wanted()).unwrap_err().kind(), ErrorKind::QueueFull);
     // And leaves nothing behind.
