@@ -85,6 +85,12 @@ impl RegistrarBuilder {
         self
     }
 
+    /// How long the result of a non-blocking request is kept whose originator gives no `rp`: 5 minutes by default.
+    pub fn result_persistence(mut self, time: Duration) -> Self {
+        self.cse.result_persistence = time;
+        self
+    }
+
     /// Bounds of the CSE.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.cse.limits = limits;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use onem2m_ws::primitive::{
     AbsRelTimestamp, Request, ResourceType, Response, ResponseType, ResponseTypeInfo, StatusCode, format_timestamp,
 };
-use onem2m_ws::registrar::{Access, Answer, CseConfig, Effect, Limits};
+use onem2m_ws::registrar::{Access, Answer, Cse, CseConfig, Effect, Limits};
 use serde_json::{Value, json};
 
 use crate::harness::*;
@@ -669,4 +669,24 @@ fn ws_6_5_1_an_originator_that_is_gone_is_not_told() {
     assert_eq!(world.results(), []);
     // And may not any more what it might: everything is checked when it is carried out.
     assert_eq!(world.request(ADMIN, &address)["ors"]["rsc"], 4103);
+}
+
+#[test]
+fn ws_6_5_1_how_long_results_are_kept_is_a_setting() {
+    const YEAR: Duration = Duration::from_secs(365 * 86_400);
+    let with = |time| {
+        let config = CseConfig { result_persistence: time, ..CseConfig::default() };
+        Cse::new(config, start(), Box::new(|| 7)).map(drop).map_err(|error| error.to_string())
+    };
+    assert!(with(Duration::ZERO).unwrap_err().contains("result_persistence"));
+    assert_eq!(with(Duration::from_millis(1)), Ok(()));
+    assert_eq!(with(YEAR), Ok(()));
+    assert!(with(YEAR + Duration::from_millis(1)).unwrap_err().contains("result_persistence"));
+    let config = CseConfig { result_persistence: Duration::from_secs(7), ..CseConfig::default() };
+    let mut world = World::with(config).populate();
+    let address = world.accepted(ACCEPTED_SYNCH, by(SYNCH, None, reading("x")));
+    world.advance(6);
+    world.request("Csensor", &address);
+    world.advance(1);
+    world.retrieve("Csensor", &address).expect(StatusCode::NOT_FOUND);
 }

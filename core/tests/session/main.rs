@@ -13,3 +13,4 @@ mod registration;
 mod reopening;
 mod soak;
 mod transfer;
+mod transfer_soak;
