@@ -213,6 +213,7 @@ impl<W> Session<W> {
     }
 
     /// Sends a request, or queues it.
+    #[inline] // a request is large
     fn dispatch(&mut self, now: Now, mut request: Request, to: For<W>, deadline: Instant) -> Result<Token> {
         if request.from.is_none() {
             request.from.clone_from(&self.config.originator);

@@ -690,3 +690,27 @@ fn ws_6_5_1_how_long_results_are_kept_is_a_setting() {
     world.advance(1);
     world.retrieve("Csensor", &address).expect(StatusCode::NOT_FOUND);
 }
+
+#[test]
+fn ws_6_5_1_what_is_due_happens_in_its_order_however_late_anybody_looks() {
+    let mut world = World::populated();
+    // The result is of use up to its own time, and not longer.
+    let mut request = at("30000", by(ASYNCH, None, reading("in time")));
+    request.additional_mut().result_persistence = time("20270115T080010");
+    let address = world.accepted(ACCEPTED_ASYNCH, request);
+    // A container that is gone by then, and one that is still there.
+    for (name, et) in [("gone", "20270115T080029"), ("there", "20270115T080031")] {
+        world
+            .create("Csensor", "cse-in/sensor", CNT, json!({"m2m:cnt": {"rn": name, "et": et}}))
+            .expect(StatusCode::CREATED);
+        let look = Request::retrieve(format!("cse-in/sensor/{name}")).from("Csensor").request_id(name);
+        world.accepted(ACCEPTED_ASYNCH, at("30000", by(ASYNCH, None, look)));
+    }
+    world.advance(100);
+    world.sweep();
+    let results: Vec<_> =
+        world.results().into_iter().map(|(_, result)| (result["rqi"].clone(), result["rsc"].clone())).collect();
+    assert_eq!(results, [(json!("r7"), json!(2001)), (json!("gone"), json!(4004)), (json!("there"), json!(2000))]);
+    world.retrieve("Csensor", &address).expect(StatusCode::NOT_FOUND);
+    world.retrieve("Csensor", "cse-in/sensor/there").expect(StatusCode::NOT_FOUND);
+}

@@ -109,15 +109,19 @@ impl Cse {
     }
 
     pub(super) fn expire(&mut self, now: SystemTime, effects: &mut Vec<Effect>) {
-        while let Some((due, key)) = self.tree.first_due()
-            && due <= now
-        {
-            self.remove(now, key, effects);
+        // In the order in which it is due: what is to be carried out sees the resources that there are at that time.
+        loop {
+            let ends = self.tree.first_due().filter(|(due, _)| *due <= now);
+            let begins = self.transfers.next().filter(|at| *at <= now);
+            match (begins, ends) {
+                (Some(at), ends) if ends.is_none_or(|(due, _)| at <= due) => self.carry_out_next(now, effects),
+                (_, Some((_, key))) => self.remove(now, key, effects),
+                (_, None) => break,
+            }
         }
         if !self.pending.is_empty() {
             self.give_up_waiting(now, effects);
         }
-        self.carry_out_due(now, effects);
     }
 
     /// When [`Cse::sweep`] has something to do next.

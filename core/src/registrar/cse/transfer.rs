@@ -287,15 +287,12 @@ impl Cse {
         self.transfers.jobs.insert(ticket, job);
     }
 
-    /// Carries out the requests whose time has come.
-    pub(super) fn carry_out_due(&mut self, now: SystemTime, effects: &mut Vec<Effect>) {
-        while let Some(&(at, ticket)) = self.transfers.due.first()
-            && at <= now
+    /// Carries out the request whose time comes first.
+    pub(super) fn carry_out_next(&mut self, now: SystemTime, effects: &mut Vec<Effect>) {
+        if let Some((_, ticket)) = self.transfers.due.pop_first()
+            && let Some(job) = self.transfers.jobs.remove(&ticket)
         {
-            self.transfers.due.pop_first();
-            if let Some(job) = self.transfers.jobs.remove(&ticket) {
-                self.carry_out(now, job, effects);
-            }
+            self.carry_out(now, job, effects);
         }
     }
 
