@@ -1,5 +1,6 @@
 //! Calls in every transfer mode, with a registrar and a network that do what they like.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use onem2m_ws::ErrorKind;
@@ -35,19 +36,18 @@ fn ws_6_5_1_every_call_ends_once_with_its_own_result_whatever_happens() {
         world.jitter = world.rng.upto(50 * MS);
         world.pieces = seed % 2 == 0;
         let mut fates: Vec<Fate> = Vec::new();
-        let mut begun: Vec<(u64, Duration)> = Vec::new();
+        let mut begun: HashMap<u64, String> = HashMap::new();
         let mut away = 0;
         for step in 0..1200 {
             if step < 500 && world.rng.below(25) == 0 {
                 let mode =
                     [Mode::NonBlockingSynch, Mode::NonBlockingAsynch, Mode::FlexBlocking][world.rng.below(3) as usize];
-                let (id, token) = world.call(mode, wanted()).unwrap();
+                let (id, token) = world.call(mode, wanted().request_id(format!("call-{step}"))).unwrap();
                 if world.rng.below(10) == 0 {
                     let now = world.now;
                     assert!(world.client().session.cancel(now, token).is_some());
                 } else {
-                    let now = world.elapsed();
-                    begun.push((id, now));
+                    begun.insert(id, format!("call-{step}"));
                 }
             }
             if away == 0 && world.rng.below(300) == 0 {
@@ -69,10 +69,14 @@ fn ws_6_5_1_every_call_ends_once_with_its_own_result_whatever_happens() {
         let outcomes = std::mem::take(&mut world.client().outcomes);
         assert_eq!(outcomes.len(), begun.len(), "seed {seed}: each ends once");
         for (id, outcome) in outcomes {
-            assert!(begun.iter().any(|(begun, _)| *begun == id), "seed {seed}: it was begun, and not cancelled");
+            let rqi = begun.remove(&id).unwrap_or_else(|| panic!("seed {seed}: it was not begun, or cancelled"));
             match outcome {
                 Ok(response) if response.content.is_some() => {
-                    assert_eq!(text_of(&response), response.request_id, "seed {seed}: the result of its own request");
+                    assert_eq!(
+                        (text_of(&response), &response.request_id),
+                        (rqi.clone(), &rqi),
+                        "seed {seed}: the result of its own request"
+                    );
                     ends[0] += 1;
                 }
                 Ok(response) => {
