@@ -12,6 +12,7 @@
 //!
 //! A notification that comes before the acknowledgement is kept until that is in, so that a caller always sees them in order.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use memchr::memmem;
@@ -79,12 +80,26 @@ pub(super) enum Step<W> {
     Look(u64, Box<Request>),
 }
 
-/// The calls that are under way; no memory while there is none.
+/// How many results are remembered that were notified, so that none is taken for something new when it comes again: a peer
+/// that did not get our answer repeats it (WS-6.5-4), and ACME repeats some of its own accord.
+const MOST_REMEMBERED: usize = 64;
+
+/// The calls that are under way; no memory until there is one.
 pub(super) struct Transfers<W>(Option<Box<Table<W>>>);
 
 struct Table<W> {
     calls: Slab<Call<W>>,
     next: u64,
+    /// Whose result was notified: the newest at the end.
+    notified: VecDeque<String>,
+}
+
+/// What a request of the peer's is to the calls.
+pub(super) enum Found {
+    /// The result of this one.
+    Result(u64, Response),
+    /// A result that was taken already.
+    Again,
 }
 
 struct Call<W> {
@@ -133,7 +148,8 @@ impl<W> Default for Transfers<W> {
 impl<W> Transfers<W> {
     /// Takes a call in whose request is about to be sent; its `rqi` is known.
     pub(super) fn open(&mut self, waiter: W, acknowledged: W, request: &Request, deadline: Instant) -> Result<u64> {
-        let table = self.0.get_or_insert_with(|| Box::new(Table { calls: Slab::new(), next: 1 }));
+        let table =
+            self.0.get_or_insert_with(|| Box::new(Table { calls: Slab::new(), next: 1, notified: VecDeque::new() }));
         if table.calls.len() >> SLOT_BITS != 0 {
             return Err(Error::new(ErrorKind::QueueFull, "65536 calls are under way already"));
         }
@@ -267,11 +283,9 @@ impl<W> Transfers<W> {
         self.looked(since, id, Err(error))
     }
 
-    /// The call whose result this request of the peer's is, and the result.
-    pub(super) fn find(&self, request: &Request) -> Option<(u64, Response)> {
-        if self.is_empty() || request.operation != Operation::Notify {
-            return None;
-        }
+    /// The call whose result this request of the peer's is.
+    pub(super) fn find(&self, request: &Request) -> Option<Found> {
+        let table = self.0.as_ref().filter(|_| request.operation == Operation::Notify)?;
         let content = request.content.as_ref()?;
         // Notifications of other things need not be read.
         memmem::find(content.bytes(), b"rsp")?;
@@ -280,12 +294,15 @@ impl<W> Transfers<W> {
             return None;
         }
         let rqi = value.get("rqi")?.as_str()?;
-        let id = self.calls().find(|call| call.rqi == rqi)?.id;
-        response_from(&mut value).map(|response| (id, response))
+        match self.calls().find(|call| call.rqi == rqi).map(|call| call.id) {
+            Some(id) => response_from(&mut value).map(|response| Found::Result(id, response)),
+            None => table.notified.iter().any(|known| known == rqi).then_some(Found::Again),
+        }
     }
 
     /// The result of a call was notified.
     pub(super) fn notified(&mut self, id: u64, response: Response) -> Vec<Step<W>> {
+        self.remember(id);
         match self.get_mut(id).map(|call| &mut call.state) {
             Some(State::Sent { result }) => {
                 result.get_or_insert(response);
@@ -294,6 +311,16 @@ impl<W> Transfers<W> {
             Some(_) => self.done(id, Ok(response)),
             None => Vec::new(),
         }
+    }
+
+    fn remember(&mut self, id: u64) {
+        let Some(rqi) = self.get_mut(id).map(|call| call.rqi.clone()) else { return };
+        let Some(table) = &mut self.0 else { return };
+        table.notified.retain(|known| *known != rqi);
+        if table.notified.len() >= MOST_REMEMBERED {
+            table.notified.pop_front();
+        }
+        table.notified.push_back(rqi);
     }
 
     /// What is due: looks, and ends.

@@ -3,7 +3,7 @@
 //! Covers: TS-0020 6.5; rows WS-6.5-1 to -3. The table decides; here is what it needs of the session.
 
 use super::super::deadline::after;
-use super::super::transfer::{For, Mode, Step, Transfers};
+use super::super::transfer::{For, Found, Mode, Step, Transfers};
 use super::super::{Event, Now, Registration, Token};
 use super::Session;
 use crate::primitive::{Request, Response, ResponseTypeInfo};
@@ -99,10 +99,12 @@ impl<W> Session<W> {
 
     /// True if a request of the peer's is the result of a call, and was answered.
     pub(super) fn take_result(&mut self, request: &Request) -> bool {
-        let Some((id, response)) = self.transfers.find(request) else { return false };
+        let Some(found) = self.transfers.find(request) else { return false };
         let rvi = request.release_version.as_deref();
         // Where the answer cannot be written, the connection is closing: the peer will send it again, to no call.
-        if self.write_response(&Response::ok(), &request.request_id, rvi).is_ok() {
+        if self.write_response(&Response::ok(), &request.request_id, rvi).is_ok()
+            && let Found::Result(id, response) = found
+        {
             let steps = self.transfers.notified(id, response);
             self.tell_steps(steps);
         }
