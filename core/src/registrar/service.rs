@@ -1,7 +1,7 @@
 //! Joins the CSE to the server: requests in, answers, notifications and verifications out.
 //!
-//! Covers: rows WS-5.2-10, WS-6.2.1-3, WS-6.4-2, -5, WS-6.5-4. The lock around the CSE is held only while it thinks; the order
-//! in which it decided on notifications is the order in which they are stored. What outlives the process is
+//! Covers: rows WS-5.2-10, WS-6.2.1-3, WS-6.4-2, -5, WS-6.5-1, -4. The lock around the CSE is held only while it thinks; the
+//! order in which it decided on notifications is the order in which they are stored. What outlives the process is
 //! [`super::keeper`]'s part.
 
 use std::collections::HashMap;
@@ -89,6 +89,12 @@ impl RegistrarBuilder {
     /// Who may read what others have created.
     pub fn access(mut self, access: Access) -> Self {
         self.cse.access = access;
+        self
+    }
+
+    /// How long the result of a non-blocking request is kept whose originator gives no `rp`: 5 minutes by default.
+    pub fn result_persistence(mut self, time: Duration) -> Self {
+        self.cse.result_persistence = time;
         self
     }
 
@@ -279,6 +285,13 @@ impl Service {
                         });
                     });
                 }
+                Effect::Forward { ticket, entity, request } => {
+                    let (service, server) = (self.clone(), server.clone());
+                    tokio::spawn(async move {
+                        let response = ask(&server, &entity, *request).await;
+                        service.go_on(&server, |cse| cse.forwarded(SystemTime::now(), ticket, response));
+                    });
+                }
                 Effect::Respond { ticket, response } => {
                     answers.extend(state.later.remove(&ticket).map(|responder| (responder, response)));
                 }
@@ -414,11 +427,15 @@ fn respond(responder: Responder, response: Response) {
 }
 
 /// Hands a request on to a registree (WS-6.4-2), whose response is the answer.
-async fn forward(server: Server, entity: EntityId, mut request: Request, responder: Responder) {
+async fn forward(server: Server, entity: EntityId, request: Request, responder: Responder) {
+    respond(responder, ask(&server, &entity, request).await);
+}
+
+async fn ask(server: &Server, entity: &EntityId, mut request: Request) -> Response {
     request.request_id.clear();
     let is_notification = request.operation == Operation::Notify;
     let again = is_notification.then(|| request.clone());
-    let answer = match (server.send(entity.as_str(), request).await, again) {
+    match (server.send(entity.as_str(), request).await, again) {
         (Ok(response), _) => response,
         (Err(error), Some(request)) if error.kind() == ErrorKind::NotConnected => {
             // WS-6.5-4: stored, and sent when the registree opens its connection again.
@@ -428,8 +445,7 @@ async fn forward(server: Server, entity: EntityId, mut request: Request, respond
             }
         }
         (Err(error), _) => Response::error(StatusCode::TARGET_NOT_REACHABLE, error.message()),
-    };
-    respond(responder, answer);
+    }
 }
 
 async fn sweep(service: Service, server: Server) {
