@@ -97,7 +97,7 @@ struct Table<W> {
 /// What a request of the peer's is to the calls.
 pub(super) enum Found {
     /// The result of this one.
-    Result(u64, Response),
+    Result(u64, Box<Response>),
     /// A result that was taken already.
     Again,
 }
@@ -295,7 +295,7 @@ impl<W> Transfers<W> {
         }
         let rqi = value.get("rqi")?.as_str()?;
         match self.calls().find(|call| call.rqi == rqi).map(|call| call.id) {
-            Some(id) => response_from(&mut value).map(|response| Found::Result(id, response)),
+            Some(id) => response_from(&mut value).map(|response| Found::Result(id, Box::new(response))),
             None => table.notified.iter().any(|known| known == rqi).then_some(Found::Again),
         }
     }

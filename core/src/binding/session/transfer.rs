@@ -105,7 +105,7 @@ impl<W> Session<W> {
         if self.write_response(&Response::ok(), &request.request_id, rvi).is_ok()
             && let Found::Result(id, response) = found
         {
-            let steps = self.transfers.notified(id, response);
+            let steps = self.transfers.notified(id, *response);
             self.tell_steps(steps);
         }
         true
