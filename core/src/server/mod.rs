@@ -129,6 +129,9 @@ impl Server {
         let mut registry =
             registrations::restored(Registry::new(config.sp_id, config.cse_id, config.trusted), &*spool)?;
         let handler = handler(&bound.points_of_access, Kept { spool: &spool, registry: &mut registry })?;
+        let mut session = config.session;
+        // What may be under way is not to wait for a place in the window of the connection.
+        session.outgoing.window = session.outgoing.window.max(config.delivery_window);
         let shared = Arc::new(Shared {
             handler,
             registry: Mutex::new(registry),
@@ -139,7 +142,7 @@ impl Server {
             deliveries: Deliveries::new(spool, config.notification_age, config.delivery_window, runtime.clone()),
             store,
             points_of_access: bound.points_of_access,
-            session: Arc::new(config.session),
+            session: Arc::new(session),
             websocket: Arc::new(config.websocket),
             listening: config.listening,
             max_connections: config.max_connections,
@@ -178,7 +181,7 @@ impl Server {
     /// Accepts a request, usually a NOTIFY, for a registree: it is sent now, or stored and sent when the registree opens its
     /// connection again (WS-6.5-4). Requests of one registree arrive in the order of these calls, whenever their futures
     /// are polled, at least once. The future resolves when the request is accepted: with a store that is durable, when it is
-    /// written.
+    /// written. Dropped before, it may be accepted all the same, and is sent with the next one.
     ///
     /// A notification with `ec` *latest* takes the place of the one before it that waits for the registree and is of the same
     /// subscription (`sur`).

@@ -37,7 +37,10 @@ impl Registree {
             shared.forward(&self.server, &entity);
             return sent;
         }
-        let value = registration.to_bytes()?;
+        let value = match registration.to_bytes() {
+            Ok(value) => value,
+            Err(error) => return self.registered(registration, false, Err(error), token, response),
+        };
         let (is_new, written) = {
             // The order of the facts is that of what happened. From here on requests for the entity are stored; none goes out
             // to it before the answer.
