@@ -123,6 +123,25 @@ async fn ws_6_4_4_resources_registrations_and_notifications_are_there_after_a_re
 }
 
 #[tokio::test]
+async fn ws_6_4_5_a_registration_that_is_ended_before_it_is_answered_does_not_stay() {
+    let store = Double::new();
+    let registrar = registrar(&store);
+    let mut peer = Peer::connect(registrar.server(), None).await;
+    let mut admin = Peer::connect(registrar.server(), None).await;
+    store.hold();
+    peer.say(ae("Ca")).await;
+    store.until_waiting(1).await;
+    let mut request = delete("cse-in/Ca");
+    request["fr"] = json!("CAdmin");
+    admin.say(request).await;
+    store.until_waiting(2).await;
+    store.release();
+    assert_eq!(peer.hear().await["rsc"], 2001, "it was so");
+    assert_eq!(admin.hear().await["rsc"], 2002);
+    until(|| !registrar.server().is_registered("Ca") && !store.knows(FactKind::Registration, "Ca")).await;
+}
+
+#[tokio::test]
 async fn a_store_that_fails_is_told_and_nothing_is_answered_with_success_until_the_next_start() {
     let store = Double::new();
     let before = registrar(&store);
