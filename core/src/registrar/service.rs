@@ -145,7 +145,9 @@ impl RegistrarBuilder {
             handler.begin(cse, Box::new(next), kept)?;
             Ok(Arc::new(handler) as Arc<dyn Handler>)
         })?;
-        service.tell_schedules(&server);
+        let in_runtime = runtime.enter();
+        service.resume(&server);
+        drop(in_runtime);
         runtime.spawn(sweep(service, server.clone()));
         Ok(Registrar { server })
     }
@@ -226,6 +228,8 @@ struct Stored {
     effects: Vec<Done<()>>,
     /// What the CSE has changed.
     changes: Option<Done<()>>,
+    /// Who has a registration in it that is still to be answered.
+    registered: Option<EntityId>,
     keeper: Option<Keeper>,
 }
 
@@ -253,12 +257,12 @@ impl Service {
         Ok(())
     }
 
-    /// The schedules of registrees that the store has brought back.
-    fn tell_schedules(&self, server: &Server) {
-        let state = self.state();
-        for (entity, schedule) in state.cse.iter().flat_map(Cse::schedules) {
+    /// Goes on with what the store has brought back: the schedules of registrees, and requests that are not carried out yet.
+    fn resume(&self, server: &Server) {
+        for (entity, schedule) in self.state().cse.iter().flat_map(Cse::schedules) {
             server.set_schedule(entity.as_str(), Some(schedule.clone()));
         }
+        self.go_on(server, |cse| cse.resume(SystemTime::now()));
     }
 
     /// Carries out effects. Notifications and what the CSE has changed are handed to the store in here, under the caller's
@@ -270,6 +274,7 @@ impl Service {
         effects: Vec<Effect>,
     ) -> (Stored, Vec<(Responder, Response)>) {
         let mut stored: Vec<Done<()>> = Vec::new();
+        let mut registered = None;
         let mut answers = Vec::new();
         for effect in effects {
             match effect {
@@ -295,7 +300,8 @@ impl Service {
                 Effect::Respond { ticket, response } => {
                     answers.extend(state.later.remove(&ticket).map(|responder| (responder, response)));
                 }
-                // The server sees a registration in the answer to it.
+                // The server sees a registration in the answer to it; it may be over by then.
+                Effect::Registered { entity } if state.keeper.is_some() => registered = Some(entity),
                 Effect::Registered { .. } => {}
                 Effect::Scheduled { entity, schedule } => {
                     server.set_schedule(entity.as_str(), schedule);
@@ -312,7 +318,15 @@ impl Service {
         let State { cse, keeper, .. } = state;
         let changes = cse.as_mut().zip(keeper.as_ref()).and_then(|(cse, keeper)| keeper.keep(cse));
         let keeper = keeper.clone();
-        (Stored { effects: stored, changes, keeper }, answers)
+        (Stored { effects: stored, changes, registered, keeper }, answers)
+    }
+
+    /// The resource of a registration may have been deleted before the server learned of the registration.
+    fn end_if_over(&self, server: &Server, registered: Option<EntityId>) {
+        let Some(entity) = registered else { return };
+        if !self.state().cse.as_ref().is_some_and(|cse| cse.is_registered(&entity)) {
+            server.deregister(entity.as_str());
+        }
     }
 
     /// Lets the CSE go on by itself, and carries out what follows.
@@ -343,7 +357,7 @@ impl Handler for Service {
             return respond(responder, refusal);
         }
         let mut responder = Some(responder);
-        let (answer, stored, answers) = {
+        let (answer, mut stored, answers) = {
             let Some(cse) = &mut state.cse else { return };
             let outcome = cse.handle(SystemTime::now(), &request);
             if let Answer::Later(ticket) = &outcome.answer
@@ -355,7 +369,8 @@ impl Handler for Service {
             (outcome.answer, stored, answers)
         };
         drop(state);
-        let server = server.clone();
+        let (service, server) = (self.clone(), server.clone());
+        let registered = stored.registered.take();
         // What was accepted is stored before success is told.
         when_stored(stored, move |refusal| {
             for (responder, response) in answers {
@@ -363,7 +378,10 @@ impl Handler for Service {
             }
             let Some(responder) = responder else { return };
             match answer {
-                Answer::Response(response) => respond(responder, refusal.unwrap_or(response)),
+                Answer::Response(response) => {
+                    respond(responder, refusal.unwrap_or(response));
+                    service.end_if_over(&server, registered);
+                }
                 Answer::Later(_) => {}
                 Answer::NoResponse => responder.dismiss(),
                 Answer::Forward { entity, request } => {
@@ -391,7 +409,7 @@ impl State {
 impl Stored {
     /// Waits until all is written. What is to be answered instead of success, if it is not.
     async fn written(self) -> Option<Response> {
-        let Self { effects, changes, keeper } = self;
+        let Self { effects, changes, keeper, .. } = self;
         let mut refusal = None;
         for effect in effects {
             if let Err(error) = effect.await {
