@@ -159,6 +159,8 @@ impl Shared {
     fn deliver(&self, delivery: Delivery) {
         match delivery {
             Delivery::Completed { call, result } => self.complete(call, result),
+            // Nothing here sends in a mode that is acknowledged.
+            Delivery::Acknowledged { .. } => {}
             // A program that has freed the client expects nothing else; a request is answered 5000 by being dropped.
             _ if self.is_freed() => {}
             Delivery::Request { request, .. } => {
