@@ -30,6 +30,9 @@ pub(crate) const STATE: u8 = 3;
 /// `onem2m_ws.events` and its fields.
 pub(crate) const EVENT: u8 = 4;
 
+/// The registrar has accepted a request whose result comes later: the number of the call, the acknowledgement.
+pub(crate) const ACKNOWLEDGED: u8 = 5;
+
 /// Everything that happens for the clients of one event loop or thread, in order.
 #[pyclass(frozen, module = "onem2m_ws._native")]
 pub(crate) struct Queue {
@@ -82,7 +85,9 @@ fn listed<'py>(py: Python<'py>, deliveries: VecDeque<Delivery>) -> PyResult<Boun
                 list.append((ERROR, call, errors::exception(py, &error)?))?;
             }
             // Nothing here sends in a mode that is acknowledged.
-            Delivery::Acknowledged { .. } => {}
+            Delivery::Acknowledged { call, response } => {
+                list.append((ACKNOWLEDGED, call, ReceivedResponse::new(response)))?;
+            }
             Delivery::Request { handle, request } => list.append((REQUEST, handle, ReceivedRequest::new(request)))?,
             Delivery::State { handle, change } => list.append((STATE, handle, state(py, &change)?))?,
             Delivery::Event { handle, event } => list.append((EVENT, handle, happened(py, event)?))?,

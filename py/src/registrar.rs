@@ -29,6 +29,7 @@ struct Settings {
     flapping: Option<(i128, f64)>,
     delivery_window: Option<i128>,
     notification_age: Option<f64>,
+    result_persistence: Option<f64>,
     paths: Vec<String>,
     allow_origins: Vec<String>,
     formats: Option<Vec<String>>,
@@ -115,6 +116,11 @@ impl Settings {
             server = server.store(path);
         }
         let builder = RegistrarBuilder::new().cse_id(self.cse_id).cse_name(self.cse_name).admin(self.admin);
+        let builder = apply(
+            builder,
+            seconds,
+            [("result_persistence", self.result_persistence, RegistrarBuilder::result_persistence)],
+        )?;
         Ok(builder.with_server(|_| server))
     }
 }

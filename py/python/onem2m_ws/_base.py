@@ -101,6 +101,14 @@ class ClientBase(Generic[R, N]):
         except (OverflowError, UnicodeEncodeError) as error:
             raise ArgumentError(f"{request!r}: {error}") from error
 
+    def _hand_over_in(self, to: int | Slot, number: int, mode: str, request: Request) -> Token:
+        content = request.content
+        pc = None if content is None else _content_bytes(content)
+        try:
+            return self._native.send_in(to, number, mode, request._envelope(), pc, request.request_id is not None)
+        except (OverflowError, UnicodeEncodeError) as error:
+            raise ArgumentError(f"{request!r}: {error}") from error
+
     def _hand_over_post(self, to: int | Slot, request: Request) -> None:
         content = request.content
         pc = None if content is None else _content_bytes(content)
@@ -161,8 +169,8 @@ class ClientBase(Generic[R, N]):
         """Tells those who wait for requests that there is one, or that there will be none."""
         raise NotImplementedError
 
-    def _tell(self, callback: Callable[[Any], Any], what: StateChange | Event) -> None:
-        """Has the program's function hear of a change of the connection, or of an event."""
+    def _tell(self, callback: Callable[[Any], Any], what: StateChange | Event | Response) -> None:
+        """Has the program's function hear of a change of the connection, an event, or an acknowledgement."""
         raise NotImplementedError
 
     def _route_request(self, native: ReceivedRequest) -> None:

@@ -5,6 +5,7 @@ from typing import Any, final
 from typing_extensions import TypeAlias
 
 __all__ = [
+    "ACKNOWLEDGED",
     "ERROR",
     "EVENT",
     "REQUEST",
@@ -36,6 +37,7 @@ ERROR: int
 REQUEST: int
 STATE: int
 EVENT: int
+ACKNOWLEDGED: int
 __version__: str
 
 def error_classes() -> list[str]: ...
@@ -73,6 +75,15 @@ class Client:
     def __new__(cls, queue: Queue, handle: int, point_of_access: str, settings: dict[str, Any]) -> Client: ...
     def send(self, to: _To, operation: int, target: str, ty: int | None, content: bytes | None) -> Token: ...
     def send_with(self, to: _To, envelope: bytes, content: bytes | None, own_request_id: bool) -> Token: ...
+    def send_in(
+        self,
+        to: _To,
+        number: int,
+        mode: str,
+        envelope: bytes,
+        content: bytes | None,
+        own_request_id: bool,
+    ) -> Token: ...
     def post(self, to: _To, envelope: bytes, content: bytes | None, own_request_id: bool) -> None: ...
     def flush(self, to: _To, timeout: float | None) -> None: ...
     def outbox(self) -> list[tuple[str, int, str, float, int]]: ...

@@ -56,6 +56,8 @@ class Registrar(RegistrarBase):
             answered with success is there after a crash. In memory by default. One file is for one registrar, and one
             process at a time.
         notification_age: seconds that a notification without an expiration of its own waits at most (a day).
+        result_persistence: seconds that the result of a non-blocking request is kept whose originator does not say how
+            long (300).
         delivery_window: stored notifications of one registree under way at a time (1; at most 256). So many at most
             come twice after a crash or a lost connection; more are faster where the way is long.
 
@@ -111,6 +113,7 @@ class Registrar(RegistrarBase):
         admin: str = "CAdmin",
         store: str | os.PathLike[str] | None = None,
         notification_age: float | None = None,
+        result_persistence: float | None = None,
         delivery_window: int | None = None,
         take_over: str = "probe",
         flapping: tuple[int, float] | None = None,
