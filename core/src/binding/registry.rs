@@ -117,9 +117,18 @@ impl Registry {
         )
     }
 
-    /// True if the connection belongs to a registered CSE, which forwards the requests of others.
+    /// True if the connection belongs to a registered CSE, which forwards the requests of others. It need not be the one over
+    /// which the CSE is reached: ACME opens one for each request.
     fn forwards(&self, connection: ConnectionId) -> bool {
-        self.routed(connection).any(|(_, entry)| entry.registration.kind == RegistreeKind::Cse)
+        let carried = self.connections.get(&connection).into_iter().flatten();
+        carried.filter_map(|stem| self.entities.get(stem)).any(|entry| entry.registration.kind == RegistreeKind::Cse)
+    }
+
+    /// True if the connection has named this entity as the one that it belongs to, and the entity is registered.
+    #[must_use]
+    pub fn speaks_for(&self, connection: ConnectionId, entity: &str) -> bool {
+        let stem = self.stem(entity);
+        self.connections.get(&connection).is_some_and(|carried| carried.iter().any(|other| **other == *stem))
     }
 
     /// What is reached over the connection.

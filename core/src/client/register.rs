@@ -115,7 +115,7 @@ impl CseRegistration {
         self
     }
 
-    fn into_request(self) -> Request {
+    pub(crate) fn into_request(self) -> Request {
         Request::create(self.to, ResourceType::REMOTE_CSE, json!({ "m2m:csr": self.attributes.0 }))
     }
 

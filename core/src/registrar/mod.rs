@@ -6,9 +6,12 @@
 //! Covers: see [`cse`] and [`Registrar`].
 
 pub mod cse;
+mod forward;
 mod service;
+mod upstream;
 
 pub use cse::{
     Access, Answer, ConfigError, Cse, CseConfig, Effect, Limits, Outcome, RandomSource, Ticket, VerificationId,
 };
 pub use service::{Registrar, RegistrarBuilder};
+pub use upstream::{Upstream, UpstreamState};

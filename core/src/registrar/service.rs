@@ -1,23 +1,26 @@
 //! Joins the CSE to the server: requests in, answers, notifications and verifications out.
 //!
-//! Covers: rows WS-5.2-10, WS-6.2.1-3, WS-6.4-2, -5, WS-6.5-4. The lock around the CSE is held only while it thinks; the order
+//! Covers: rows WS-5.2-2, -10, WS-6.2.1-3, WS-6.4-2, -5, WS-6.5-4. The lock around the CSE is held only while it thinks; the order
 //! in which it decided on notifications is the order in which they are stored.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use std::time::{Duration, SystemTime};
 
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 
+use super::forward;
+use super::upstream::{Membership, Upstream, UpstreamState};
 use super::{Access, Answer, Cse, CseConfig, Effect, Limits, Ticket};
 use crate::binding::PointOfAccess;
 use crate::net::OsRandom;
 use crate::net::link::{IncomingRequest, Responder};
-use crate::primitive::{EntityId, Operation, Request, Response, StatusCode};
+use crate::primitive::{CseType, Response};
 use crate::server::{Handler, Server, ServerBuilder};
 use crate::websocket::Random;
 use crate::{Error, ErrorKind, Result};
@@ -30,6 +33,7 @@ const SWEEP: Duration = Duration::from_secs(1);
 pub struct RegistrarBuilder {
     server: ServerBuilder,
     cse: CseConfig,
+    upstream: Option<Upstream>,
 }
 
 impl Default for RegistrarBuilder {
@@ -41,7 +45,7 @@ impl Default for RegistrarBuilder {
 impl RegistrarBuilder {
     /// The registrar `/id-in` named `cse-in` at `ws://127.0.0.1:9000`, with the administrator `CAdmin`.
     pub fn new() -> Self {
-        Self { server: Server::builder(), cse: CseConfig::default() }
+        Self { server: Server::builder(), cse: CseConfig::default(), upstream: None }
     }
 
     /// Listens at `ws://host:port`; port 0 takes any that is free. See [`ServerBuilder::listen`].
@@ -91,6 +95,14 @@ impl RegistrarBuilder {
         self
     }
 
+    /// Makes it an MN-CSE (WS-5.2-2): it registers at this registrar, and what is for a CSE that is not registered here goes
+    /// there. The connection is opened in the background and kept; what has to be notified while it is away is stored.
+    /// [`cse_id`](Self::cse_id) and [`cse_name`](Self::cse_name) must be set to other values than those of the registrar.
+    pub fn upstream(mut self, registrar: Upstream) -> Self {
+        self.upstream = Some(registrar);
+        self
+    }
+
     /// Starts the registrar: it listens when this returns.
     ///
     /// # Errors
@@ -103,7 +115,13 @@ impl RegistrarBuilder {
     }
 
     pub(crate) fn start_on(self, runtime: &Handle) -> Result<Registrar> {
-        let Self { server, mut cse } = self;
+        let Self { server, mut cse, upstream } = self;
+        if let Some(upstream) = &upstream {
+            Membership::check(upstream)?;
+            cse.registrar.clone_from(&upstream.cse_id);
+            cse.cse_type = CseType::MN_CSE;
+        }
+        let (cse_id, cse_name) = (cse.cse_id.clone(), cse.cse_name.clone());
         let server = server.identity(cse.sp_id.clone(), cse.cse_id.clone()).trusted([cse.admin.clone()]);
         let service = Service::default();
         let handler = service.clone();
@@ -120,8 +138,11 @@ impl RegistrarBuilder {
             handler.state().cse = Some(cse);
             Ok(Arc::new(handler) as Arc<dyn Handler>)
         })?;
-        runtime.spawn(sweep(service, server.clone()));
-        Ok(Registrar { server })
+        runtime.spawn(sweep(service.clone(), server.clone()));
+        let upstream = upstream.map(|upstream| {
+            Membership::start(upstream, &cse_id, &cse_name, service, &server, runtime).inspect_err(|_| server.abort())
+        });
+        Ok(Registrar { server, upstream: upstream.transpose()? })
     }
 }
 
@@ -140,6 +161,7 @@ impl RegistrarBuilder {
 #[derive(Clone)]
 pub struct Registrar {
     server: Server,
+    upstream: Option<Arc<Membership>>,
 }
 
 impl Registrar {
@@ -160,9 +182,24 @@ impl Registrar {
         &self.server
     }
 
-    /// Stops: see [`Server::shutdown`].
+    /// How it stands with its registrar; `None` if it has none.
+    #[must_use]
+    pub fn upstream_state(&self) -> Option<UpstreamState> {
+        self.upstream.as_ref().map(|upstream| upstream.state())
+    }
+
+    /// Follows how it stands with its registrar; `None` if it has none. Changes in quick succession may be seen as one.
+    #[must_use]
+    pub fn upstream_states(&self) -> Option<watch::Receiver<UpstreamState>> {
+        self.upstream.as_ref().map(|upstream| upstream.states())
+    }
+
+    /// Stops: see [`Server::shutdown`]; then closes the connection to its registrar, where it stays registered (WS-6.4-4).
     pub async fn shutdown(&self) {
         self.server.shutdown().await;
+        if let Some(upstream) = &self.upstream {
+            upstream.close().await;
+        }
     }
 
     /// Closes everything at once.
@@ -180,7 +217,7 @@ impl fmt::Debug for Registrar {
 
 /// The CSE and the requests that it answers later.
 #[derive(Clone, Default)]
-struct Service(Arc<Mutex<State>>);
+pub(super) struct Service(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
@@ -250,14 +287,22 @@ impl Service {
     }
 }
 
-impl Handler for Service {
-    fn on_request(&self, server: &Server, incoming: IncomingRequest) {
+impl Service {
+    /// Uses the CSE for something that has no effects.
+    pub(super) fn with_cse(&self, change: impl FnOnce(&mut Cse)) {
+        self.state().cse.as_mut().map(change);
+    }
+
+    /// Takes a request: from the registrar of this CSE, or from a registree.
+    pub(super) fn take(&self, server: &Server, incoming: IncomingRequest, from_registrar: bool) {
         let IncomingRequest { request, responder } = incoming;
         let mut responder = Some(responder);
         let (answer, stored, answers) = {
             let mut state = self.state();
             let Some(cse) = &mut state.cse else { return };
-            let outcome = cse.handle(SystemTime::now(), &request);
+            let now = SystemTime::now();
+            let outcome =
+                if from_registrar { cse.handle_from_registrar(now, &request) } else { cse.handle(now, &request) };
             if let Answer::Later(ticket) = &outcome.answer
                 && let Some(responder) = responder.take()
             {
@@ -277,56 +322,42 @@ impl Handler for Service {
                 Answer::Response(response) => respond(responder, response),
                 Answer::Later(_) => {}
                 Answer::NoResponse => responder.dismiss(),
-                Answer::Forward { entity, request } => {
-                    tokio::spawn(forward(server, entity, *request, responder));
-                }
+                Answer::Forward { entity, request } => start(forward::forward(server, entity, *request, responder)),
             }
         });
     }
 }
 
+impl Handler for Service {
+    fn on_request(&self, server: &Server, incoming: IncomingRequest) {
+        let from_registrar = server.is_from_uplink(&incoming.responder);
+        self.take(server, incoming, from_registrar);
+    }
+}
+
 /// Calls `then` once all futures are ready: now if they are, otherwise on a task of its own.
 fn when_stored(stored: Stored, then: impl FnOnce() + Send + 'static) {
-    let mut all = Box::pin(async move {
+    start(async move {
         for future in stored {
             if let Err(error) = future.await {
                 tracing::warn!(%error, "a notification was not accepted");
             }
         }
+        then();
     });
-    match all.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(()) => then(),
-        Poll::Pending => {
-            tokio::spawn(async move {
-                pin!(all).await;
-                then();
-            });
-        }
+}
+
+/// Begins something now, so that what is begun in some order happens in that order; ends it on a task of its own if need be.
+fn start(task: impl Future<Output = ()> + Send + 'static) {
+    let mut task = Box::pin(task);
+    if task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+        tokio::spawn(task);
     }
 }
 
-fn respond(responder: Responder, response: Response) {
+pub(super) fn respond(responder: Responder, response: Response) {
     // A registree whose connection is gone will ask again.
     let _ = responder.respond(response);
-}
-
-/// Hands a request on to a registree (WS-6.4-2), whose response is the answer.
-async fn forward(server: Server, entity: EntityId, mut request: Request, responder: Responder) {
-    request.request_id.clear();
-    let is_notification = request.operation == Operation::Notify;
-    let again = is_notification.then(|| request.clone());
-    let answer = match (server.send(entity.as_str(), request).await, again) {
-        (Ok(response), _) => response,
-        (Err(error), Some(request)) if error.kind() == ErrorKind::NotConnected => {
-            // WS-6.5-4: stored, and sent when the registree opens its connection again.
-            match server.notify(entity.as_str(), request).await {
-                Ok(()) => Response::new(StatusCode::ACCEPTED),
-                Err(error) => Response::error(StatusCode::TARGET_NOT_REACHABLE, error.message()),
-            }
-        }
-        (Err(error), _) => Response::error(StatusCode::TARGET_NOT_REACHABLE, error.message()),
-    };
-    respond(responder, answer);
 }
 
 async fn sweep(service: Service, server: Server) {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use super::connection::Registree;
+use super::uplink::Way;
 use super::{Server, Shared};
 use crate::net::OsRandom;
 use crate::net::link::Completion;
@@ -116,10 +116,10 @@ impl Shared {
 
     /// Sends the next stored request of an entity, if it is connected and none is under way.
     pub(super) fn forward(&self, server: &Server, entity: &str) {
-        let mut refused_by: Option<Arc<Registree>> = None;
+        let mut refused_by: Option<Way> = None;
         loop {
-            let Ok(registree) = server.registree_of(entity) else { return };
-            if refused_by.as_ref().is_some_and(|refused_by| Arc::ptr_eq(refused_by, &registree)) {
+            let Ok(way) = server.way_to(entity) else { return };
+            if refused_by.as_ref().is_some_and(|refused_by| refused_by.is(&way)) {
                 return;
             }
             let (id, request) = {
@@ -149,12 +149,12 @@ impl Shared {
                 }
             };
             let outcome = Arc::new(Outcome { server: server.clone(), entity: entity.to_owned() });
-            match registree.link.request_with(request, outcome, id) {
-                Ok(_) => return,
+            match way.request_with(server, entity, request, outcome, id) {
+                Ok(()) => return,
                 // It was not taken: as with an outcome, and on with the next one.
                 Err(error) => match self.settle(entity, id, Err(error)) {
                     // It ended; if another one has taken its place, that one found the request taken.
-                    Next::Nothing => refused_by = Some(registree),
+                    Next::Nothing => refused_by = Some(way),
                     Next::Again => {}
                     Next::Done(done) => return self.go_on_when(server, entity, id, done),
                 },
