@@ -53,6 +53,8 @@ struct Entry {
     registration: Registration,
     route: Option<ConnectionId>,
     claims: Vec<ConnectionId>,
+    /// It is the registrar of this CSE: nothing is routed over the connections that it opens.
+    is_registrar: bool,
 }
 
 impl Registry {
@@ -117,8 +119,8 @@ impl Registry {
         )
     }
 
-    /// True if the connection belongs to a registered CSE, which forwards the requests of others. It need not be the one over
-    /// which the CSE is reached: ACME opens one for each request.
+    /// True if the connection belongs to a registered CSE, or to the registrar, which forwards the requests of others. It need
+    /// not be the one over which the CSE is reached: ACME opens one for each request.
     fn forwards(&self, connection: ConnectionId) -> bool {
         let carried = self.connections.get(&connection).into_iter().flatten();
         carried.filter_map(|stem| self.entities.get(stem)).any(|entry| entry.registration.kind == RegistreeKind::Cse)
@@ -161,6 +163,10 @@ impl Registry {
     fn speak_for(&mut self, connection: ConnectionId, entity: &str) -> Option<Admission> {
         let stem = Arc::clone(self.entities.get_key_value(self.stem(entity))?.0);
         let entry = self.entities.get_mut(&stem)?;
+        if entry.is_registrar {
+            self.carry(connection, stem);
+            return Some(Admission::Pass);
+        }
         Some(match entry.route {
             Some(holder) if holder == connection => Admission::Pass,
             Some(holder) => {
@@ -183,7 +189,7 @@ impl Registry {
     pub fn register(&mut self, connection: ConnectionId, registration: Registration) -> String {
         let stem = self.stem(&registration.entity).to_owned();
         self.deregister(&stem);
-        let entry = Entry { registration, route: Some(connection), claims: Vec::new() };
+        let entry = Entry { registration, route: Some(connection), claims: Vec::new(), is_registrar: false };
         let key: Arc<str> = stem.as_str().into();
         self.entities.insert(Arc::clone(&key), entry);
         self.carry(connection, key);
@@ -193,7 +199,16 @@ impl Registry {
     /// A registration from before this process began (WS-6.4-4): the entity is registered and offline.
     pub fn restore(&mut self, registration: Registration) {
         let stem = self.stem(&registration.entity).into();
-        self.entities.entry(stem).or_insert(Entry { registration, route: None, claims: Vec::new() });
+        let entry = Entry { registration, route: None, claims: Vec::new(), is_registrar: false };
+        self.entities.entry(stem).or_insert(entry);
+    }
+
+    /// This CSE is an MN-CSE of that registrar, and has a connection to it of its own. What the registrar sends over connections
+    /// that it opens passes, as of a CSE that is registered; ACME opens one for each request, several at a time.
+    pub fn set_registrar(&mut self, registrar: Registration) {
+        let stem = self.stem(&registrar.entity).into();
+        let entry = Entry { registration: registrar, route: None, claims: Vec::new(), is_registrar: true };
+        self.entities.insert(stem, entry);
     }
 
     /// A registration ended (WS-6.4-5): nothing is routed to the entity any more. True if it was registered.
@@ -340,6 +355,23 @@ mod tests {
         assert!(!registry.deregister("Ca"));
         assert_eq!(registry.route("Ca"), None);
         assert!(refused(&registry.admit(ONE, &Request::retrieve("x").from("Ca"))).is_some());
+    }
+
+    #[test]
+    fn ws_5_2_2_the_registrar_may_open_several_connections_and_nothing_is_routed_over_them() {
+        let mut registry = Registry::new("//sp.example", "/id-mn", Vec::new());
+        registry.set_registrar(Registration::known("/id-in"));
+        assert_eq!(registry.connected(ONE, Some("/id-in")), Admission::Pass);
+        assert_eq!(registry.admit(TWO, &Request::retrieve("x").from("/id-in")), Admission::Pass);
+        for connection in [ONE, TWO] {
+            assert_eq!(registry.admit(connection, &Request::retrieve("x").from("/id-in/Ca")), Admission::Pass);
+            assert!(registry.speaks_for(connection, "//sp.example/id-in"));
+        }
+        assert!(refused(&registry.admit(THREE, &Request::retrieve("x").from("/id-in/Ca"))).is_some());
+        assert!(!registry.speaks_for(THREE, "/id-in"));
+        assert_eq!(registry.route("/id-in"), None);
+        assert!(registry.disconnected(ONE).is_empty());
+        assert!(!registry.speaks_for(ONE, "/id-in"));
     }
 
     #[test]

@@ -20,14 +20,13 @@ use crate::binding::{Backoff, Registration, Reopening};
 use crate::client::{Client, ClientBuilder, ConnectionState, CseRegistration};
 use crate::net::OsRandom;
 use crate::net::range::check_times;
-use crate::primitive::{Content, Operation, Request, Response, StatusCode};
+use crate::primitive::{Content, Request, Response, StatusCode};
 use crate::server::{Server, Uplink};
 use crate::{Error, ErrorKind, Result};
 
 /// How long a request waits for a connection that is being opened, or for the registration over it.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// A registration that was confirmed within this time is not looked for again because a request was refused; a notification
-/// is worth it always, since a refusal takes it out of the store.
+/// A registration that was seen within this time is not looked for because of a NOT_FOUND, which mostly is about the target.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// The registrar of an MN-CSE: where it is, and how this CSE is known there. See [`super::RegistrarBuilder::upstream`].
@@ -191,7 +190,7 @@ impl Membership {
         self.client.state().state == ConnectionState::Open
     }
 
-    /// Looks whether this CSE is registered, and registers it if it is not. True if it was not.
+    /// Looks whether this CSE is registered, and registers it if it is not. True if what was refused before may pass now.
     async fn look(&self, seen: &mut Option<Instant>) -> Result<bool> {
         let before = Instant::now();
         if self.client.registration().is_some() {
@@ -227,7 +226,7 @@ impl Membership {
             StatusCode::CONFLICT | StatusCode::ALREADY_EXISTS | StatusCode::ORIGINATOR_HAS_ALREADY_REGISTERED => {
                 self.client.assume_registered(Registration::known(self.register.from.clone().unwrap_or_default()));
                 *seen = Some(before);
-                Ok(false)
+                Ok(true)
             }
             _ => Err(self.refused("the registration", answer)),
         }
@@ -265,13 +264,15 @@ impl Membership {
         }
     }
 
-    /// A request was refused as if this CSE were not registered: true if it was not, and is now.
-    async fn doubt(&self, registrations: u64, is_notification: bool) -> bool {
+    /// A request was refused as if this CSE were not registered, which it may not be: true if it is to be sent again.
+    async fn doubt(&self, registrations: u64, status: Option<StatusCode>) -> bool {
+        let refused = Instant::now();
         let mut seen = self.seen.lock().await;
         if self.state.borrow().registrations > registrations {
             return true;
         }
-        if !is_notification && seen.is_some_and(|seen| seen.elapsed() < FRESH) {
+        let most = if status == Some(StatusCode::NOT_FOUND) { FRESH } else { Duration::ZERO };
+        if seen.is_some_and(|seen| seen + most >= refused) {
             return false;
         }
         self.look(&mut seen).await.unwrap_or_else(|error| {
@@ -309,10 +310,15 @@ impl Membership {
         let again = request.clone();
         let result = self.client.send(request).await;
         let refused = match &result {
-            Ok(answer) => matches!(answer.status, StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE | StatusCode::NOT_FOUND),
-            Err(error) => error.kind() == ErrorKind::NotRegistered,
+            Ok(answer) => match answer.status {
+                status @ (StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE | StatusCode::NOT_FOUND) => Some(Some(status)),
+                _ => None,
+            },
+            Err(error) => (error.kind() == ErrorKind::NotRegistered).then_some(None),
         };
-        if refused && self.doubt(registrations, again.operation == Operation::Notify).await {
+        if let Some(status) = refused
+            && self.doubt(registrations, status).await
+        {
             // It was not carried out.
             return self.client.send(again).await;
         }

@@ -81,8 +81,10 @@ impl Server {
     /// Sends what is for `entity` over `uplink` from now on. Set once. The entity counts as registered: what is for it can be
     /// stored, and its own connections pass the gate.
     pub(crate) fn set_uplink(&self, entity: &str, uplink: Weak<dyn Uplink>) {
-        self.restore(Registration::known(entity));
-        let entity = self.0.registry().stem(entity).to_owned();
+        let mut registry = self.0.registry();
+        registry.set_registrar(Registration::known(entity));
+        let entity = registry.stem(entity).to_owned();
+        drop(registry);
         if self.0.above.set(Above { entity, uplink }).is_err() {
             tracing::error!("a server has one uplink only");
         }
