@@ -219,7 +219,12 @@ pub(crate) fn readings(client: &Client) -> mpsc::UnboundedReceiver<Option<u32>> 
 /// What comes until all of `1..=last` has come: in order, where repetitions are the ones of an interrupted delivery. Returns how
 /// many there were.
 pub(crate) async fn all_in_order(readings: &mut mpsc::UnboundedReceiver<Option<u32>>, last: u32) -> u32 {
-    let (mut seen, mut repeated) = (0, 0);
+    all_after(readings, 0, last).await
+}
+
+/// The same, after `seen`.
+pub(crate) async fn all_after(readings: &mut mpsc::UnboundedReceiver<Option<u32>>, mut seen: u32, last: u32) -> u32 {
+    let mut repeated = 0;
     while seen < last {
         let next = tokio::time::timeout(PATIENCE, readings.recv()).await;
         let number = next.unwrap_or_else(|_| panic!("nothing came after {seen}")).unwrap().unwrap();

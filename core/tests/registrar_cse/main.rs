@@ -7,6 +7,7 @@ mod discovery;
 mod harness;
 mod hostile;
 mod limits;
+mod next_hop;
 mod registration;
 mod requests;
 mod results;
