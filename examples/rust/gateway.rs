@@ -32,14 +32,15 @@ async fn run() -> Result<(), Error> {
     let mut arguments = std::env::args().skip(1);
     let (mut registrar, mut registrar_id, mut registrar_name) = (None, "/id-in".to_owned(), "-".to_owned());
     let (mut id, mut preset) = ("/id-mn".to_owned(), Preset::Standard);
-    let mut gateway = Registrar::builder().cse_name("cse-mn").listen("ws://127.0.0.1:9001");
+    let mut listen = "ws://127.0.0.1:9001".to_owned();
+    let mut gateway = Registrar::builder().cse_name("cse-mn");
     while let Some(name) = arguments.next() {
         let value = arguments.next().ok_or_else(usage)?;
         match name.as_str() {
             "--registrar" => registrar = Some(value),
             "--registrar-cse-id" => registrar_id = value,
             "--registrar-cse-name" => registrar_name = value,
-            "--listen" => gateway = gateway.listen(value),
+            "--listen" => listen = value,
             "--cse-id" => id = value,
             "--cse-name" => gateway = gateway.cse_name(value),
             "--sp-id" => gateway = gateway.sp_id(value),
@@ -51,7 +52,7 @@ async fn run() -> Result<(), Error> {
     let registrar = registrar.ok_or_else(usage)?;
     let upstream =
         Upstream::new(&registrar, &registrar_id).below(registrar_name).with_client(|client| client.preset(preset));
-    let gateway = gateway.cse_id(&id).upstream(upstream).start()?;
+    let gateway = gateway.listen(listen).cse_id(&id).upstream(upstream).start()?;
     println!("gateway: {id} listens at {}", gateway.points_of_access()[0]);
 
     let watching = gateway.clone();

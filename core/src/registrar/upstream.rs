@@ -373,6 +373,7 @@ async fn keep(membership: Arc<Membership>, service: Service, server: Server) {
     };
     tokio::select! {
         () = go_on => {}
+        () = membership.note_causes() => {}
         () = server.stopping() => {}
     }
 }
@@ -396,7 +397,24 @@ impl Membership {
             }
         };
         if lost {
-            self.lose(self.client.state().cause);
+            let text = format!("the connection to {} was lost", self.registrar);
+            let cause = self.client.state().cause.unwrap_or_else(|| Error::new(ErrorKind::ConnectionLost, text));
+            self.lose(Some(cause));
+        }
+    }
+
+    /// Keeps up with why there is no connection.
+    async fn note_causes(&self) {
+        let mut states = self.client.states();
+        while states.changed().await.is_ok() {
+            let cause = states.borrow_and_update().cause.clone();
+            self.state.send_if_modified(|state| {
+                let news = cause.is_some() && !state.is_registered;
+                if news {
+                    state.cause = cause;
+                }
+                news
+            });
         }
     }
 
