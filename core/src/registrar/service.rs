@@ -12,7 +12,7 @@ use std::task::{Context, Waker};
 use std::time::{Duration, SystemTime};
 
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::forward;
 use super::upstream::{Membership, Upstream, UpstreamState};
@@ -215,9 +215,9 @@ impl fmt::Debug for Registrar {
     }
 }
 
-/// The CSE and the requests that it answers later.
+/// The CSE and the requests that it answers later; and what tells that somebody was registered or deregistered.
 #[derive(Clone, Default)]
-pub(super) struct Service(Arc<Mutex<State>>);
+pub(super) struct Service(Arc<Mutex<State>>, Arc<Notify>);
 
 #[derive(Default)]
 struct State {
@@ -262,8 +262,9 @@ impl Service {
                     answers.extend(state.later.remove(&ticket).map(|responder| (responder, response)));
                 }
                 // The server sees a registration in the answer to it.
-                Effect::Registered { .. } => {}
+                Effect::Registered { .. } => self.1.notify_one(),
                 Effect::Deregistered { entity } => {
+                    self.1.notify_one();
                     server.deregister(entity.as_str());
                 }
             }
@@ -289,8 +290,13 @@ impl Service {
 
 impl Service {
     /// Uses the CSE for something that has no effects.
-    pub(super) fn with_cse(&self, change: impl FnOnce(&mut Cse)) {
-        self.state().cse.as_mut().map(change);
+    pub(super) fn with_cse<R>(&self, change: impl FnOnce(&mut Cse) -> R) -> Option<R> {
+        self.state().cse.as_mut().map(change)
+    }
+
+    /// Waits until somebody was registered or deregistered.
+    pub(super) async fn registrees_change(&self) {
+        self.1.notified().await;
     }
 
     /// Takes a request: from the registrar of this CSE, or from a registree.

@@ -8,7 +8,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Map, Value, json};
@@ -115,8 +115,11 @@ pub(super) struct Membership {
     /// Its address.
     address: String,
     attributes: Value,
+    service: Service,
     check_every: Option<Duration>,
     state: watch::Sender<UpstreamState>,
+    /// The CSEs behind this one that the registrar knows of.
+    told: std::sync::Mutex<Vec<String>>,
     /// When the registration was seen last; locked while it is looked for, so that all who doubt look together.
     seen: Mutex<Option<Instant>>,
 }
@@ -152,16 +155,17 @@ impl Membership {
             register,
             address,
             attributes,
+            service: service.clone(),
             check_every,
             state: watch::Sender::default(),
+            told: std::sync::Mutex::default(),
             seen: Mutex::default(),
         });
         let from_above = server.clone();
-        let handler = service.clone();
-        membership.client.on_request(move |incoming| handler.take(&from_above, incoming, true));
+        membership.client.on_request(move |incoming| service.take(&from_above, incoming, true));
         let uplink: Arc<dyn Uplink> = Arc::<Self>::clone(&membership);
         server.set_uplink(&membership.registrar, Arc::downgrade(&uplink));
-        runtime.spawn(keep(Arc::clone(&membership), service, server.clone()));
+        runtime.spawn(keep(Arc::clone(&membership), server.clone()));
         Ok(membership)
     }
 
@@ -205,9 +209,17 @@ impl Membership {
                 _ => return Err(self.refused("the question whether this CSE is registered", answer)),
             }
         }
-        let answer = self.client.send(self.register.clone()).await?;
+        let descendants = self.descendants();
+        let mut register = self.register.clone();
+        if !descendants.is_empty() {
+            let mut attributes = self.attributes.clone();
+            attributes["dcse"] = json!(descendants);
+            register.content = Some(json!({ "m2m:csr": attributes }).into());
+        }
+        let answer = self.client.send(register).await?;
         match answer.status {
             StatusCode::CREATED => {
+                self.tell(descendants);
                 let mut again = false;
                 self.state.send_modify(|state| {
                     again = state.registrations > 0;
@@ -232,15 +244,24 @@ impl Membership {
         }
     }
 
-    /// A CSE that was started anew may be reached elsewhere.
+    /// A CSE that was started anew may be reached elsewhere, and others may be reached through it by now.
     async fn bring_up_to_date(&self, answer: &Response) -> Result<()> {
         let there = resource(answer.content.as_ref(), "m2m:csr").unwrap_or_default();
-        let poa = &self.attributes["poa"];
-        if there.get("poa") != Some(poa) {
-            let content = json!({ "m2m:csr": { "poa": poa } });
-            let answer = self.client.send(Request::update(self.address.as_str(), content)).await?;
+        let mut news = Map::new();
+        if there.get("poa") != Some(&self.attributes["poa"]) {
+            news.insert("poa".to_owned(), self.attributes["poa"].clone());
+        }
+        let descendants = self.descendants();
+        if there.get("dcse").unwrap_or(&json!([])) != &json!(descendants) {
+            news.insert("dcse".to_owned(), json!(descendants));
+        }
+        self.tell(descendants);
+        if !news.is_empty() {
+            let update = Request::update(self.address.as_str(), json!({ "m2m:csr": news }));
+            let answer = self.client.send(update).await?;
             if !answer.status.is_success() {
-                tracing::warn!(registrar = %self.registrar, status = %answer.status, "the registrar keeps an old poa");
+                let (status, why) = (answer.status, answer.debug_text());
+                tracing::warn!(registrar = %self.registrar, %status, ?why, "poa and dcse there stay old");
             }
         }
         Ok(())
@@ -349,14 +370,14 @@ impl fmt::Debug for Membership {
 }
 
 /// Keeps the connection and the registration until the server stops.
-async fn keep(membership: Arc<Membership>, service: Service, server: Server) {
+async fn keep(membership: Arc<Membership>, server: Server) {
     let mut backoff = Backoff::new(Reopening::default(), Box::new(OsRandom::new()));
     let go_on = async {
         loop {
             match membership.join().await {
                 Ok(connection) => {
                     backoff.connection_ended(Reopening::default().stable_after);
-                    membership.note_base(&service).await;
+                    membership.note_base().await;
                     membership.state.send_modify(|state| (state.is_registered, state.cause) = (true, None));
                     server.resume(&membership.registrar);
                     membership.rest(connection).await;
@@ -389,17 +410,36 @@ impl Membership {
                 }
             }
         };
-        let lost = match self.check_every {
-            Some(time) => tokio::time::timeout(time, lasts).await.is_ok(),
-            None => {
-                lasts.await;
-                true
+        let due = async {
+            match self.check_every {
+                Some(time) => tokio::time::sleep(time).await,
+                None => std::future::pending().await,
             }
+        };
+        let lost = tokio::select! {
+            () = lasts => true,
+            () = due => false,
+            () = self.descendants_change() => false,
         };
         if lost {
             let text = format!("the connection to {} was lost", self.registrar);
             let cause = self.client.state().cause.unwrap_or_else(|| Error::new(ErrorKind::ConnectionLost, text));
             self.lose(Some(cause));
+        }
+    }
+
+    fn descendants(&self) -> Vec<String> {
+        self.service.with_cse(|cse| cse.descendants()).unwrap_or_default()
+    }
+
+    fn tell(&self, descendants: Vec<String>) {
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = descendants;
+    }
+
+    /// Waits until other CSEs are reached through this one than the registrar knows of.
+    async fn descendants_change(&self) {
+        while self.descendants() == *self.told.lock().unwrap_or_else(PoisonError::into_inner) {
+            self.service.registrees_change().await;
         }
     }
 
@@ -423,10 +463,10 @@ impl Membership {
     }
 
     /// Asks the registrar what it is. It is not needed: a registrar that does not say is taken for an IN-CSE.
-    async fn note_base(&self, service: &Service) {
+    async fn note_base(&self) {
         let Ok(answer) = self.client.send(Request::retrieve(self.register.to.as_str())).await else { return };
         if let Some(Value::Object(base)) = resource(answer.content.as_ref(), "m2m:cb") {
-            service.with_cse(|cse| cse.note_registrar(SystemTime::now(), &base));
+            self.service.with_cse(|cse| cse.note_registrar(SystemTime::now(), &base));
         }
     }
 }

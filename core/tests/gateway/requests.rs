@@ -104,3 +104,45 @@ async fn ws_5_2_2_a_notify_reaches_an_ae_on_either_side_and_its_answer_comes_bac
     }
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ws_5_2_2_a_cse_below_the_mn_is_reached_from_the_registrar_and_reaches_it() {
+    let world = World::with(|upstream| upstream.check_every(None)).await;
+    let upstream = onem2m_ws::registrar::Upstream::new(url(&world.gateway), "/id-mn");
+    let low = onem2m_ws::registrar::Registrar::builder().cse_id("/id-low").cse_name("cse-low");
+    let low = low.listen("ws://127.0.0.1:0").upstream(upstream).start().unwrap();
+    joined(&low).await;
+    let meter = ae(&url(&low), "Cmeter", "meter").await;
+    create(&meter, "cse-low/meter", CNT, container("data")).await;
+    create(&meter, "/id-in/cse-in", CNT, container("low")).await;
+    // The registrar learns who is behind the MN.
+    let mut behind = json!(null);
+    for _ in 0..1000 {
+        let there = world.boss.send(Request::retrieve("cse-in/id-mn")).await.unwrap();
+        behind = content(&there)["m2m:csr"]["dcse"].clone();
+        if behind == json!(["/id-low"]) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    assert_eq!(behind, json!(["/id-low"]));
+    expect(&world.boss.send(Request::retrieve("/id-low/cse-low/meter/data")).await.unwrap(), StatusCode::OK);
+    // And again, when it has forgotten the MN.
+    let admin = onem2m_ws::client::Client::builder(url(&world.registrar)).originator("CAdmin").registered(true);
+    let admin = admin.connect().await.unwrap();
+    expect(&admin.send(Request::delete("cse-in/id-mn")).await.unwrap(), StatusCode::DELETED);
+    create(&meter, "/id-in/cse-in", CNT, container("again")).await;
+    expect(&world.boss.send(Request::retrieve("/id-low/cse-low/meter/data")).await.unwrap(), StatusCode::OK);
+    let mut heard = readings(&world.boss);
+    subscribe(&world.boss, "/id-low/cse-low/meter/data", "/id-in/Cboss").await;
+    for number in 1..=20 {
+        create(&meter, "cse-low/meter/data", CIN, instance(number)).await;
+        if number == 10 {
+            world.up.flicker().await;
+        }
+    }
+    all_in_order(&mut heard, 20).await;
+    meter.close().await;
+    low.shutdown().await;
+    world.end().await;
+}

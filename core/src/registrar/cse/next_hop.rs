@@ -30,6 +30,21 @@ impl Cse {
         self.registrar.as_ref()
     }
 
+    /// The CSEs that are reached through this one (`dcse`): those registered here, and those behind them.
+    #[must_use]
+    pub fn descendants(&self) -> Vec<String> {
+        let below = self.remotes.iter().filter(|&(entity, _)| Some(entity) != self.registrar.as_ref());
+        let mut all: Vec<String> = below
+            .flat_map(|(entity, &key)| {
+                let behind = self.tree.get(key).texts("dcse").map(str::to_owned);
+                behind.chain([self.sp_relative(entity)])
+            })
+            .collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
     /// Notes what the registrar tells of itself: attributes of its `<CSEBase>` that a `<remoteCSE>` has too.
     pub fn note_registrar(&mut self, now: SystemTime, base: &Map<String, Value>) {
         let Some(&key) = self.registrar.as_ref().and_then(|registrar| self.remotes.get(registrar)) else { return };
