@@ -217,9 +217,9 @@ impl Membership {
             register.content = Some(json!({ "m2m:csr": attributes }).into());
         }
         let answer = self.client.send(register).await?;
+        self.tell(descendants);
         match answer.status {
             StatusCode::CREATED => {
-                self.tell(descendants);
                 let mut again = false;
                 self.state.send_modify(|state| {
                     again = state.registrations > 0;

@@ -48,6 +48,14 @@ async fn ws_5_2_2_an_mn_that_is_started_anew_goes_on_with_its_registration() {
     let third = gateway(&url(&registrar), |upstream| upstream.set("rn", "other")).start().unwrap();
     assert_eq!(joined(&third).await.registrations, 0);
     expect(&boss.send(Request::retrieve("/id-mn/cse-mn")).await.unwrap(), StatusCode::OK);
+    // What it cannot tell the registrar it does not try to tell for ever.
+    let low = Registrar::builder().cse_id("/id-low").cse_name("cse-low").listen("ws://127.0.0.1:0");
+    let low = low.upstream(Upstream::new(url(&third), "/id-mn")).start().unwrap();
+    joined(&low).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let before = registrar.server().counters().requests_received;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(registrar.server().counters().requests_received, before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
