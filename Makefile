@@ -48,7 +48,7 @@ help: ## this list
 need:
 	@missing=(); \
 	version=$$(rustc --version 2>/dev/null | sed -E 's/^rustc 1\.([0-9]+).*/\1/'); \
-	command -v $(CARGO) >/dev/null && [ "$${version:-0}" -ge 88 ] || missing+=("Rust 1.88 or later (rustc, cargo)"); \
+	command -v $(CARGO) >/dev/null && [ "$${version:-0}" -ge 90 ] || missing+=("Rust 1.90 or later (rustc, cargo)"); \
 	if ! $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null; then \
 	    missing+=("Python 3.9 or later ($(PYTHON))"); \
 	elif ! $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null; then \
@@ -151,6 +151,7 @@ autobahn-full: | need ## all 517 cases a side, 15 minutes
 # core/fuzz/README.md says what is searched for. The sanitizer needs options that the stable compiler has, but hides.
 FUZZ := core/fuzz
 BENCH_FORMATS := core/benches/formats
+BENCH_SPOOL := core/benches/spool
 FUZZ_TARGETS := $(basename $(notdir $(wildcard $(FUZZ)/fuzz_targets/*.rs)))
 CARGO_FUZZ := build/cargo-fuzz/bin/cargo-fuzz
 SECONDS ?= 60
@@ -182,6 +183,7 @@ check-format: $(VENV)/requirements.stamp
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path $(FUZZ)/Cargo.toml --check
 	$(CARGO) fmt --manifest-path $(BENCH_FORMATS)/Cargo.toml --check
+	$(CARGO) fmt --manifest-path $(BENCH_SPOOL)/Cargo.toml --check
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
@@ -199,6 +201,7 @@ check-fuzz: | need
 .PHONY: check-bench
 check-bench: | need
 	$(CARGO) clippy --manifest-path $(BENCH_FORMATS)/Cargo.toml -- -D warnings
+	$(CARGO) clippy --manifest-path $(BENCH_SPOOL)/Cargo.toml -- -D warnings
 
 .PHONY: check-doc
 check-doc: | need
@@ -268,6 +271,11 @@ bench-instructions: | need ## user instructions of a server per message, beside 
 bench-formats: | need ## JSON, CBOR and XML beside serde_json, sonic-rs, simd-json, ciborium, minicbor, cbor4ii, quick-xml, roxmltree
 	$(CARGO) run --release --manifest-path $(BENCH_FORMATS)/Cargo.toml
 
+# Likewise. On the disk that `target` is on, or that of PLACE.
+.PHONY: bench-spool
+bench-spool: | need ## notifications accepted per second, each on the disk, beside the disk alone, redb alone and SQLite
+	$(CARGO) run --release --manifest-path $(BENCH_SPOOL)/Cargo.toml -- $(or $(PLACE),$(TARGET))
+
 # Client and server are two processes, and each holds one descriptor per connection.
 .PHONY: bench-idle
 bench-idle: | need ## memory of 10 000 connections, and the CPU time to open them, beside tokio-tungstenite
@@ -276,5 +284,5 @@ bench-idle: | need ## memory of 10 000 connections, and the CPU time to open the
 .PHONY: clean
 clean: | need ## removes everything that was built
 	$(CARGO) clean
-	rm -rf $(VENV) build $(FUZZ)/target $(BENCH_FORMATS)/target
+	rm -rf $(VENV) build $(FUZZ)/target $(BENCH_FORMATS)/target $(BENCH_SPOOL)/target
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -272,10 +272,14 @@ enum onem2m_ws_connection_state
     ONEM2M_WS_DISCONNECTED = 0,
     // One is being opened.
     ONEM2M_WS_CONNECTING = 1,
-    // Requests travel in both directions.
+    // It is open; the entity is not registered yet.
     ONEM2M_WS_OPEN = 2,
     // The client was closed; nothing can be sent any more.
     ONEM2M_WS_CLIENT_CLOSED = 3,
+    // It is open and the entity is registered: requests of any kind travel in both directions.
+    ONEM2M_WS_REGISTERED = 4,
+    // It is being closed; what is under way is waited for.
+    ONEM2M_WS_CLOSING = 5,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L

@@ -23,10 +23,14 @@ pub enum onem2m_ws_connection_state {
     ONEM2M_WS_DISCONNECTED = 0,
     /// One is being opened.
     ONEM2M_WS_CONNECTING = 1,
-    /// Requests travel in both directions.
+    /// It is open; the entity is not registered yet.
     ONEM2M_WS_OPEN = 2,
     /// The client was closed; nothing can be sent any more.
     ONEM2M_WS_CLIENT_CLOSED = 3,
+    /// It is open and the entity is registered: requests of any kind travel in both directions.
+    ONEM2M_WS_REGISTERED = 4,
+    /// It is being closed; what is under way is waited for.
+    ONEM2M_WS_CLOSING = 5,
 }
 
 /// A change of a client's connection. Later versions may add members at the end.
@@ -52,6 +56,8 @@ pub(crate) fn with_state<R>(change: &StateChange, use_state: impl FnOnce(&onem2m
         ConnectionState::Disconnected => S::ONEM2M_WS_DISCONNECTED,
         ConnectionState::Connecting => S::ONEM2M_WS_CONNECTING,
         ConnectionState::Open => S::ONEM2M_WS_OPEN,
+        ConnectionState::Registered => S::ONEM2M_WS_REGISTERED,
+        ConnectionState::Closing => S::ONEM2M_WS_CLOSING,
         ConnectionState::Closed => S::ONEM2M_WS_CLIENT_CLOSED,
     };
     use_state(&onem2m_ws_state {

@@ -130,7 +130,9 @@ fn block_for_response(
 fn response_of(outcome: Outcome) -> Result<Response> {
     match outcome {
         Outcome::Response(response) => Ok(response),
-        Outcome::Registered(_) | Outcome::Done => Err(Error::new(ErrorKind::Internal, "an outcome without a response")),
+        Outcome::Registered(_) | Outcome::Posted(_) | Outcome::Done => {
+            Err(Error::new(ErrorKind::Internal, "an outcome without a response"))
+        }
     }
 }
 
@@ -582,6 +584,10 @@ pub struct onem2m_ws_counters {
     pub malformed: u64,
     /// Deviations from the standard that were tolerated.
     pub deviations: u64,
+    /// Requests that expired before they could be sent, and requests of the peer's that had expired when they came.
+    pub expired: u64,
+    /// Requests that were under way when their connection broke, and were sent again.
+    pub repeated: u64,
 }
 
 /// Writes what the client has counted so far to `*counters`.
@@ -604,6 +610,8 @@ pub extern "C" fn onem2m_ws_client_counters(client: *const onem2m_ws_client, cou
                 unanswered: c.unanswered,
                 malformed: c.malformed,
                 deviations: c.deviations,
+                expired: c.expired,
+                repeated: c.repeated,
             },
         )
     })

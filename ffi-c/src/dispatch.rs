@@ -173,6 +173,7 @@ impl Shared {
                     with_state(&change, |state| on_state(self.callbacks.user_data, state));
                 }
             }
+            Delivery::Event { .. } => {}
         }
     }
 

@@ -370,6 +370,8 @@ impl Client {
             ("responses_sent", counters.responses_sent),
             ("unmatched", counters.unmatched),
             ("timeouts", counters.timeouts),
+            ("expired", counters.expired),
+            ("repeated", counters.repeated),
             ("unanswered", counters.unanswered),
             ("malformed", counters.malformed),
             ("deviations", counters.deviations),

@@ -78,6 +78,7 @@ fn listed<'py>(py: Python<'py>, deliveries: VecDeque<Delivery>) -> PyResult<Boun
             }
             Delivery::Request { handle, request } => list.append((REQUEST, handle, ReceivedRequest::new(request)))?,
             Delivery::State { handle, change } => list.append((STATE, handle, state(py, &change)?))?,
+            Delivery::Event { .. } => {}
         }
     }
     Ok(list)
@@ -88,6 +89,7 @@ fn returned(py: Python<'_>, outcome: Outcome) -> PyResult<Bound<'_, PyAny>> {
     match outcome {
         Outcome::Response(response) => Ok(Bound::new(py, ReceivedResponse::new(response))?.into_any()),
         Outcome::Registered(registration) => registered(&registration).into_bound_py_any(py),
+        Outcome::Posted(rqi) => rqi.into_bound_py_any(py),
         Outcome::Done => Ok(py.None().into_bound(py)),
     }
 }
@@ -105,6 +107,8 @@ pub(crate) fn state<'py>(py: Python<'py>, change: &StateChange) -> PyResult<Boun
         ConnectionState::Disconnected => "disconnected",
         ConnectionState::Connecting => "connecting",
         ConnectionState::Open => "open",
+        ConnectionState::Registered => "registered",
+        ConnectionState::Closing => "closing",
         ConnectionState::Closed => "closed",
     };
     let cause = change.cause.as_ref().map(|error| errors::exception(py, error)).transpose()?;

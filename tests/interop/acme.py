@@ -4,7 +4,7 @@
     python tests/interop/acme.py -- cargo test ...         runs the command with ACME_WS_URL, ACME_CSE_ID, ACME_CSE_NAME
     python tests/interop/acme.py --mn-of ws://127.0.0.1:9000 -- ...   an MN-CSE that registers at that registrar
     python tests/interop/acme.py --member /id-mn -- ...    an IN-CSE at which this CSE may register (ACME_MEMBERS)
-    python tests/interop/acme.py                           runs until it is interrupted
+    python tests/interop/acme.py                           runs until it is interrupted; says first where, as NAME=VALUE
 
 With `--optional` a command still runs, without those variables, where ACME cannot be installed, and one line on
 standard error says so. The exit status is the command's.
@@ -17,7 +17,9 @@ What is particular about ACME, and matters to whoever writes a test against it:
   the old one's close before opening the new one;
 - it loses requests that are sent before the answer to the one before (window 1);
 - an AE gets notifications only with a `ws://` point of access in `poa` (`ws://default` will do) and `rr` true;
-- it keeps nothing for an AE that is away;
+- it keeps nothing for an AE that is away, and with its database in memory, as here, nothing at all across a restart;
+- an MN-CSE whose registrar names another service provider registers once, then takes it for a peer across providers,
+  and tries to register with SP-absolute identifiers every `checkInterval`;
 - over CBOR it sends notifications in JSON, in text frames, unless the AE says `csz: ["application/cbor"]`; with
   `logLevel=debug` every CBOR request is answered 5000.
 
@@ -50,6 +52,8 @@ ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = Path(__file__).resolve().parent / "acme-requirements.txt"
 VENV = Path(os.environ.get("ACME_VENV", ROOT / "build" / "acme-venv"))
 ADMIN = "CAdmin"
+# That of our registrar: a CSE of another provider is no registree of it (Mcc'), and ACME acts on that at its next look.
+PROVIDER = "//onem2m-ws.example"
 
 # ACME is ready after 0.6 to 4 s on a quiet machine. Three attempts: where somebody else was quicker to take the chosen
 # port, ACME goes on without it and never answers; and the last one is for a machine that compiles at the same time.
@@ -117,7 +121,14 @@ class Acme:
     @property
     def environment(self) -> dict[str, str]:
         """What a wrapped command is told."""
-        told = {"ACME_WS_URL": self.url, "ACME_CSE_ID": self.cse_id, "ACME_CSE_NAME": self.cse_name}
+        told = {
+            "ACME_WS_URL": self.url,
+            "ACME_CSE_ID": self.cse_id,
+            "ACME_CSE_NAME": self.cse_name,
+            # For tests that start one of their own with this file, and end it.
+            "ACME_PYTHON": sys.executable,
+            "ACME_PID": str(self.process.pid),
+        }
         if self.members:
             told["ACME_MEMBERS"] = ",".join(self.members)
         return told
@@ -202,6 +213,7 @@ registrarCseName=cse-in
     text += f"""
 [cse]
 poa=ws://127.0.0.1:{port}
+serviceProviderID={PROVIDER}
 
 [http]
 enable=false

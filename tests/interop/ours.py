@@ -12,13 +12,14 @@ from pathlib import Path
 
 
 class Registrar:
-    """Our registrar as a process: `onem2m-ws registrar`."""
+    """Our registrar as a process: `onem2m-ws registrar`, at `port` of the loopback interface; 0 takes a free one."""
 
     START_SECONDS = 30.0
     STOP_SECONDS = 15.0
 
-    def __init__(self, *arguments: str) -> None:
-        command = [str(Path(sys.executable).parent / "onem2m-ws"), "registrar", "--listen", "ws://127.0.0.1:0"]
+    def __init__(self, *arguments: str, port: int = 0) -> None:
+        listen = f"ws://127.0.0.1:{port}"
+        command = [str(Path(sys.executable).parent / "onem2m-ws"), "registrar", "--listen", listen]
         self.process = subprocess.Popen(
             [*command, *arguments],
             stdin=subprocess.DEVNULL,
@@ -59,3 +60,8 @@ class Registrar:
             self.process.communicate()
             raise AssertionError(f"the registrar still ran {self.STOP_SECONDS:.0f} s after SIGTERM") from None
         return self.process.returncode
+
+    def kill(self) -> None:
+        """SIGKILL: it can say and write nothing any more."""
+        self.process.kill()
+        self.process.communicate()

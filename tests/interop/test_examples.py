@@ -1,4 +1,4 @@
-"""The sensor and the actuator of every language with those of every other one, on our registrar and on ACME.
+"""The sensor and the actuator of every language with those of every other one, on our registrar and on ACME; offline.
 
 Covers: rows WS-5.2-10, WS-5.2-6, WS-5.2-9 and WS-6.5-4 across languages.
 """
@@ -79,6 +79,31 @@ def test_ws_5_2_10_sensor_and_actuator_on_acme(acme_installed: None, language: s
     assert output.count("valve") == 4, output
 
 
+def offline(url: str, language: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*command("offline", language), url, *arguments], capture_output=True, text=True, timeout=SECONDS
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_ws_6_5_4_offline_gets_all_that_it_missed_in_order(registrar: Registrar, language: str) -> None:
+    # Twice: it leaves nothing behind.
+    for count in (5, 1000):
+        done = offline(registrar.url, language, "--count", str(count))
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stdout.splitlines() == [
+            "offline: registered Cwriter",
+            "offline: registered Creader",
+            "offline: subscribed to cse-in/writer/data",
+            "offline: received 1",
+            "offline: away",
+            *(f"offline: published {number} meanwhile" for number in range(2, count + 1)),
+            "offline: back",
+            *(f"offline: received {number}" for number in range(2, count + 1)),
+            "offline: nothing was lost",
+        ]
+
+
 def test_the_demo_sees_every_step() -> None:
     demo = [sys.executable, str(ROOT / "examples" / "demo.py"), "--actuator", command("actuator", "c")[0]]
     done = subprocess.run(demo, capture_output=True, text=True, timeout=SECONDS)
@@ -88,7 +113,7 @@ def test_the_demo_sees_every_step() -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("program", ["sensor", "actuator"])
+@pytest.mark.parametrize("program", ["sensor", "actuator", "offline"])
 def test_an_example_without_a_registrar_says_so_and_fails(program: str, language: str) -> None:
     done = subprocess.run(
         [*command(program, language), "ws://127.0.0.1:1"], capture_output=True, text=True, timeout=SECONDS

@@ -26,6 +26,8 @@ pub enum Event<W> {
     Registered(Registration),
     /// Our registration was ended by deleting its resource (WS-6.4-5).
     Deregistered(Registration),
+    /// The registrar answered a request of ours as if we were not registered (4103): it may have forgotten us.
+    RegistrationDoubted,
     /// A response that nobody waits for: late, duplicate or foreign. Counted, never answered.
     Unmatched(Response),
     /// Bytes that are no primitive, or a primitive in the wrong kind of frame; the text says what was done.
@@ -56,6 +58,11 @@ pub struct Counters {
     pub unmatched: u64,
     /// Requests of ours that ran out of time.
     pub timeouts: u64,
+    /// Requests of ours that expired before they could be sent, and requests of the peer's that had expired when they came
+    /// (4008).
+    pub expired: u64,
+    /// Requests of ours that were under way when their connection broke, and are sent again.
+    pub repeated: u64,
     /// Requests of the peer's that our application did not answer in time.
     pub unanswered: u64,
     /// Messages that were no primitive.
@@ -76,6 +83,8 @@ impl Counters {
             responses_sent,
             unmatched,
             timeouts,
+            expired,
+            repeated,
             unanswered,
             malformed,
             deviations,
@@ -87,6 +96,8 @@ impl Counters {
         self.responses_sent += responses_sent;
         self.unmatched += unmatched;
         self.timeouts += timeouts;
+        self.expired += expired;
+        self.repeated += repeated;
         self.unanswered += unanswered;
         self.malformed += malformed;
         self.deviations += deviations;

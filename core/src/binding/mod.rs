@@ -11,11 +11,14 @@ mod config;
 mod deadline;
 mod event;
 mod incoming;
+mod outbox;
 mod outgoing;
 mod poa;
 mod proxy;
+mod reachability;
 mod registration;
 mod registry;
+mod schedule;
 mod session;
 pub mod subprotocol;
 mod upkeep;
@@ -26,11 +29,17 @@ pub use backoff::{Backoff, Reopening};
 pub use config::{Config, Repeat};
 pub use event::{Counters, Event};
 pub use incoming::IncomingToken;
+pub use outbox::{Delivery, Outbox, OutboxConfig, PostId, Posted, WhenFull};
 pub use outgoing::{OutgoingLimits, Token};
 pub use poa::PointOfAccess;
 pub use proxy::Proxy;
+pub use reachability::{OutsideWindow, Pending, Reach, Reachability};
 pub use registration::{Accepts, Registration, RegistreeKind};
-pub use registry::{Admission, ConnectionId, Registry};
+pub use registry::{
+    Admission, ConnectionId, Eviction, Flapping, Principal, Registry, RegistryEvent, TAKEN_OVER, TakeOver,
+    TakeOverRules,
+};
+pub use schedule::{Field as ScheduleField, Schedule, ScheduleError};
 pub use session::Session;
 pub use upkeep::{Saved, Upkeep, UpkeepOutcome};
 

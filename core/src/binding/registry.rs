@@ -1,18 +1,33 @@
 //! What a registrar knows of its registrees: who is registered, and over which connection each can be reached.
 //!
 //! Covers: TS-0020 5.2, 6.4; rows WS-5.2-3, WS-6.4-2, -3, -4, -5. Decides which requests pass (the gate) and where a
-//! primitive for a registree goes. Does not authenticate: who a peer is by its certificate is decided before.
+//! primitive for a registree goes. Does not authenticate: who a peer is by its credential is decided before, and said when
+//! its connection is opened.
 //!
-//! A connection may speak for several entities (one node, several AEs); an entity has at most one connection. A second
-//! connection that claims an entity waits until the first has answered a probe or died: without authentication, a
-//! newcomer never takes over a live connection.
+//! A connection may speak for several entities (one node, several AEs); an entity has at most one connection, and so has a
+//! principal. Who may take whose place:
+//!
+//! - Of the connections of one principal the newest has the place at once, with all the entities that belong to it. An
+//!   entity belongs to the first principal over whose connection it is reached, until it is deregistered.
+//! - For an entity that belongs to a principal nobody else speaks, whether its connection lives or not.
+//! - For any other entity a newcomer waits until the connection that is there has answered a probe or died, unless
+//!   [`TakeOver`] says otherwise.
 
-use std::collections::HashMap;
+mod event;
+mod take_over;
+
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::Registration;
 use super::registration::RegistreeKind;
 use crate::primitive::{Operation, Request, StatusCode};
+
+pub use event::RegistryEvent;
+pub use take_over::{Eviction, Flapping, Principal, TAKEN_OVER, TakeOver, TakeOverRules};
+
+use take_over::{Moves, Slots};
 
 /// One connection, for as long as the process lives: numbers are not reused, so a late clean-up of an old connection
 /// cannot hit its successor.
@@ -24,15 +39,13 @@ pub struct ConnectionId(pub u64);
 pub enum Admission {
     /// It goes to the CSE.
     Pass,
-    /// It goes to the CSE, and from now on this entity is reached over the connection.
-    PassAndRoute(String),
-    /// It goes to the CSE; the entity is reached over another connection, which is to be probed.
-    PassAndProbe(ConnectionId),
     /// It is answered with this status and explanation.
     Refuse(StatusCode, String),
 }
 
 /// The registrees of one registrar.
+///
+/// After each input, [`poll_event`](Self::poll_event) gives what follows from it.
 #[derive(Debug)]
 pub struct Registry {
     /// `//sp.example`
@@ -41,20 +54,48 @@ pub struct Registry {
     cse_id: String,
     /// Originators that need no registration, such as the CSE's administrator.
     trusted: Vec<String>,
+    policy: TakeOver,
+    flapping: Flapping,
+    slots: Slots,
     /// By the stems of their identifiers.
     entities: HashMap<Arc<str>, Entry>,
-    /// The entities that each connection speaks for, if any: reached over it, or over another one, which it would take the
-    /// place of.
-    connections: HashMap<ConnectionId, Vec<Arc<str>>>,
+    /// Every connection that is open.
+    connections: HashMap<ConnectionId, Carrier>,
+    /// By the one name of their principals: nodes that have a connection, or to which an entity belongs.
+    nodes: HashMap<Principal, Node>,
+    events: VecDeque<RegistryEvent>,
 }
 
 #[derive(Debug)]
 struct Entry {
     registration: Registration,
+    /// The node to which it belongs: then its route is that node's connection, or none, and nobody claims it.
+    owner: Option<Principal>,
     route: Option<ConnectionId>,
+    /// Those that would take the place of the route, the newest last.
     claims: Vec<ConnectionId>,
+    moves: Moves,
     /// It is the registrar of this CSE: nothing is routed over the connections that it opens.
     is_registrar: bool,
+}
+
+/// A connection that is open.
+#[derive(Debug)]
+struct Carrier {
+    /// As it was presented.
+    principal: Option<Principal>,
+    /// The entities that it speaks for, if any: reached over it, or over another one, which it would take the place of.
+    carried: Vec<Arc<str>>,
+    /// It is being closed for the sake of another one, and has no rights any more.
+    is_evicted: bool,
+}
+
+/// What is authenticated by one credential, or by the credentials of a rotation.
+#[derive(Debug, Default)]
+struct Node {
+    connection: Option<ConnectionId>,
+    /// What belongs to it.
+    entities: Vec<Arc<str>>,
 }
 
 impl Registry {
@@ -66,9 +107,21 @@ impl Registry {
             sp_id: sp_id.into(),
             cse_id: cse_id.into(),
             trusted,
+            policy: TakeOver::default(),
+            flapping: Flapping::default(),
+            slots: Slots::default(),
             entities: HashMap::new(),
             connections: HashMap::new(),
+            nodes: HashMap::new(),
+            events: VecDeque::new(),
         }
+    }
+
+    /// With other rules for take-overs than the default ones.
+    #[must_use]
+    pub fn with_rules(self, rules: &TakeOverRules) -> Self {
+        let TakeOverRules { policy, flapping, rotation } = rules;
+        Self { policy: *policy, flapping: *flapping, slots: Slots::new(rotation), ..self }
     }
 
     /// The shortest form of an identifier within this CSE, which all its forms share: `//sp/id-in/Ca`, `/id-in/Ca` and
@@ -86,23 +139,66 @@ impl Registry {
         }
     }
 
-    /// A connection was opened; `hint` is the entity that its handshake named (`X-M2M-Origin`), which proves nothing.
-    pub fn connected(&mut self, connection: ConnectionId, hint: Option<&str>) -> Admission {
-        match hint {
-            Some(entity) => self.speak_for(connection, entity).unwrap_or(Admission::Pass),
-            None => Admission::Pass,
+    // ---- inputs
+
+    /// Judges a handshake that names an entity (`X-M2M-Origin`), before it is answered.
+    ///
+    /// # Errors
+    /// Why it is to be refused (403): the entity belongs to another principal.
+    pub fn greet(&mut self, principal: Option<&Principal>, hint: &str) -> Result<(), String> {
+        let slot = principal.map(|principal| self.slots.of(principal));
+        match self.entities.get_key_value(self.stem(hint)) {
+            Some((stem, entry)) if entry.is_of_another(slot.as_ref()) => {
+                let stem = Arc::clone(stem);
+                Err(self.impostor(&stem, principal.cloned()).1)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A connection was opened. `principal` is who was authenticated, if anybody; `hint` is the entity that its handshake
+    /// named, which proves nothing.
+    ///
+    /// A principal that has a connection already has this one instead from now on (WS-5.2-3).
+    pub fn connected(
+        &mut self,
+        connection: ConnectionId,
+        principal: Option<Principal>,
+        hint: Option<&str>,
+        now: Instant,
+    ) {
+        let slot = principal.as_ref().map(|principal| self.slots.of(principal));
+        self.connections.insert(connection, Carrier { principal, carried: Vec::new(), is_evicted: false });
+        if let Some(slot) = slot {
+            let node = self.nodes.entry(slot).or_default();
+            let old = node.connection.replace(connection);
+            for stem in node.entities.clone() {
+                self.reach(&stem, connection, now);
+            }
+            if let Some(old) = old {
+                self.evict(old, Eviction::TakenOver, now);
+            }
+        }
+        if let Some(entity) = hint {
+            // A refusal is told by its event; whatever else comes over the connection is judged by itself.
+            let _ = self.speak_for(connection, entity, now);
         }
     }
 
     /// The gate (TS-0020 6.4): before a registration only the registration itself passes.
-    pub fn admit(&mut self, connection: ConnectionId, request: &Request) -> Admission {
-        if Registration::is_requested_by(request) {
-            return Admission::Pass;
+    pub fn admit(&mut self, connection: ConnectionId, request: &Request, now: Instant) -> Admission {
+        if !self.is_live(connection) {
+            let text = "this connection is being closed, and nothing is taken from it any more";
+            return Admission::Refuse(StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE, text.to_owned());
         }
-        let Some(originator) = request.from.as_deref().filter(|fr| !fr.is_empty()) else {
+        let originator = request.from.as_deref().filter(|fr| !fr.is_empty());
+        if Registration::is_requested_by(request) {
+            return self.admit_registration(connection, originator);
+        }
+        let Some(originator) = originator else {
             return Admission::Refuse(StatusCode::BAD_REQUEST, "fr is missing".to_owned());
         };
-        if let Some(admission) = self.speak_for(connection, originator) {
+        if let Some(admission) = self.speak_for(connection, originator, now) {
             return admission;
         }
         if self.trusted.iter().any(|trusted| trusted == originator) || self.forwards(connection) {
@@ -119,151 +215,125 @@ impl Registry {
         )
     }
 
-    /// True if the connection belongs to a registered CSE, or to the registrar, which forwards the requests of others. It need
-    /// not be the one over which the CSE is reached: ACME opens one for each request.
-    fn forwards(&self, connection: ConnectionId) -> bool {
-        let carried = self.connections.get(&connection).into_iter().flatten();
-        carried.filter_map(|stem| self.entities.get(stem)).any(|entry| entry.registration.kind == RegistreeKind::Cse)
-    }
-
-    /// True if the connection has named this entity as the one that it belongs to, and the entity is registered.
-    #[must_use]
-    pub fn speaks_for(&self, connection: ConnectionId, entity: &str) -> bool {
-        let stem = self.stem(entity);
-        self.connections.get(&connection).is_some_and(|carried| carried.iter().any(|other| **other == *stem))
-    }
-
-    /// What is reached over the connection.
-    fn routed(&self, connection: ConnectionId) -> impl Iterator<Item = (&Arc<str>, &Entry)> {
-        let carried = self.connections.get(&connection).into_iter().flatten();
-        carried
-            .filter_map(|stem| self.entities.get_key_value(stem))
-            .filter(move |(_, entry)| entry.route == Some(connection))
-    }
-
-    /// Notes that the connection speaks for an entity.
-    fn carry(&mut self, connection: ConnectionId, stem: Arc<str>) {
-        let carried = self.connections.entry(connection).or_insert_with(|| Vec::with_capacity(1)); // mostly there is one
-        if !carried.contains(&stem) {
-            carried.push(stem);
-        }
-    }
-
-    /// Undoes [`carry`](Self::carry).
-    fn drop_from(&mut self, connection: ConnectionId, stem: &str) {
-        if let Some(carried) = self.connections.get_mut(&connection) {
-            carried.retain(|other| **other != *stem);
-            if carried.is_empty() {
-                self.connections.remove(&connection);
+    /// Whether an entity may be registered is the CSE's to say, unless it belongs to somebody else.
+    fn admit_registration(&mut self, connection: ConnectionId, originator: Option<&str>) -> Admission {
+        let slot = self.slot_of(connection);
+        let known = originator.and_then(|originator| self.entities.get_key_value(self.stem(originator)));
+        match known {
+            Some((stem, entry)) if entry.is_of_another(slot.as_ref()) => {
+                let stem = Arc::clone(stem);
+                self.refuse_impostor(connection, &stem)
             }
+            _ => Admission::Pass,
         }
     }
 
-    /// The connection speaks for an entity, if that is registered.
-    fn speak_for(&mut self, connection: ConnectionId, entity: &str) -> Option<Admission> {
-        let stem = Arc::clone(self.entities.get_key_value(self.stem(entity))?.0);
-        let entry = self.entities.get_mut(&stem)?;
-        if entry.is_registrar {
-            self.carry(connection, stem);
-            return Some(Admission::Pass);
-        }
-        Some(match entry.route {
-            Some(holder) if holder == connection => Admission::Pass,
-            Some(holder) => {
-                if !entry.claims.contains(&connection) {
-                    entry.claims.push(connection);
-                    self.carry(connection, stem);
-                }
-                Admission::PassAndProbe(holder)
+    /// A registration succeeded over this connection (WS-6.4-2). The entity is reachable now, unless it was registered
+    /// already and is reached over another connection: then the newcomer has the rights of any other one.
+    pub fn register(&mut self, connection: ConnectionId, registration: Registration, now: Instant) {
+        let key: Arc<str> = self.stem(&registration.entity).into();
+        let slot = self.slot_of(connection);
+        match self.entities.get_mut(&key) {
+            Some(entry) if entry.is_of_another(slot.as_ref()) => {
+                // The CSE assigned an identifier that another one has.
+                self.refuse_impostor(connection, &key);
+                return;
             }
+            Some(entry) => entry.registration = registration,
             None => {
-                entry.route = Some(connection);
-                let entity = stem.to_string();
-                self.carry(connection, stem);
-                Admission::PassAndRoute(entity)
+                self.entities.insert(Arc::clone(&key), Entry::new(registration));
             }
-        })
+        }
+        self.events.push_back(RegistryEvent::Registered { entity: key.to_string() });
+        // The CSE may have answered when the connection had gone.
+        if self.is_live(connection) {
+            self.contend(connection, &key, now);
+        }
     }
 
-    /// A registration succeeded over this connection (WS-6.4-2). Returns the entity's stem: it is reachable now.
-    pub fn register(&mut self, connection: ConnectionId, registration: Registration) -> String {
-        let stem = self.stem(&registration.entity).to_owned();
-        self.deregister(&stem);
-        let entry = Entry { registration, route: Some(connection), claims: Vec::new(), is_registrar: false };
-        let key: Arc<str> = stem.as_str().into();
-        self.entities.insert(Arc::clone(&key), entry);
-        self.carry(connection, key);
-        stem
-    }
-
-    /// A registration from before this process began (WS-6.4-4): the entity is registered and offline.
-    pub fn restore(&mut self, registration: Registration) {
-        let stem = self.stem(&registration.entity).into();
-        let entry = Entry { registration, route: None, claims: Vec::new(), is_registrar: false };
-        self.entities.entry(stem).or_insert(entry);
+    /// A registration from before this process began (WS-6.4-4): the entity is registered and offline. It belongs to
+    /// `owner`, or to the first principal over whose connection it is reached.
+    pub fn restore(&mut self, registration: Registration, owner: Option<&Principal>, now: Instant) {
+        let key: Arc<str> = self.stem(&registration.entity).into();
+        if self.entities.contains_key(&key) {
+            return;
+        }
+        self.entities.insert(Arc::clone(&key), Entry::new(registration));
+        let Some(slot) = owner.map(|owner| self.slots.of(owner)) else { return };
+        self.bind(&key, &slot);
+        if let Some(connection) = self.nodes.get(&slot).and_then(|node| node.connection) {
+            self.reach(&key, connection, now);
+        }
     }
 
     /// This CSE is an MN-CSE of that registrar, and has a connection to it of its own. What the registrar sends over connections
     /// that it opens passes, as of a CSE that is registered; ACME opens one for each request, several at a time.
     pub fn set_registrar(&mut self, registrar: Registration) {
         let stem = self.stem(&registrar.entity).into();
-        let entry = Entry { registration: registrar, route: None, claims: Vec::new(), is_registrar: true };
-        self.entities.insert(stem, entry);
+        self.entities.insert(stem, Entry { is_registrar: true, ..Entry::new(registrar) });
     }
 
-    /// A registration ended (WS-6.4-5): nothing is routed to the entity any more. True if it was registered.
+    /// A registration ended (WS-6.4-5): nothing is routed to the entity any more, and it belongs to nobody. True if it was
+    /// registered.
     pub fn deregister(&mut self, entity: &str) -> bool {
         let stem = self.stem(entity).to_owned();
         let Some(entry) = self.entities.remove(stem.as_str()) else { return false };
         for connection in entry.route.into_iter().chain(entry.claims) {
             self.drop_from(connection, &stem);
         }
+        if let Some(slot) = entry.owner {
+            if let Some(node) = self.nodes.get_mut(&slot) {
+                node.entities.retain(|other| **other != *stem);
+            }
+            self.forget_if_empty(&slot);
+        }
+        self.events.push_back(RegistryEvent::Deregistered { entity: stem });
         true
     }
 
-    /// A connection is gone. Returns who is reached over a waiting connection now; everybody else whom it carried stays
-    /// registered and is offline.
-    pub fn disconnected(&mut self, connection: ConnectionId) -> Vec<(String, ConnectionId)> {
-        let mut handed_over = Vec::new();
-        for stem in self.connections.remove(&connection).unwrap_or_default() {
-            let Some(entry) = self.entities.get_mut(&stem) else { continue };
-            if entry.route != Some(connection) {
-                entry.claims.retain(|claim| *claim != connection);
-                continue;
-            }
-            entry.route = entry.claims.pop();
-            let others = std::mem::take(&mut entry.claims);
-            if let Some(next) = entry.route {
-                handed_over.push((stem.to_string(), next));
-            }
-            for other in others {
-                self.drop_from(other, &stem);
-            }
-        }
-        handed_over
+    /// A connection is gone. Whoever was reached over it is reached over a waiting connection now, or stays registered and
+    /// is offline. Nothing happens if this was said before.
+    pub fn disconnected(&mut self, connection: ConnectionId, now: Instant) {
+        let Some(carrier) = self.connections.remove(&connection) else { return };
+        self.give_up(connection, carrier, None, now);
     }
 
-    /// The connection answered its probe: it keeps its entities. Returns the connections that claimed them, which are to
-    /// be closed (WS-5.2-3: at most one connection between two nodes).
-    pub fn is_alive(&mut self, connection: ConnectionId) -> Vec<ConnectionId> {
-        let routed: Vec<Arc<str>> = self.routed(connection).map(|(stem, _)| Arc::clone(stem)).collect();
+    /// The connection gave a sign of life: it keeps its entities, and those that claimed them are closed (WS-5.2-3: at most
+    /// one connection between two nodes).
+    pub fn is_alive(&mut self, connection: ConnectionId, now: Instant) {
         let mut refused = Vec::new();
-        for stem in routed {
-            let claims = self.entities.get_mut(&stem).map(|entry| std::mem::take(&mut entry.claims));
-            for claim in claims.unwrap_or_default() {
-                self.drop_from(claim, &stem);
-                refused.push(claim);
-            }
+        for (stem, entry) in self.routed(connection) {
+            refused.extend(entry.claims.iter().map(|claim| (stem.to_string(), *claim)));
         }
-        refused.sort_unstable();
-        refused.dedup();
-        refused
+        for (entity, claim) in refused {
+            self.events.push_back(RegistryEvent::Refused { entity, connection: claim });
+            self.evict(claim, Eviction::Held, now);
+        }
+    }
+
+    // ---- outputs
+
+    /// What happened next, or is to be done.
+    pub fn poll_event(&mut self) -> Option<RegistryEvent> {
+        self.events.pop_front()
     }
 
     /// The connection over which an entity is reached; `None` if it is offline or not registered.
     #[must_use]
     pub fn route(&self, entity: &str) -> Option<ConnectionId> {
         self.entities.get(self.stem(entity))?.route
+    }
+
+    /// The principal to which an entity belongs; of a rotation pair, the first.
+    #[must_use]
+    pub fn owner(&self, entity: &str) -> Option<&Principal> {
+        self.entities.get(self.stem(entity))?.owner.as_ref()
+    }
+
+    /// The connection of a principal.
+    #[must_use]
+    pub fn connection_of(&self, principal: &Principal) -> Option<ConnectionId> {
+        self.nodes.get(&self.slots.of(principal))?.connection
     }
 
     /// True if the entity is registered, connected or not.
@@ -276,149 +346,207 @@ impl Registry {
     pub fn entities(&self) -> impl Iterator<Item = &Registration> {
         self.entities.values().map(|entry| &entry.registration)
     }
+
+    // ---- who speaks for whom
+
+    /// True if the connection is open and has its rights.
+    fn is_live(&self, connection: ConnectionId) -> bool {
+        self.connections.get(&connection).is_some_and(|carrier| !carrier.is_evicted)
+    }
+
+    /// The node at the other end of a connection.
+    fn slot_of(&self, connection: ConnectionId) -> Option<Principal> {
+        let principal = self.connections.get(&connection)?.principal.as_ref()?;
+        Some(self.slots.of(principal))
+    }
+
+    /// True if the connection belongs to a registered CSE, or to the registrar, which forward the requests of others.
+    fn forwards(&self, connection: ConnectionId) -> bool {
+        let carried = self.connections.get(&connection).into_iter().flat_map(|carrier| &carrier.carried);
+        let mut entries = carried.filter_map(|stem| self.entities.get(stem));
+        entries.any(|entry| match entry.registration.kind {
+            RegistreeKind::Cse => entry.route == Some(connection) || entry.is_registrar,
+            RegistreeKind::Ae => false,
+        })
+    }
+
+    /// True if the connection has named this entity, which is registered, as one that it speaks for.
+    #[must_use]
+    pub fn speaks_for(&self, connection: ConnectionId, entity: &str) -> bool {
+        let stem = self.stem(entity);
+        let carrier = self.connections.get(&connection);
+        carrier.is_some_and(|carrier| carrier.carried.iter().any(|other| **other == *stem))
+    }
+
+    /// What is reached over the connection.
+    fn routed(&self, connection: ConnectionId) -> impl Iterator<Item = (&Arc<str>, &Entry)> {
+        let carried = self.connections.get(&connection).into_iter().flat_map(|carrier| &carrier.carried);
+        carried
+            .filter_map(|stem| self.entities.get_key_value(stem))
+            .filter(move |(_, entry)| entry.route == Some(connection))
+    }
+
+    /// The connection speaks for an entity, if that is registered.
+    fn speak_for(&mut self, connection: ConnectionId, entity: &str, now: Instant) -> Option<Admission> {
+        let stem = Arc::clone(self.entities.get_key_value(self.stem(entity))?.0);
+        Some(self.contend(connection, &stem, now))
+    }
+
+    /// The connection speaks for a registered entity, and is to be reached as that.
+    fn contend(&mut self, connection: ConnectionId, stem: &Arc<str>, now: Instant) -> Admission {
+        let slot = self.slot_of(connection);
+        let Some(entry) = self.entities.get_mut(stem) else { return Admission::Pass };
+        if entry.is_of_another(slot.as_ref()) {
+            return self.refuse_impostor(connection, stem);
+        }
+        if entry.is_registrar {
+            self.carry(connection, stem);
+            return Admission::Pass;
+        }
+        match (entry.route, self.policy) {
+            (Some(holder), _) if holder == connection => {}
+            (None, _) => self.reach(stem, connection, now),
+            (Some(holder), TakeOver::Probe) => {
+                if !entry.claims.contains(&connection) {
+                    entry.claims.push(connection);
+                    self.carry(connection, stem);
+                }
+                self.events.push_back(RegistryEvent::Probe { connection: holder });
+            }
+            (Some(holder), TakeOver::Newest) => {
+                self.reach(stem, connection, now);
+                self.evict(holder, Eviction::TakenOver, now);
+            }
+            (Some(_), TakeOver::Refuse) => {
+                self.events.push_back(RegistryEvent::Refused { entity: stem.to_string(), connection });
+                self.evict(connection, Eviction::Held, now);
+                let text = format!("{stem:?} is reached over another connection");
+                return Admission::Refuse(StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE, text);
+            }
+        }
+        Admission::Pass
+    }
+
+    fn refuse_impostor(&mut self, connection: ConnectionId, stem: &Arc<str>) -> Admission {
+        let principal = self.connections.get(&connection).and_then(|carrier| carrier.principal.clone());
+        let (status, text) = self.impostor(stem, principal);
+        Admission::Refuse(status, text)
+    }
+
+    /// Somebody speaks for an entity that belongs to another principal (TS-0004 7.3.2.1).
+    fn impostor(&mut self, stem: &Arc<str>, principal: Option<Principal>) -> (StatusCode, String) {
+        let status = match principal {
+            Some(_) => StatusCode::ORIGINATOR_NOT_AUTHENTICATED,
+            None => StatusCode::SECURITY_ASSOCIATION_REQUIRED,
+        };
+        self.events.push_back(RegistryEvent::Impostor { entity: stem.to_string(), principal });
+        (status, format!("{stem:?} belongs to another credential: connect with that one"))
+    }
+
+    /// From now on the entity is reached over the connection, and belongs to its principal if it belonged to nobody. Whoever
+    /// else claimed it claims it anew, or does not.
+    fn reach(&mut self, stem: &Arc<str>, connection: ConnectionId, now: Instant) {
+        let Some(entry) = self.entities.get_mut(stem) else { return };
+        let before = entry.route.replace(connection);
+        let claims = std::mem::take(&mut entry.claims);
+        let is_free = entry.owner.is_none();
+        let entity = stem.to_string();
+        match before {
+            Some(from) => {
+                let flapping = entry.moves.note(now, self.flapping);
+                let principal = self.connections.get(&connection).and_then(|carrier| carrier.principal.clone());
+                let told = RegistryEvent::TakenOver { entity: entity.clone(), from, by: connection, principal };
+                self.events.push_back(told);
+                self.events.extend(flapping.map(|count| RegistryEvent::Flapping { entity, count }));
+                self.drop_from(from, stem);
+            }
+            None => self.events.push_back(RegistryEvent::Reachable { entity, connection }),
+        }
+        for claim in claims.into_iter().filter(|claim| *claim != connection) {
+            self.drop_from(claim, stem);
+        }
+        self.carry(connection, stem);
+        if is_free && let Some(slot) = self.slot_of(connection) {
+            self.bind(stem, &slot);
+        }
+    }
+
+    /// An entity that belongs to nobody belongs to this node from now on.
+    fn bind(&mut self, stem: &Arc<str>, slot: &Principal) {
+        if let Some(entry) = self.entities.get_mut(stem) {
+            entry.owner = Some(slot.clone());
+            self.nodes.entry(slot.clone()).or_default().entities.push(Arc::clone(stem));
+        }
+    }
+
+    // ---- ends
+
+    /// The connection loses its rights and everything that it carries, and is to be closed; once.
+    fn evict(&mut self, connection: ConnectionId, why: Eviction, now: Instant) {
+        let Some(carrier) = self.connections.get_mut(&connection).filter(|carrier| !carrier.is_evicted) else { return };
+        carrier.is_evicted = true;
+        let principal = carrier.principal.clone();
+        let evicted = Carrier { principal, carried: std::mem::take(&mut carrier.carried), is_evicted: true };
+        self.give_up(connection, evicted, Some(why), now);
+        self.events.push_back(RegistryEvent::Close { connection, why });
+    }
+
+    /// Takes away what a connection has, as far as it still has it: another one may have its place already.
+    fn give_up(&mut self, connection: ConnectionId, had: Carrier, why: Option<Eviction>, now: Instant) {
+        if let Some(slot) = had.principal.map(|principal| self.slots.of(&principal)) {
+            if let Some(node) = self.nodes.get_mut(&slot) {
+                node.connection.take_if(|of_now| *of_now == connection);
+            }
+            self.forget_if_empty(&slot);
+        }
+        for stem in had.carried {
+            let Some(entry) = self.entities.get_mut(&stem) else { continue };
+            if entry.route != Some(connection) {
+                entry.claims.retain(|claim| *claim != connection);
+            } else if let Some(next) = entry.claims.pop() {
+                self.reach(&stem, next, now);
+            } else {
+                entry.route = None;
+                self.events.push_back(RegistryEvent::Unreachable { entity: stem.to_string(), connection, why });
+            }
+        }
+    }
+
+    fn forget_if_empty(&mut self, slot: &Principal) {
+        if self.nodes.get(slot).is_some_and(|node| node.connection.is_none() && node.entities.is_empty()) {
+            self.nodes.remove(slot);
+        }
+    }
+
+    /// Notes that the connection speaks for an entity.
+    fn carry(&mut self, connection: ConnectionId, stem: &Arc<str>) {
+        let Some(carrier) = self.connections.get_mut(&connection) else { return };
+        if !carrier.carried.contains(stem) {
+            if carrier.carried.capacity() == 0 {
+                carrier.carried.reserve_exact(1); // mostly there is one
+            }
+            carrier.carried.push(Arc::clone(stem));
+        }
+    }
+
+    /// Undoes [`carry`](Self::carry).
+    fn drop_from(&mut self, connection: ConnectionId, stem: &str) {
+        if let Some(carrier) = self.connections.get_mut(&connection) {
+            carrier.carried.retain(|other| **other != *stem);
+        }
+    }
+}
+
+impl Entry {
+    const fn new(registration: Registration) -> Self {
+        Self { registration, owner: None, route: None, claims: Vec::new(), moves: Moves::NONE, is_registrar: false }
+    }
+
+    /// True if it belongs to another node than this one, or than nobody.
+    fn is_of_another(&self, slot: Option<&Principal>) -> bool {
+        self.owner.as_ref().is_some_and(|owner| Some(owner) != slot)
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::primitive::ResourceType;
-    use serde_json::json;
-
-    const ONE: ConnectionId = ConnectionId(1);
-    const TWO: ConnectionId = ConnectionId(2);
-    const THREE: ConnectionId = ConnectionId(3);
-
-    fn registry() -> Registry {
-        Registry::new("//sp.example", "/id-in", vec!["CAdmin".to_owned()])
-    }
-
-    fn refused(admission: &Admission) -> Option<StatusCode> {
-        match admission {
-            Admission::Refuse(status, _) => Some(*status),
-            _ => None,
-        }
-    }
-
-    #[test]
-    fn all_forms_of_an_identifier_are_one_entity() {
-        let registry = registry();
-        for id in ["Ca", "/id-in/Ca", "//sp.example/id-in/Ca"] {
-            assert_eq!(registry.stem(id), "Ca", "{id}");
-        }
-        for (id, stem) in [("/Sa", "Sa"), ("//sp.example/Sa", "Sa"), ("/id-mn", "/id-mn"), ("/id-in", "/id-in")] {
-            assert_eq!(registry.stem(id), stem, "{id}");
-        }
-        assert_eq!(registry.stem("/id-mn/Ca"), "/id-mn/Ca", "another CSE's AE is another entity");
-    }
-
-    #[test]
-    fn ws_6_4_3_before_the_registration_only_the_registration_passes() {
-        let mut registry = registry();
-        registry.connected(ONE, Some("Ca"));
-        let register = Request::create("cse-in", ResourceType::AE, json!({"m2m:ae": {}})).from("Ca");
-        assert_eq!(registry.admit(ONE, &register), Admission::Pass);
-        let retrieve = Request::retrieve("cse-in").from("Ca");
-        let status = refused(&registry.admit(ONE, &retrieve));
-        assert_eq!(status, Some(StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE));
-        assert_eq!(refused(&registry.admit(ONE, &Request::retrieve("x"))), Some(StatusCode::BAD_REQUEST));
-        assert_eq!(registry.route("Ca"), None);
-        assert_eq!(registry.admit(ONE, &Request::retrieve("cse-in").from("CAdmin")), Admission::Pass);
-
-        registry.register(ONE, Registration::known("Ca"));
-        assert_eq!(registry.admit(ONE, &retrieve), Admission::Pass);
-        assert_eq!(registry.route("/id-in/Ca"), Some(ONE));
-    }
-
-    #[test]
-    fn ws_6_4_4_a_registration_outlives_its_connection() {
-        let mut registry = registry();
-        registry.connected(ONE, None);
-        registry.register(ONE, Registration::known("Ca"));
-        assert!(registry.disconnected(ONE).is_empty());
-        assert!(registry.is_registered("Ca"));
-        assert_eq!(registry.route("Ca"), None);
-        // Reopened: the first request, or the handshake's hint, brings the route back without a registration.
-        assert_eq!(registry.connected(TWO, None), Admission::Pass);
-        let admission = registry.admit(TWO, &Request::retrieve("cse-in").from("Ca"));
-        assert_eq!(admission, Admission::PassAndRoute("Ca".to_owned()));
-        registry.disconnected(TWO);
-        assert_eq!(registry.connected(THREE, Some("/id-in/Ca")), Admission::PassAndRoute("Ca".to_owned()));
-        assert_eq!(registry.route("Ca"), Some(THREE));
-    }
-
-    #[test]
-    fn ws_6_4_5_deregistration_ends_the_routing() {
-        let mut registry = registry();
-        registry.connected(ONE, None);
-        registry.register(ONE, Registration::known("Ca"));
-        assert!(registry.deregister("/id-in/Ca"));
-        assert!(!registry.deregister("Ca"));
-        assert_eq!(registry.route("Ca"), None);
-        assert!(refused(&registry.admit(ONE, &Request::retrieve("x").from("Ca"))).is_some());
-    }
-
-    #[test]
-    fn ws_5_2_2_the_registrar_may_open_several_connections_and_nothing_is_routed_over_them() {
-        let mut registry = Registry::new("//sp.example", "/id-mn", Vec::new());
-        registry.set_registrar(Registration::known("/id-in"));
-        assert_eq!(registry.connected(ONE, Some("/id-in")), Admission::Pass);
-        assert_eq!(registry.admit(TWO, &Request::retrieve("x").from("/id-in")), Admission::Pass);
-        for connection in [ONE, TWO] {
-            assert_eq!(registry.admit(connection, &Request::retrieve("x").from("/id-in/Ca")), Admission::Pass);
-            assert!(registry.speaks_for(connection, "//sp.example/id-in"));
-        }
-        assert!(refused(&registry.admit(THREE, &Request::retrieve("x").from("/id-in/Ca"))).is_some());
-        assert!(!registry.speaks_for(THREE, "/id-in"));
-        assert_eq!(registry.route("/id-in"), None);
-        assert!(registry.disconnected(ONE).is_empty());
-        assert!(!registry.speaks_for(ONE, "/id-in"));
-    }
-
-    #[test]
-    fn ws_5_2_3_a_second_connection_does_not_take_over_a_live_one() {
-        let mut registry = registry();
-        registry.connected(ONE, None);
-        registry.register(ONE, Registration::known("Ca"));
-        assert_eq!(registry.connected(TWO, Some("Ca")), Admission::PassAndProbe(ONE));
-        assert_eq!(registry.route("Ca"), Some(ONE));
-        assert_eq!(registry.is_alive(ONE), [TWO]);
-        registry.disconnected(TWO);
-        // The next one comes while the first is dead but not noticed: it gets the route when the first is gone.
-        assert_eq!(registry.connected(THREE, Some("Ca")), Admission::PassAndProbe(ONE));
-        assert_eq!(registry.disconnected(ONE), [("Ca".to_owned(), THREE)]);
-        assert_eq!(registry.route("Ca"), Some(THREE));
-        // A clean-up that comes late does no harm.
-        assert!(registry.disconnected(ONE).is_empty());
-        assert_eq!(registry.route("Ca"), Some(THREE));
-    }
-
-    #[test]
-    fn a_connection_is_kept_only_while_it_speaks_for_somebody() {
-        let mut registry = registry();
-        for connection in [ONE, TWO, THREE] {
-            registry.connected(connection, Some("Cunknown"));
-        }
-        assert!(registry.connections.is_empty());
-        registry.register(ONE, Registration::known("Ca"));
-        for connection in [TWO, THREE] {
-            assert_eq!(registry.connected(connection, Some("Ca")), Admission::PassAndProbe(ONE));
-        }
-        assert_eq!(registry.connections.len(), 3);
-        assert_eq!(registry.disconnected(ONE), [("Ca".to_owned(), THREE)], "the newest");
-        assert_eq!(registry.connections.keys().collect::<Vec<_>>(), [&THREE], "the other one claims it anew, or not");
-        assert!(registry.deregister("Ca"));
-        assert!(registry.connections.is_empty());
-    }
-
-    #[test]
-    fn a_registered_cse_forwards_for_others() {
-        let mut registry = registry();
-        registry.connected(ONE, None);
-        assert_eq!(registry.admit(ONE, &Request::delete("/id-in/cse-in/id-mn").from("/id-mn")), Admission::Pass);
-        assert!(refused(&registry.admit(ONE, &Request::retrieve("/id-in/cse-in").from("/id-mn"))).is_some());
-        registry.register(ONE, Registration::known("/id-mn"));
-        assert_eq!(registry.admit(ONE, &Request::retrieve("cse-in").from("/id-mn/Cx")), Admission::Pass);
-        registry.connected(TWO, None);
-        assert!(refused(&registry.admit(TWO, &Request::retrieve("cse-in").from("/id-mn/Cx"))).is_some());
-    }
-}
+mod tests;

@@ -8,7 +8,7 @@ mod receive;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
@@ -178,22 +178,18 @@ impl<W> Session<W> {
                 ),
             ));
         }
-        let mut wait = self.config.request_timeout;
-        // Nobody wants the answer after either.
-        for (name, expiration) in [("rqet", &request.request_expiration), ("rset", &request.result_expiration)] {
-            let Some(expiration) = expiration else { continue };
-            let text = expiration.as_str();
-            let left = expiration.remaining(now.wall).ok_or_else(|| {
-                Error::new(
-                    ErrorKind::InvalidArgument,
-                    format!("{name} {text:?} is neither a timestamp nor milliseconds"),
-                )
-            })?;
-            if left.is_zero() {
-                return Err(Error::new(ErrorKind::Timeout, format!("{name} {text:?} has passed")));
+        // After it expires nobody wants the answer.
+        let wait = match request.time_left(now.wall) {
+            Err(expiration) => {
+                let text = format!("{expiration} is neither a timestamp nor milliseconds");
+                return Err(Error::new(ErrorKind::InvalidArgument, text));
             }
-            wait = wait.min(left);
-        }
+            Ok(Some((Duration::ZERO, expiration))) => {
+                return Err(Error::new(ErrorKind::Timeout, format!("{expiration} has passed")));
+            }
+            Ok(Some((left, _))) => left.min(self.config.request_timeout),
+            Ok(None) => self.config.request_timeout,
+        };
         if request.from.is_none() {
             request.from.clone_from(&self.config.originator);
         }
@@ -279,12 +275,24 @@ impl<W> Session<W> {
 
     /// Closes the connection at once with this code; what waited fails. [`Event::Closed`] follows.
     pub fn abort(&mut self, now: Now, code: u16, reason: &str) {
+        self.end(now, code, reason, ErrorKind::Closed, "the session was closed before the response came");
+    }
+
+    /// Like [`abort`](Self::abort), because another connection has the place of this one: what waited fails at once with
+    /// `ConnectionLost`, and can be sent over that one. A peer that is silent holds nothing back.
+    pub fn give_way(&mut self, now: Now, code: u16, reason: &str) {
+        let text =
+            "another connection has taken the place of this one; the response did not come and the outcome is unknown";
+        self.end(now, code, reason, ErrorKind::ConnectionLost, text);
+    }
+
+    fn end(&mut self, now: Now, code: u16, reason: &str, kind: ErrorKind, text: &str) {
         if self.phase == Phase::Closed {
             return;
         }
         self.phase = Phase::Draining { until: now.monotonic, code: CloseCode::Normal };
         for number in self.outgoing.all_numbers() {
-            self.fail(number, ErrorKind::Closed, "the session was closed before the response came");
+            self.fail(number, kind, text);
         }
         self.incoming.lose();
         self.close_connection(now, code, reason);
@@ -422,6 +430,18 @@ impl<W> Session<W> {
         self.outgoing.sent()
     }
 
+    /// Requests of the peer's that have no answer yet.
+    #[must_use]
+    pub fn owes(&self) -> usize {
+        self.incoming.len()
+    }
+
+    /// True if this end is a registree's, which registers first.
+    #[must_use]
+    pub fn is_gated(&self) -> bool {
+        self.config.gated
+    }
+
     /// Requests that wait to be written.
     #[must_use]
     pub fn queued(&self) -> usize {
@@ -478,7 +498,7 @@ impl<W> Session<W> {
                     self.outgoing.keep(number, Box::new(request));
                 }
             }
-            Err(error) => self.end(number, error),
+            Err(error) => self.tell_failure(number, error),
         }
     }
 
@@ -524,6 +544,7 @@ impl<W> Session<W> {
                 Some(failure) => failure.to_string(),
                 None => "there was no connection, or no place in the window".to_owned(),
             };
+            self.counters.expired += 1;
             format!("the request ran out of time before it could be sent; it was not carried out ({why})")
         };
         self.fail(number, ErrorKind::Timeout, &text);
@@ -536,10 +557,10 @@ impl<W> Session<W> {
     /// A request will get no response.
     fn fail_with(&mut self, number: u64, error: Error) {
         let unknown = self.outgoing.may_have_arrived(number);
-        self.end(number, if unknown { error.with_unknown_outcome() } else { error });
+        self.tell_failure(number, if unknown { error.with_unknown_outcome() } else { error });
     }
 
-    fn end(&mut self, number: u64, error: Error) {
+    fn tell_failure(&mut self, number: u64, error: Error) {
         if let Some(finished) = self.outgoing.finish(number) {
             self.events.push_back(Event::Response { waiter: finished.waiter, result: Err(error) });
         }

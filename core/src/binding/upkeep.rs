@@ -15,8 +15,10 @@ use crate::codec;
 use crate::primitive::{Format, Request, Response, StatusCode, format_timestamp, parse_timestamp};
 use crate::{Error, ErrorKind, Result};
 
-/// Time between two attempts of which the first one failed.
-const RETRY: Duration = Duration::from_secs(30);
+/// Time until another attempt after one that failed; it doubles with every failure.
+const FIRST_RETRY: Duration = Duration::from_secs(2);
+/// Longest time until another attempt.
+const LONGEST_RETRY: Duration = Duration::from_secs(60);
 /// Least time between two checks that answers to other requests gave rise to.
 const DOUBT_AGAIN: Duration = Duration::from_secs(60);
 
@@ -75,6 +77,8 @@ pub struct Upkeep {
     due: Option<Step>,
     under_way: Option<Step>,
     not_before: Option<Instant>,
+    /// Attempts in a row that failed.
+    failures: u32,
     last_doubt: Option<Instant>,
     /// It is known to be in force in this run.
     confirmed: bool,
@@ -90,6 +94,7 @@ impl Upkeep {
             due: None,
             under_way: None,
             not_before: None,
+            failures: 0,
             last_doubt: None,
             confirmed: false,
         }
@@ -105,12 +110,12 @@ impl Upkeep {
         request.request_id.clear();
         request.from = Some(registration.entity.clone());
         self.kept = Some(Saved { registration, until, life, request });
-        (self.due, self.not_before, self.confirmed) = (None, None, true);
+        (self.due, self.not_before, self.failures, self.confirmed) = (None, None, 0, true);
     }
 
     /// The registration of an earlier run goes on; it is checked when the connection is open.
     pub fn resume(&mut self, saved: Saved) {
-        (self.kept, self.due, self.confirmed) = (Some(saved), Some(Step::Check), false);
+        (self.kept, self.due, self.confirmed) = (Some(saved), None, false);
     }
 
     /// The registration was ended by its entity: nothing is kept any more.
@@ -122,7 +127,7 @@ impl Upkeep {
     /// A connection was opened, after the one over which the entity registered: the registrar may have forgotten it meanwhile.
     pub fn opened(&mut self) {
         if self.kept.is_some() {
-            (self.due, self.not_before) = (Some(self.due.unwrap_or(Step::Check)), None);
+            (self.due, self.not_before, self.failures) = (Some(self.due.unwrap_or(Step::Check)), None, 0);
         }
     }
 
@@ -155,10 +160,10 @@ impl Upkeep {
         let Ok(response) = result else {
             return self.again(now, step);
         };
-        let (gone, status) = (is_forgotten(response.status), response.status);
+        let (gone, status) = (Self::is_forgotten(response.status), response.status);
         match step {
             Step::Check if status.is_success() => {
-                self.confirmed = true;
+                (self.confirmed, self.failures) = (true, 0);
                 kept.until = expiration(response).or(kept.until);
                 if kept.life.is_none() {
                     kept.life = kept.until.and_then(|until| until.duration_since(now.wall).ok());
@@ -169,7 +174,7 @@ impl Upkeep {
                 let asked = now.wall.checked_add(kept.life?)?;
                 let until = expiration(response).unwrap_or(asked);
                 kept.until = Some(until);
-                self.confirmed = true;
+                (self.confirmed, self.failures) = (true, 0);
                 Some(UpkeepOutcome::Renewed { until })
             }
             Step::Check | Step::Renew if gone => {
@@ -179,7 +184,7 @@ impl Upkeep {
             Step::Register => {
                 // It was there all the same: what was asked for may not be retrieved by its own entity.
                 if matches!(status, StatusCode::CONFLICT | StatusCode::ORIGINATOR_HAS_ALREADY_REGISTERED) {
-                    self.confirmed = true;
+                    (self.confirmed, self.failures) = (true, 0);
                     return Some(UpkeepOutcome::Confirmed { until: kept.until });
                 }
                 let Some(registration) = Registration::from_exchange(&kept.request, response) else {
@@ -193,8 +198,27 @@ impl Upkeep {
         }
     }
 
+    /// Somebody else retrieved the resource: it is there.
+    pub fn confirmed(&mut self, response: &Response) {
+        if let Some(kept) = &mut self.kept {
+            kept.until = expiration(response).or(kept.until);
+            self.confirmed = true;
+        }
+    }
+
+    /// True for what a registrar answers to an entity that it does not know, or about a resource that is not there.
+    #[must_use]
+    pub const fn is_forgotten(status: StatusCode) -> bool {
+        matches!(
+            status,
+            StatusCode::NOT_FOUND | StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE | StatusCode::ORIGINATOR_NOT_AUTHENTICATED
+        )
+    }
+
     fn again(&mut self, now: Now, step: Step) -> Option<UpkeepOutcome> {
-        (self.due, self.not_before) = (Some(step), Some(after(now.monotonic, RETRY)));
+        let wait = FIRST_RETRY.saturating_mul(1 << self.failures.min(16)).min(LONGEST_RETRY);
+        self.failures = self.failures.saturating_add(1);
+        (self.due, self.not_before) = (Some(step), Some(after(now.monotonic, wait)));
         None
     }
 
@@ -318,14 +342,6 @@ impl Saved {
         let registration = registration.ok_or_else(|| wrong("registration"))?;
         Ok(Self { registration, until: time("until")?, life, request: request.request_id("") })
     }
-}
-
-/// What a registrar answers to an entity that it does not know.
-fn is_forgotten(status: StatusCode) -> bool {
-    matches!(
-        status,
-        StatusCode::NOT_FOUND | StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE | StatusCode::ORIGINATOR_NOT_AUTHENTICATED
-    )
 }
 
 /// `et` of the resource in a response.
@@ -477,14 +493,20 @@ mod tests {
         let outcome = upkeep.answered(at(800), &Ok(refused)).unwrap();
         let UpkeepOutcome::Failed { attempt, status, debug } = outcome else { panic!("{outcome:?}") };
         assert_eq!((attempt, status, debug.as_str()), ("to renew it", StatusCode::NOT_ACCEPTABLE, "not longer"));
-        assert_eq!((upkeep.next(at(829)), seconds_until_next(&upkeep, 829)), (None, Some(1)));
-        assert_eq!(upkeep.next(at(830)).unwrap().operation, Operation::Update);
+        let mut now = 800;
+        for wait in [2, 4, 8, 16, 32, 60, 60] {
+            assert_eq!((upkeep.next(at(now)), seconds_until_next(&upkeep, now)), (None, Some(wait)));
+            now += wait;
+            assert_eq!(upkeep.next(at(now)).unwrap().operation, Operation::Update);
+            answer(&mut upkeep, now, StatusCode::NOT_ACCEPTABLE);
+        }
+        upkeep.next(at(now + 60)).unwrap();
         // The connection broke: at once on the next one, with a check first or the renewal that is due.
         let lost = Err(Error::new(ErrorKind::ConnectionLost, "lost"));
-        assert_eq!(upkeep.answered(at(831), &lost), None);
-        assert_eq!(upkeep.next(at(832)), None);
+        assert_eq!(upkeep.answered(at(now + 60), &lost), None);
+        assert_eq!(upkeep.next(at(now + 61)), None);
         upkeep.opened();
-        assert_eq!(upkeep.next(at(832)).unwrap().operation, Operation::Update);
+        assert_eq!(upkeep.next(at(now + 61)).unwrap().operation, Operation::Update);
     }
 
     #[test]
@@ -518,6 +540,8 @@ mod tests {
         assert_eq!(saved.life, Some(LIFE));
         let mut second = Upkeep::new(0);
         second.resume(saved);
+        assert_eq!(second.next(at(100)), None, "there is no connection yet");
+        second.opened();
         assert!(!second.is_confirmed());
         assert_eq!(second.next(at(100)).unwrap().operation, Operation::Retrieve, "checked, not registered");
         let there = Response::ok().content(json!({"m2m:ae": {"et": et(1000)}}));

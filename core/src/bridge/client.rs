@@ -6,8 +6,10 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use super::{Delivery, Home, Outcome, Queue, Recipient, runtime};
-use crate::binding::{Counters, Registration, Token};
-use crate::client::{self, AeRegistration, Application, ClientBuilder, CseRegistration, StateChange, Subscription};
+use crate::binding::{Counters, Posted, Registration, Token};
+use crate::client::{
+    self, AeRegistration, Application, ClientBuilder, ClientEvent, CseRegistration, StateChange, Subscription,
+};
 use crate::net::link::IncomingRequest;
 use crate::primitive::{Format, Request};
 use crate::{Error, ErrorKind, Result};
@@ -36,6 +38,10 @@ impl Application for ToQueue {
 
     fn on_state(&self, change: &StateChange) {
         self.queue.push(Delivery::State { handle: self.handle, change: change.clone() });
+    }
+
+    fn on_event(&self, event: &ClientEvent) {
+        self.queue.push(Delivery::Event { handle: self.handle, event: event.clone() });
     }
 }
 
@@ -98,6 +104,40 @@ impl Client {
     /// As [`Client::send`].
     pub fn subscribe(&self, target: String, subscription: Subscription, to: &Recipient, call: u64) -> Result<Token> {
         self.send(self.client()?.subscription_request(target, subscription), to, call)
+    }
+
+    /// Accepts a request and delivers it when that is possible. Outcome: `Posted` when it is accepted; what becomes of it is a
+    /// [`Delivery::Event`]. The order of these calls is the order of delivery.
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn post(&self, request: Request, to: &Recipient, call: u64) -> Result<()> {
+        let accepted = self.client()?.post(request);
+        self.spawn(to, call, |_| async move { accepted.await.map(Outcome::Posted) })
+    }
+
+    /// Waits until everything that was posted is delivered, or has expired. Outcome: `Done`, or `Closed`.
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn flush(&self, to: &Recipient, call: u64) -> Result<()> {
+        self.spawn(to, call, |client| async move { client.flush().await.map(|()| Outcome::Done) })
+    }
+
+    /// What was posted and is not delivered yet, in its order.
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn outbox(&self) -> Result<Vec<Posted>> {
+        Ok(self.client()?.outbox())
+    }
+
+    /// How many requests that is.
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn outbox_len(&self) -> Result<usize> {
+        Ok(self.client()?.outbox_len())
     }
 
     /// Closes the connection for now; the next request opens it again. Outcome: `Done`.

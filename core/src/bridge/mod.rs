@@ -33,6 +33,8 @@ pub enum Outcome {
     Response(Response),
     /// A registration is in force; with the registrar's answer.
     Registered(Registration),
+    /// A request was accepted for delivery; its `rqi`.
+    Posted(String),
     /// The call has nothing to return.
     Done,
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::Outcome;
 use super::wake::Wake;
 use crate::Result;
-use crate::client::StateChange;
+use crate::client::{ClientEvent, StateChange};
 use crate::net::link::IncomingRequest;
 use crate::primitive::{Response, StatusCode};
 
@@ -36,12 +36,19 @@ pub enum Delivery {
         /// The change.
         change: StateChange,
     },
+    /// Something else happened to the client of a handle.
+    Event {
+        /// The handle.
+        handle: u64,
+        /// What happened.
+        event: ClientEvent,
+    },
 }
 
 /// A bounded queue from the runtime to a foreign language.
 ///
 /// Outcomes are always taken: they are bounded by the calls that wait. Requests above the bound are answered
-/// 5207 NOT_ACCEPTABLE at once; of state changes above it the oldest are dropped.
+/// 5207 NOT_ACCEPTABLE at once. State changes and events have a bound of their own, above which the oldest are dropped.
 pub struct Queue {
     inner: Mutex<Inner>,
     arrived: Condvar,
@@ -53,12 +60,12 @@ pub struct Queue {
 struct Inner {
     deliveries: VecDeque<Delivery>,
     requests: usize,
-    states: usize,
+    news: usize,
     closed: bool,
 }
 
-/// State changes that are kept for a consumer that does not look.
-const MOST_STATES: usize = 256;
+/// State changes and events that are kept for a consumer that does not look.
+const MOST_NEWS: usize = 4096;
 
 impl Queue {
     /// An empty queue that holds at most `capacity` requests of peers.
@@ -93,15 +100,15 @@ impl Queue {
                 return;
             }
             Delivery::Request { .. } => inner.requests += 1,
-            Delivery::State { .. } => {
-                if inner.states >= MOST_STATES
-                    && let Some(oldest) =
-                        inner.deliveries.iter().position(|delivery| matches!(delivery, Delivery::State { .. }))
+            Delivery::State { .. } | Delivery::Event { .. } => {
+                let is_news = |delivery: &Delivery| matches!(delivery, Delivery::State { .. } | Delivery::Event { .. });
+                if inner.news >= MOST_NEWS
+                    && let Some(oldest) = inner.deliveries.iter().position(is_news)
                 {
                     inner.deliveries.remove(oldest);
-                    inner.states -= 1;
+                    inner.news -= 1;
                 }
-                inner.states += 1;
+                inner.news += 1;
             }
         }
         let first = inner.deliveries.is_empty();
@@ -124,7 +131,7 @@ impl Queue {
         if !inner.closed {
             self.wake.reset();
         }
-        (inner.requests, inner.states) = (0, 0);
+        (inner.requests, inner.news) = (0, 0);
         std::mem::take(&mut inner.deliveries)
     }
 

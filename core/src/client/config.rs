@@ -2,12 +2,17 @@
 //!
 //! Covers: TS-0020 6.4 (a client is configured with its registrar's point of access), rows WS-6.4-1, WS-6.2.2.7-1, WS-6.6-1.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Client;
-use crate::binding::{self, Accepts, PointOfAccess, Proxy, Registration, Reopening, subprotocol};
+use super::state_file::StateFile;
+use crate::binding::{
+    self, Accepts, OutboxConfig, OutsideWindow, PointOfAccess, Proxy, Registration, Reopening, Repeat, Saved, Schedule,
+    subprotocol,
+};
 use crate::net;
-use crate::net::range::{check_connection, check_times};
+use crate::net::range::{check_connection, check_numbers, check_times};
 use crate::primitive::Format;
 use crate::websocket::handshake::Limits;
 use crate::websocket::handshake::proxy::Credentials;
@@ -53,6 +58,13 @@ pub struct ClientBuilder {
     pub(super) originator: Option<String>,
     pub(super) registered: bool,
     pub(super) stay_connected: bool,
+    pub(super) patient: bool,
+    pub(super) keep_registered: bool,
+    state_file: Option<PathBuf>,
+    pub(super) outbox: OutboxConfig,
+    pub(super) outbox_file: Option<PathBuf>,
+    schedule: Vec<String>,
+    pub(super) outside_window: OutsideWindow,
     pub(super) open_timeout: Duration,
     pub(super) reopening: Reopening,
     proxy: Option<Result<Proxy>>,
@@ -80,6 +92,13 @@ impl ClientBuilder {
             originator: None,
             registered: false,
             stay_connected: true,
+            patient: false,
+            keep_registered: true,
+            state_file: None,
+            outbox: OutboxConfig::default(),
+            outbox_file: None,
+            schedule: Vec::new(),
+            outside_window: OutsideWindow::default(),
             open_timeout: Duration::from_secs(10),
             reopening: Reopening::default(),
             proxy: None,
@@ -117,6 +136,63 @@ impl ClientBuilder {
     /// opens it (WS-5.2-6).
     pub fn stay_connected(mut self, yes: bool) -> Self {
         self.stay_connected = yes;
+        self
+    }
+
+    /// [`Client::connect`] goes on trying as a lost connection is tried for, until the connection is open or trying again is
+    /// pointless. Off by default: the first attempt that fails is told.
+    pub fn patient(mut self, yes: bool) -> Self {
+        self.patient = yes;
+        self
+    }
+
+    /// Keeps the registration alive that [`Client::register_ae`] or [`Client::register_cse`] made: it is renewed before its
+    /// expiration time, and after a reopening the registrar is asked whether it still knows the entity (a RETRIEVE behind the
+    /// requests that go out); one that does not is registered at again. [`Client::on_event`] tells. On by default.
+    pub fn keep_registered(mut self, yes: bool) -> Self {
+        self.keep_registered = yes;
+        self
+    }
+
+    /// Keeps who the entity is in this file, which is made if it does not exist: a restarted program then goes on without
+    /// registering again (WS-5.2-9). [`Client::register_ae`] asks the registrar whether it still knows the entity, and registers
+    /// only if it does not. One file is for one entity at one registrar, and one process at a time. None by default.
+    pub fn state_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.state_file = Some(path.into());
+        self
+    }
+
+    /// Which requests are sent again, with the same `rqi`, when the connection broke before their response came: none by default,
+    /// and their outcome is told to be unknown ([`Error::is_outcome_unknown`]).
+    pub fn repeat(mut self, repeat: Repeat) -> Self {
+        self.session.repeat = repeat;
+        self
+    }
+
+    /// Bounds and manner of the outbox, which [`Client::post`] fills.
+    pub fn outbox(mut self, config: OutboxConfig) -> Self {
+        self.outbox = config;
+        self
+    }
+
+    /// Keeps the outbox in this file, which is made if it does not exist: what was accepted survives a crash, and the next run
+    /// delivers it. One file is for one client, and one process at a time. None by default.
+    pub fn outbox_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.outbox_file = Some(path.into());
+        self
+    }
+
+    /// The times at which the entity is reachable, as `scheduleEntries` of its `<schedule>` resource ([`Schedule`]): the
+    /// connection is opened when such a time begins, and closed at its end when nothing is pending (WS-5.2-7). None by default:
+    /// the entity is always reachable. The registrar hears of it by a `<schedule>` resource below the `<AE>`.
+    pub fn schedule<S: Into<String>>(mut self, entries: impl IntoIterator<Item = S>) -> Self {
+        self.schedule = entries.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// What becomes of a request outside of the times of the schedule: by default it opens the connection (WS-5.2-6).
+    pub fn outside_window(mut self, outside: OutsideWindow) -> Self {
+        self.outside_window = outside;
         self
     }
 
@@ -369,7 +445,12 @@ impl ClientBuilder {
                 outgoing.window, outgoing.queued_requests
             ));
         }
-        check_times([("open_timeout", Some(self.open_timeout))])?;
+        check_times([("open_timeout", Some(self.open_timeout)), ("outbox: lifetime", Some(self.outbox.lifetime))])?;
+        let OutboxConfig { requests, window, rate, .. } = self.outbox;
+        check_numbers([("outbox: requests", requests, 1..=1_000_000), ("outbox: window", window, 1..=256)])?;
+        if rate.is_some_and(|rate| !(rate > 0.0 && rate.is_finite())) {
+            return bad(format!("outbox: rate {rate:?} is out of range: more than 0 in a second"));
+        }
         check_connection(&self.session, &self.websocket, &self.handshake, self.compression.as_ref())?;
         let subprotocols = match &self.subprotocols {
             Some(names) => names.clone(),
@@ -409,6 +490,33 @@ impl ClientBuilder {
             Some(credentials) => proxy.map(|proxy| proxy.with_credentials(credentials)),
             None => proxy,
         })
+    }
+
+    /// The schedule, if there is one.
+    pub(super) fn parsed_schedule(&self) -> Result<Option<Schedule>> {
+        if self.schedule.is_empty() {
+            return Ok(None);
+        }
+        let wrong = |error| Error::new(ErrorKind::InvalidArgument, format!("schedule: {error}"));
+        Schedule::parse(&self.schedule).map(Some).map_err(wrong)
+    }
+
+    /// The state file, and what an earlier run left in it.
+    pub(super) fn open_state_file(&mut self, poa: &PointOfAccess) -> Result<(Option<StateFile>, Option<Saved>)> {
+        let Some(path) = &self.state_file else { return Ok((None, None)) };
+        let (file, saved) = StateFile::open(path, poa.to_string())?;
+        if let (Some(saved), Some(originator)) = (&saved, &self.originator) {
+            let entity = &saved.registration.entity;
+            if entity != originator && !matches!(originator.as_str(), "C" | "S") {
+                return Err(Error::new(
+                    ErrorKind::Storage,
+                    format!(
+                        "the state file {path:?} is of {entity:?}, not of {originator:?}: name another file, or delete it"
+                    ),
+                ));
+            }
+        }
+        Ok((Some(file), saved))
     }
 
     /// The registration that is in force from the beginning.

@@ -10,7 +10,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::{ConnectionState, Shared, StateChange};
-use crate::binding::{Backoff, Event, Session};
+use crate::binding::{Backoff, Event, Session, TAKEN_OVER};
 use crate::net::dial::Opened;
 use crate::net::link::{Until, Waiter};
 use crate::net::pump::{self, Pump};
@@ -22,10 +22,11 @@ use crate::{Error, ErrorKind};
 pub(super) async fn run(shared: Arc<Shared>) {
     let mut backoff = Backoff::new(shared.reopening, Box::new(OsRandom::new()));
     loop {
-        shared.tend(|session| session.is_closing() || session.wants_connection() || shared.is_wanted()).await;
+        shared.tend(|session| session.is_closing() || shared.wants_connection(session)).await;
         if shared.link.peek(Session::is_closing) {
             break;
         }
+        shared.wanted().hurry = false;
         shared.tell(ConnectionState::Connecting, None, backoff.failures() + 1, None);
         let opened = {
             let dial = shared.dial();
@@ -47,27 +48,31 @@ pub(super) async fn run(shared: Arc<Shared>) {
                 }
                 backoff.connection_ended(since.elapsed());
                 let reopens = shared.reopens();
-                // Once at once; a connection that breaks again soon is opened with a delay.
-                let delay = (backoff.failures() > 1).then(|| backoff.next_delay());
-                shared.tell(ConnectionState::Disconnected, Some(cause), 0, reopens.then(|| delay.unwrap_or_default()));
+                // Also the first time, since whoever lost it with others is not to come back with them. A request does not wait
+                // for that, but for a connection that breaks again and again.
+                let unstable = backoff.failures() > 1;
+                let delay = (reopens || unstable).then(|| backoff.next_delay());
+                let next = delay.filter(|_| reopens).or_else(|| shared.until_window());
+                shared.tell(ConnectionState::Disconnected, Some(cause), 0, next);
                 if let Some(delay) = delay {
-                    shared.pause(delay).await;
+                    shared.pause(delay, !unstable).await;
                 }
             }
             Some(Err(error)) => {
                 let fatal = is_fatal(&error);
                 shared.link.with(|session, _| session.connection_failed(&error, fatal));
-                let asked = shared.answer_connect(Err(&error));
+                let patient = shared.patient && !fatal;
+                let asked = !patient && shared.answer_connect(Err(&error));
                 backoff.connection_failed();
                 // An explicit attempt that fails is over; a connection that was lost is tried for again.
                 if fatal || asked {
                     shared.give_up();
                 }
-                let goes_on = shared.is_wanted() || shared.link.peek(Session::wants_connection);
+                let goes_on = shared.link.peek(|session| shared.wants_connection(session));
                 let delay = goes_on.then(|| backoff.next_delay());
                 shared.tell(ConnectionState::Disconnected, Some(error), backoff.failures(), delay);
                 if let Some(delay) = delay {
-                    shared.pause(delay).await;
+                    shared.pause(delay, false).await;
                 }
             }
         }
@@ -85,7 +90,8 @@ fn is_fatal(error: &Error) -> bool {
     match error.kind() {
         ErrorKind::InvalidArgument | ErrorKind::NoCommonSubprotocol => true,
         ErrorKind::HandshakeRefused | ErrorKind::ProxyAuthenticationRequired | ErrorKind::ProxyRefused => {
-            error.refusal().is_some_and(|refusal| refusal.status / 100 == 4)
+            // 408 Request Timeout and 429 Too Many Requests ask for another attempt.
+            error.refusal().is_some_and(|refusal| refusal.status / 100 == 4 && !matches!(refusal.status, 408 | 429))
         }
         _ => false,
     }
@@ -101,13 +107,29 @@ impl Shared {
             connection = connection.with_compression(agreement);
         }
         self.link.with(|session, now| session.attach(now, connection, format));
+        let registered = self.link.peek(|session| session.registration().is_some());
         self.tell(ConnectionState::Open, None, 0, None);
+        if registered {
+            self.advance(ConnectionState::Open, ConnectionState::Registered);
+            self.keeper.opened();
+        }
         self.answer_connect(Ok(()));
         if !leftover.is_empty() {
             self.link.with(|session, now| session.handle_data(now, &mut leftover));
         }
         let mut owner = Owner { shared: self, cause: None };
-        Pump::new(&mut stream, &self.link, &mut owner).await;
+        {
+            let mut pump = pin!(Pump::new(&mut stream, &self.link, &mut owner));
+            let mut schedule = pin!(self.keep_to_schedule());
+            poll_fn(|cx| {
+                let ended = pump.as_mut().poll(cx);
+                if ended.is_pending() {
+                    let _never_ends = schedule.as_mut().poll(cx);
+                }
+                ended
+            })
+            .await;
+        }
         owner.cause.unwrap_or_else(|| Error::new(ErrorKind::ConnectionLost, "the connection failed"))
     }
 
@@ -120,9 +142,10 @@ impl Shared {
                 let deadline = match self.link.poll_until(cx.waker(), &ready) {
                     Until::Ready if self.link.peek(Session::has_events) => continue,
                     Until::Ready => return Poll::Ready(()),
-                    Until::Wait(None) => return Poll::Pending,
-                    Until::Wait(Some(deadline)) => deadline.into(),
+                    Until::Wait(deadline) => deadline.map(tokio::time::Instant::from),
                 };
+                let look = self.until_next_look().map(|wait| tokio::time::Instant::now() + wait);
+                let Some(deadline) = deadline.into_iter().chain(look).min() else { return Poll::Pending };
                 let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
                 if timer.deadline() != deadline {
                     timer.as_mut().reset(deadline);
@@ -136,10 +159,12 @@ impl Shared {
         .await;
     }
 
-    /// Waits before the next attempt; closing or an explicit [`super::Client::connect`] ends the wait.
-    async fn pause(&self, delay: Duration) {
+    /// Waits before the next attempt; closing or an explicit [`super::Client::connect`] ends the wait, and a request if it may.
+    async fn pause(&self, delay: Duration, request_ends_it: bool) {
         let mut sleep = pin!(tokio::time::sleep(delay));
-        let mut tend = pin!(self.tend(|session| session.is_closing() || self.is_asked()));
+        let mut tend = pin!(self.tend(|session| {
+            session.is_closing() || self.is_hurried() || (request_ends_it && session.wants_connection())
+        }));
         poll_fn(|cx| if sleep.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { tend.as_mut().poll(cx) }).await;
     }
 
@@ -159,6 +184,10 @@ impl pump::Owner for Owner<'_> {
     fn on_event(&mut self, event: Event<Waiter>) {
         if let Event::Disconnected(closed) = &event {
             self.cause = Some(Error::new(ErrorKind::ConnectionLost, format!("the connection was {closed}")));
+            if closed.by_peer && closed.code == Some(TAKEN_OVER) {
+                // Another program has this entity's place (WS-5.2-3). To take it back by itself would have no end.
+                self.shared.wanted().parked = true;
+            }
         }
         self.shared.handle(event);
     }

@@ -5,22 +5,28 @@
 
 mod config;
 mod driver;
+mod event;
+mod outbox;
+mod reach;
 mod register;
+mod state_file;
+mod upkeep;
 
 use std::fmt;
+use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 
 pub use crate::binding::Reopening;
 pub use config::{ClientBuilder, Preset};
+pub use event::{ClientEvent, ConnectionState, StateChange};
 pub use register::{AeRegistration, CseRegistration, Subscription};
 
 #[cfg(feature = "bridge")]
 use crate::binding::Token;
-use crate::binding::{Counters, Event, Registration, Session, subprotocol};
+use crate::binding::{Counters, Event, Posted, Reachability, Registration, Session, subprotocol};
 use crate::net::OsRandom;
 use crate::net::dial::Dial;
 #[cfg(feature = "bridge")]
@@ -29,37 +35,15 @@ use crate::net::link::{IncomingRequest, Link, Responder, Waiter, call_applicatio
 use crate::primitive::{Format, Request, Response, StatusCode};
 use crate::{Error, ErrorKind, Result, websocket};
 
-/// Where a client's connection stands.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ConnectionState {
-    /// There is none. It is opened by the next request, by [`Client::connect`], or by itself if the client stays connected.
-    Disconnected,
-    /// One is being opened.
-    Connecting,
-    /// Requests travel in both directions.
-    Open,
-    /// The client was closed; nothing can be sent any more.
-    Closed,
-}
-
-/// A change of a client's connection, with its cause.
-#[derive(Clone, Debug)]
-pub struct StateChange {
-    /// Where it stands now.
-    pub state: ConnectionState,
-    /// Why a connection was lost or could not be opened.
-    pub cause: Option<Error>,
-    /// Which attempt to open it this is, or how many failed in a row.
-    pub attempt: u32,
-    /// Time until the next attempt; `None` if there is none to come.
-    pub next_attempt: Option<Duration>,
-}
+use outbox::Poster;
+use upkeep::Keeper;
 
 /// What the application has to say to requests of the peer's, and hears of the connection. Called on the task that
 /// drives the connection: must not block.
 pub(crate) trait Application: Send + Sync {
     fn on_request(&self, request: IncomingRequest);
     fn on_state(&self, change: &StateChange);
+    fn on_event(&self, event: &ClientEvent);
 }
 
 /// A registree's end of the binding. Clones are handles of the same client.
@@ -109,9 +93,19 @@ pub(crate) struct Shared {
     /// What is offered, in order of preference.
     formats: Vec<Format>,
     application: RwLock<Option<Arc<dyn Application>>>,
+    /// Who is called with what happens besides requests.
+    observer: RwLock<Option<Arc<Observer>>>,
     state: watch::Sender<StateChange>,
+    /// Held while a change is told, which keeps their order.
+    telling: Mutex<()>,
+    keeper: Keeper,
+    poster: Poster,
+    reachability: Mutex<Reachability>,
+    patient: bool,
     wanted: Mutex<Wanted>,
 }
+
+type Observer = dyn Fn(&ClientEvent) + Send + Sync;
 
 #[derive(Default)]
 struct Wanted {
@@ -121,6 +115,8 @@ struct Wanted {
     parked: bool,
     /// Who waits for the outcome of the next attempt.
     asked: Vec<oneshot::Sender<Result<()>>>,
+    /// Somebody asked since the last attempt began: the next one is not waited for.
+    hurry: bool,
 }
 
 impl Client {
@@ -133,12 +129,13 @@ impl Client {
         let (poa, subprotocols) = config.check()?;
         let formats = subprotocol::formats_of(&subprotocols);
         let proxy = config.proxy_for(&poa)?;
+        let schedule = config.parsed_schedule()?;
+        let (file, saved) = config.open_state_file(&poa)?;
         let mut session = Session::new(config.session.clone(), &mut OsRandom::new());
-        if let Some(registration) = config.known_registration() {
+        let resumed = saved.as_ref().map(|saved| saved.registration.clone());
+        if let Some(registration) = resumed.or_else(|| config.known_registration()) {
             session.assume_registered(registration);
         }
-        let disconnected =
-            StateChange { state: ConnectionState::Disconnected, cause: None, attempt: 0, next_attempt: None };
         let shared = Arc::new(Shared {
             link: Arc::new(Link::new(session)),
             dial: Dial {
@@ -159,10 +156,20 @@ impl Client {
             preset: config.preset,
             formats,
             application: RwLock::new(None),
-            state: watch::Sender::new(disconnected),
+            observer: RwLock::new(None),
+            state: watch::Sender::new(StateChange::new(ConnectionState::Disconnected)),
+            telling: Mutex::new(()),
+            keeper: Keeper::new(file, saved, !config.keep_registered),
+            poster: Poster::open(config.outbox, config.outbox_file.as_deref())?,
+            reachability: Mutex::new(Reachability::new(schedule, config.outside_window)),
+            patient: config.patient,
             wanted: Mutex::new(Wanted::default()),
         });
         runtime.spawn(driver::run(Arc::clone(&shared)));
+        runtime.spawn(outbox::run(Arc::clone(&shared)));
+        if shared.keeper.has_work() {
+            runtime.spawn(upkeep::run(Arc::clone(&shared)));
+        }
         Ok(Self(Arc::new(Owner(shared))))
     }
 
@@ -181,9 +188,9 @@ impl Client {
         let answer = {
             let shared = self.shared();
             match shared.state.borrow().state {
-                ConnectionState::Open => return Ok(()),
+                ConnectionState::Open | ConnectionState::Registered => return Ok(()),
                 ConnectionState::Closed => return Err(closed()),
-                ConnectionState::Disconnected | ConnectionState::Connecting => {}
+                ConnectionState::Disconnected | ConnectionState::Connecting | ConnectionState::Closing => {}
             }
             let answer = shared.ask_connect();
             // The driver may have ended meanwhile: then nobody answers.
@@ -205,6 +212,61 @@ impl Client {
     /// `Timeout`, `ConnectionLost`: the outcome is unknown unless the text says otherwise.
     pub async fn send(&self, request: Request) -> Result<Response> {
         self.shared().link.request(request).await
+    }
+
+    /// Accepts a request and delivers it when that is possible: now, or when the connection is open again (WS-5.2-8). Resolves
+    /// with its `rqi` when it is accepted, which with an [`outbox_file`](ClientBuilder::outbox_file) is when it is in the file. What
+    /// became of it is told by [`ClientEvent::Delivered`]. Requests are delivered in the order of these calls, whenever their
+    /// futures are polled, at least once, each time with the same `rqi`; [`send`](Self::send) never sends one twice.
+    ///
+    /// ```no_run
+    /// # use onem2m_ws::{client::Client, primitive::{Request, ResourceType}};
+    /// # async fn example(client: Client) -> onem2m_ws::Result<()> {
+    /// let reading = serde_json::json!({"m2m:cin": {"con": "21.5"}});
+    /// client.post(Request::create("cse-in/sensor1/data", ResourceType::CONTENT_INSTANCE, reading)).await?;
+    /// client.flush().await?; // or go on, and let it be delivered when it can
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `QueueFull` ([`OutboxConfig`](crate::binding::OutboxConfig)), `Timeout` if its expiration has passed, `InvalidArgument`, `Closed`, `Storage` if it cannot be
+    /// written to the file: it was not accepted.
+    pub fn post(&self, request: Request) -> impl Future<Output = Result<String>> + Send + use<> {
+        let accepted = self.shared().post(request);
+        async move {
+            let closed = |_| Error::new(ErrorKind::Closed, "the client was closed");
+            accepted?.await.map_err(closed)?
+        }
+    }
+
+    /// What was accepted by [`post`](Self::post) and is not delivered yet, in its order.
+    #[must_use]
+    pub fn outbox(&self) -> Vec<Posted> {
+        self.shared().poster.list()
+    }
+
+    /// How many requests that is.
+    #[must_use]
+    pub fn outbox_len(&self) -> usize {
+        self.shared().poster.len()
+    }
+
+    /// Waits until everything that was posted is delivered, or has expired; for ever if it cannot be.
+    ///
+    /// # Errors
+    /// `Closed` if the client is closed meanwhile.
+    pub async fn flush(&self) -> Result<()> {
+        let shared = self.shared();
+        let mut states = shared.state.subscribe();
+        tokio::select! {
+            biased;
+            // The sender lives as long as `self` does.
+            _ = states.wait_for(|change| change.state == ConnectionState::Closed) => {
+                Err(Error::new(ErrorKind::Closed, "the client was closed"))
+            }
+            () = shared.poster.emptied() => Ok(()),
+        }
     }
 
     /// Sends a request whose outcome is given to `completion`.
@@ -229,8 +291,15 @@ impl Client {
                 (self.0)(request);
             }
             fn on_state(&self, _change: &StateChange) {}
+            fn on_event(&self, _event: &ClientEvent) {}
         }
         self.set_application(Arc::new(Handler(handler)));
+    }
+
+    /// Hears what happens to the client besides requests and its connection ([`states`](Self::states)). `observer` is called on the
+    /// tasks that drive the client, and must not block.
+    pub fn on_event(&self, observer: impl Fn(&ClientEvent) + Send + Sync + 'static) {
+        *self.shared().observer.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(observer));
     }
 
     pub(crate) fn set_application(&self, application: Arc<dyn Application>) {
@@ -295,22 +364,28 @@ impl Client {
             return;
         }
         shared.wanted().parked = true;
+        shared.closing();
         shared.link.with(|session, now| session.disconnect(now, websocket::CloseCode::Normal.into(), ""));
+        let gone = |state| matches!(state, ConnectionState::Disconnected | ConnectionState::Closed);
         // The sender lives as long as `shared` does.
-        let _ = states.wait_for(|change| change.state != ConnectionState::Open).await;
+        let _ = states.wait_for(|change| gone(change.state)).await;
     }
 
     /// Closes the client: takes no further request, waits until nothing under way waits for a response (WS-6.5-2), then
-    /// closes the connection. The registration stays in force (WS-6.4-4). Returns when all is done; can be called again.
+    /// closes the connection. The registration stays in force (WS-6.4-4). What was posted and is not under way is not waited for
+    /// ([`flush`](Self::flush) does that): the next run delivers it if it is in a file. Returns when all is done; can be called
+    /// again.
     pub async fn close(&self) {
         let mut states = self.shared().state.subscribe();
         self.begin_close();
         // The sender lives as long as `self` does.
         let _ = states.wait_for(|change| change.state == ConnectionState::Closed).await;
+        self.shared().poster.written().await;
     }
 
     /// Begins what [`close`](Self::close) waits for.
     pub(crate) fn begin_close(&self) {
+        self.shared().closing();
         self.shared().link.with(|session, now| session.close(now));
     }
 
@@ -366,8 +441,16 @@ impl Shared {
             Event::Unmatched(response) => {
                 tracing::debug!(poa = %self.dial.poa, rqi = ?response.request_id, "response that nobody waits for");
             }
-            Event::Registered(registration) => tracing::info!(entity = ?registration.entity, "registered"),
-            Event::Deregistered(registration) => tracing::info!(entity = ?registration.entity, "deregistered"),
+            Event::Registered(registration) => {
+                tracing::info!(entity = ?registration.entity, "registered");
+                self.advance(ConnectionState::Open, ConnectionState::Registered);
+            }
+            Event::Deregistered(registration) => {
+                tracing::info!(entity = ?registration.entity, "deregistered");
+                self.advance(ConnectionState::Registered, ConnectionState::Open);
+                self.keeper.ended();
+            }
+            Event::RegistrationDoubted => self.keeper.doubted(),
             Event::Disconnected(closed) => tracing::info!(poa = %self.dial.poa, "{closed}"),
             // Outcomes go to their waiters before they come here; the end is seen in the session's state.
             Event::Response { .. } | Event::Alive | Event::Closed => {}
@@ -375,10 +458,43 @@ impl Shared {
     }
 
     fn publish(&self, change: StateChange) {
+        self.publish_if(change, |_| true);
+    }
+
+    /// From one state to another, if it is that one still.
+    fn advance(&self, from: ConnectionState, to: ConnectionState) {
+        self.publish_if(StateChange::new(to), |state| state == from);
+    }
+
+    /// The connection is to be closed.
+    fn closing(&self) {
+        self.publish_if(StateChange::new(ConnectionState::Closing), ConnectionState::is_open);
+    }
+
+    fn publish_if(&self, change: StateChange, holds: impl FnOnce(ConnectionState) -> bool) {
         let application = self.application.read().unwrap_or_else(PoisonError::into_inner).clone();
-        self.state.send_replace(change.clone());
-        if let Some(application) = application {
+        let _in_order = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = self.state.send_if_modified(|now| {
+            let holds = holds(now.state);
+            if holds {
+                now.clone_from(&change);
+            }
+            holds
+        });
+        // It only puts the change into a queue.
+        if let Some(application) = application.filter(|_| told) {
             application.on_state(&change);
+        }
+    }
+
+    fn announce(&self, event: &ClientEvent) {
+        let application = self.application.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(application) = application {
+            application.on_event(event);
+        }
+        let observer = self.observer.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(observer) = observer {
+            call_application(|| observer(event));
         }
     }
 
@@ -386,19 +502,24 @@ impl Shared {
         self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn is_wanted(&self) -> bool {
-        let wanted = self.wanted();
-        wanted.connection || !wanted.asked.is_empty()
+    /// A connection is to be kept.
+    fn is_kept(&self) -> bool {
+        self.wanted().connection
     }
 
     fn is_asked(&self) -> bool {
         !self.wanted().asked.is_empty()
     }
 
+    fn is_hurried(&self) -> bool {
+        self.wanted().hurry
+    }
+
     /// The connection ended: true if it is to be opened again at once.
     fn reopens(&self) -> bool {
+        let closed_idle = self.link.peek(Session::closed_idle);
         let mut wanted = self.wanted();
-        let parked = std::mem::take(&mut wanted.parked) || self.link.peek(Session::closed_idle);
+        let parked = std::mem::take(&mut wanted.parked) || closed_idle;
         wanted.connection = self.stay_connected && !parked;
         wanted.connection
     }
@@ -409,7 +530,11 @@ impl Shared {
 
     fn ask_connect(&self) -> oneshot::Receiver<Result<()>> {
         let (sender, receiver) = oneshot::channel();
-        self.wanted().asked.push(sender);
+        {
+            let mut wanted = self.wanted();
+            wanted.asked.push(sender);
+            wanted.hurry = true;
+        }
         self.link.with(|_, _| ()); // wakes the driver
         receiver
     }

@@ -3,12 +3,14 @@
 //! Covers: TS-0020 6.4, TS-0001 10.2.2 (AE registration), 10.2.1 (CSE registration), 9.6.8 (subscription); rows WS-5.2-4,
 //! WS-6.4-1, WS-6.4-2.
 
+use std::time::{Duration, SystemTime};
+
 use serde_json::{Map, Value, json};
 
 use super::{Client, Preset};
-use crate::binding::Registration;
+use crate::binding::{Registration, Upkeep};
 use crate::primitive::{
-    CseType, Format, NotificationContentType, NotificationEventType, Request, ResourceType, Response,
+    CseType, Format, NotificationContentType, NotificationEventType, Request, ResourceType, Response, format_timestamp,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -22,6 +24,13 @@ struct Attributes(Map<String, Value>);
 impl Attributes {
     fn set(&mut self, short_name: &str, value: impl Into<Value>) {
         self.0.insert(short_name.to_owned(), value.into());
+    }
+
+    /// `et`, so long from now.
+    fn set_lifetime(&mut self, lifetime: Option<Duration>) {
+        if let Some(until) = lifetime.and_then(|time| SystemTime::now().checked_add(time)) {
+            self.set_new("et", format_timestamp(until));
+        }
     }
 
     fn set_new(&mut self, short_name: &str, value: impl Into<Value>) {
@@ -42,6 +51,7 @@ impl Attributes {
 pub struct AeRegistration {
     to: String,
     attributes: Attributes,
+    lifetime: Option<Duration>,
 }
 
 impl AeRegistration {
@@ -53,7 +63,14 @@ impl AeRegistration {
         attributes.set("api", app_id.into());
         attributes.set("rr", true);
         attributes.set("srv", json!(["2a", "3", "4"]));
-        Self { to: OWN_CSE_BASE.to_owned(), attributes }
+        Self { to: OWN_CSE_BASE.to_owned(), attributes, lifetime: None }
+    }
+
+    /// For how long the registration is made (`et`), and then renewed for as long again before it lapses; the registrar may make
+    /// it shorter. By default the registrar decides. At least a second.
+    pub fn lifetime(mut self, time: Duration) -> Self {
+        self.lifetime = Some(time);
+        self
     }
 
     /// The resource name (`rn`); the registrar makes one if there is none.
@@ -74,6 +91,7 @@ impl AeRegistration {
     }
 
     fn into_request(mut self, preset: Preset, formats: &[Format]) -> Request {
+        self.attributes.set_lifetime(self.lifetime);
         if formats != [Format::Json] {
             // ACME notifies in JSON on a CBOR connection unless it is told.
             self.attributes.set_new("csz", formats.iter().map(|format| format.media_type()).collect::<Vec<_>>());
@@ -92,6 +110,7 @@ impl AeRegistration {
 pub struct CseRegistration {
     to: String,
     attributes: Attributes,
+    lifetime: Option<Duration>,
 }
 
 impl CseRegistration {
@@ -106,7 +125,13 @@ impl CseRegistration {
         attributes.set("cst", CseType::MN_CSE.code());
         attributes.set("rr", true);
         attributes.set("srv", json!(["2a", "3", "4"]));
-        Self { to: OWN_CSE_BASE.to_owned(), attributes }
+        Self { to: OWN_CSE_BASE.to_owned(), attributes, lifetime: None }
+    }
+
+    /// As [`AeRegistration::lifetime`].
+    pub fn lifetime(mut self, time: Duration) -> Self {
+        self.lifetime = Some(time);
+        self
     }
 
     /// The address of the registrar's `<CSEBase>`: `-` by default.
@@ -115,7 +140,8 @@ impl CseRegistration {
         self
     }
 
-    pub(crate) fn into_request(self) -> Request {
+    pub(crate) fn into_request(mut self) -> Request {
+        self.attributes.set_lifetime(self.lifetime);
         Request::create(self.to, ResourceType::REMOTE_CSE, json!({ "m2m:csr": self.attributes.0 }))
     }
 
@@ -189,11 +215,15 @@ impl Subscription {
 impl Client {
     /// Registers the originator as an AE. From then on requests of any kind can be sent and received.
     ///
+    /// Where a [`state_file`](super::ClientBuilder::state_file) holds the registration of an earlier run, the registrar is only
+    /// asked whether it still knows the entity; what that registered with is left as it is.
+    ///
     /// Returns the registration; its `entity` is the AE-ID, which the registrar assigned if the originator was `C`, `S` or
     /// none.
     ///
     /// # Errors
-    /// `RegistrationRefused` with the registrar's answer, and what [`Client::send`] returns.
+    /// `RegistrationRefused` with the registrar's answer, `Storage` if the entity is registered and the state file could not be
+    /// written, and what [`Client::send`] returns.
     pub async fn register_ae(&self, ae: AeRegistration) -> Result<Registration> {
         self.register(ae.into_request(self.shared().preset, &self.shared().formats)).await
     }
@@ -207,14 +237,34 @@ impl Client {
     }
 
     async fn register(&self, mut request: Request) -> Result<Registration> {
+        let _turn = self.shared().keeper.turn().await;
+        if let Some(registration) = self.registered_before().await? {
+            return Ok(registration);
+        }
         // A registrar that answers without content leaves the identity to the request.
         request.from = request.from.or_else(|| self.shared().originator());
         let response = self.send(request.clone()).await?;
-        Registration::from_exchange(&request, &response).ok_or_else(|| {
-            let debug = response.debug_text().unwrap_or_default();
-            let text = format!("the registrar answered the registration with {}: {debug:?}", response.status);
-            Error::new(ErrorKind::RegistrationRefused, text).with_response(response)
-        })
+        let Some(registration) = Registration::from_exchange(&request, &response) else {
+            return Err(refused(response));
+        };
+        self.shared().keeper.registered(registration.clone(), &request, &response).await?;
+        Ok(registration)
+    }
+
+    /// The registration of an earlier run (WS-5.2-9), if the registrar still knows it.
+    async fn registered_before(&self) -> Result<Option<Registration>> {
+        let keeper = &self.shared().keeper;
+        let registration = match keeper.of_earlier_run() {
+            None => return Ok(None),
+            Some((registration, true)) => return Ok(Some(registration)),
+            Some((registration, false)) => registration,
+        };
+        let response = self.send(Request::retrieve(registration.address())).await?;
+        if response.status.is_success() {
+            keeper.confirmed(&response).await?;
+            return Ok(Some(registration));
+        }
+        if Upkeep::is_forgotten(response.status) { Ok(None) } else { Err(refused(response)) }
     }
 
     /// Subscribes to `target`: notifications arrive at [`Client::on_request`]. Returns the registrar's answer, 2001 with the
@@ -230,4 +280,10 @@ impl Client {
         let originator = self.registration().map(|registration| registration.entity).unwrap_or_default();
         subscription.into_request(target, &originator)
     }
+}
+
+fn refused(response: Response) -> Error {
+    let debug = response.debug_text().unwrap_or_default();
+    let text = format!("the registrar answered the registration with {}: {debug:?}", response.status);
+    Error::new(ErrorKind::RegistrationRefused, text).with_response(response)
 }

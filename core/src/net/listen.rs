@@ -53,9 +53,14 @@ pub(crate) enum NotUpgraded {
 }
 
 impl Listen {
-    /// Reads a handshake from a stream that was accepted at `accepted`, and answers it if it is good; a refusal is the
-    /// caller's to send, with [`farewell`].
-    pub(crate) async fn upgrade<S>(&self, stream: &mut S, accepted: Instant) -> Result<Upgraded, NotUpgraded>
+    /// Reads a handshake from a stream that was accepted at `accepted`, and answers it if it is good and `judge` lets its
+    /// sender in; a refusal is the caller's to send, with [`farewell`].
+    pub(crate) async fn upgrade<S>(
+        &self,
+        stream: &mut S,
+        accepted: Instant,
+        judge: impl FnOnce(&UpgradeRequest) -> Result<(), Rejection>,
+    ) -> Result<Upgraded, NotUpgraded>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -65,7 +70,7 @@ impl Listen {
             Ok(request) => request?,
             Err(_) => return Err(self.too_slow(has_begun)),
         };
-        let (upgraded, answer) = self.decide(request).map_err(NotUpgraded::Refused)?;
+        let (upgraded, answer) = self.decide(request, judge).map_err(NotUpgraded::Refused)?;
         match timeout_at(deadline, stream.write_all(&answer)).await {
             Ok(Ok(())) => Ok(upgraded),
             Ok(Err(error)) => Err(NotUpgraded::Gone(error.to_string())),
@@ -98,7 +103,11 @@ impl Listen {
         if has_begun { NotUpgraded::Refused(Rejection::new(408, why)) } else { NotUpgraded::Gone(why) }
     }
 
-    fn decide(&self, request: UpgradeRequest) -> Result<(Upgraded, Bytes), Rejection> {
+    fn decide(
+        &self,
+        request: UpgradeRequest,
+        judge: impl FnOnce(&UpgradeRequest) -> Result<(), Rejection>,
+    ) -> Result<(Upgraded, Bytes), Rejection> {
         if !self.paths.is_empty() && !self.paths.iter().any(|path| path == request.path()) {
             return Err(Rejection::new(404, "nothing is served under this path"));
         }
@@ -118,6 +127,7 @@ impl Listen {
             };
             return Err(Rejection::new(400, text));
         };
+        judge(&request)?;
         let name = name.to_owned();
         let negotiated = self.compression.as_ref().and_then(|wanted| request.negotiate(wanted));
         match request.accept(Some(&name), negotiated.as_ref(), &[]) {

@@ -5,7 +5,8 @@
 //! Does not check which parameter goes with which operation: the receiver's CSE does.
 
 use std::borrow::Cow;
-use std::time::Duration;
+use std::fmt;
+use std::time::{Duration, SystemTime};
 
 use super::{
     AbsRelTimestamp, Content, EventCategory, FilterCriteria, IdResultType, Operation, ResourceType, ResponseType,
@@ -131,6 +132,19 @@ pub struct Additional {
     pub unknown: Vec<(String, Content)>,
 }
 
+/// A parameter that says when a request, or its result, stops being of use; for messages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Expiration<'a> {
+    name: &'static str,
+    text: &'a str,
+}
+
+impl fmt::Display for Expiration<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?}", self.name, self.text)
+    }
+}
+
 impl Request {
     /// A request with the two parameters that every one has.
     #[must_use]
@@ -240,6 +254,21 @@ impl Request {
     pub fn expires_in(mut self, time: Duration) -> Self {
         self.request_expiration = Some(AbsRelTimestamp::relative(time));
         self
+    }
+
+    /// How long after `now` the request or its result is still of use, and which parameter says so: `rqet` or `rset`, whichever is
+    /// sooner. `None`: for ever. The parameter is the error if its text is no time.
+    pub(crate) fn time_left(&self, now: SystemTime) -> Result<Option<(Duration, Expiration<'_>)>, Expiration<'_>> {
+        let mut soonest: Option<(Duration, Expiration<'_>)> = None;
+        for (name, time) in [("rqet", &self.request_expiration), ("rset", &self.result_expiration)] {
+            let Some(time) = time else { continue };
+            let expiration = Expiration { name, text: time.as_str() };
+            let left = time.remaining(now).ok_or(expiration)?;
+            if soonest.is_none_or(|(soonest, _)| left < soonest) {
+                soonest = Some((left, expiration));
+            }
+        }
+        Ok(soonest)
     }
 
     /// The parameters that few requests have, made if there are none yet.

@@ -21,7 +21,7 @@ use crate::binding::PointOfAccess;
 use crate::net::OsRandom;
 use crate::net::link::{IncomingRequest, Responder};
 use crate::primitive::{CseType, Response};
-use crate::server::{Handler, Server, ServerBuilder};
+use crate::server::{Handler, Server, ServerBuilder, ServerEvent};
 use crate::websocket::Random;
 use crate::{Error, ErrorKind, Result};
 
@@ -34,7 +34,11 @@ pub struct RegistrarBuilder {
     server: ServerBuilder,
     cse: CseConfig,
     upstream: Option<Upstream>,
+    on_event: Option<OnEvent>,
 }
+
+/// Hears what happens to registrees.
+type OnEvent = Arc<dyn Fn(&Server, ServerEvent) + Send + Sync>;
 
 impl Default for RegistrarBuilder {
     fn default() -> Self {
@@ -45,7 +49,7 @@ impl Default for RegistrarBuilder {
 impl RegistrarBuilder {
     /// The registrar `/id-in` named `cse-in` at `ws://127.0.0.1:9000`, with the administrator `CAdmin`.
     pub fn new() -> Self {
-        Self { server: Server::builder(), cse: CseConfig::default(), upstream: None }
+        Self { server: Server::builder(), cse: CseConfig::default(), upstream: None, on_event: None }
     }
 
     /// Listens at `ws://host:port`; port 0 takes any that is free. See [`ServerBuilder::listen`].
@@ -103,6 +107,13 @@ impl RegistrarBuilder {
         self
     }
 
+    /// Calls `callback` when a registree registers, comes, goes, is taken over, and so on. It must not block; see
+    /// [`Handler::on_event`].
+    pub fn on_event(mut self, callback: impl Fn(&Server, ServerEvent) + Send + Sync + 'static) -> Self {
+        self.on_event = Some(Arc::new(callback));
+        self
+    }
+
     /// Starts the registrar: it listens when this returns.
     ///
     /// # Errors
@@ -115,7 +126,7 @@ impl RegistrarBuilder {
     }
 
     pub(crate) fn start_on(self, runtime: &Handle) -> Result<Registrar> {
-        let Self { server, mut cse, upstream } = self;
+        let Self { server, mut cse, upstream, on_event } = self;
         if let Some(upstream) = &upstream {
             Membership::check(upstream)?;
             cse.registrar.clone_from(&upstream.cse_id);
@@ -123,7 +134,7 @@ impl RegistrarBuilder {
         }
         let (cse_id, cse_name) = (cse.cse_id.clone(), cse.cse_name.clone());
         let server = server.identity(cse.sp_id.clone(), cse.cse_id.clone()).trusted([cse.admin.clone()]);
-        let service = Service::default();
+        let service = Service { state: Arc::default(), changed: Arc::default(), on_event };
         let handler = service.clone();
         let server = Server::start_with(server, runtime, |points_of_access| {
             cse.points_of_access = points_of_access.iter().map(PointOfAccess::to_string).collect();
@@ -215,9 +226,14 @@ impl fmt::Debug for Registrar {
     }
 }
 
-/// The CSE and the requests that it answers later; and what tells that somebody was registered or deregistered.
-#[derive(Clone, Default)]
-pub(super) struct Service(Arc<Mutex<State>>, Arc<Notify>);
+/// The CSE and the requests that it answers later.
+#[derive(Clone)]
+pub(super) struct Service {
+    state: Arc<Mutex<State>>,
+    /// Tells that somebody was registered or deregistered.
+    changed: Arc<Notify>,
+    on_event: Option<OnEvent>,
+}
 
 #[derive(Default)]
 struct State {
@@ -231,7 +247,7 @@ type Stored = Vec<Pin<Box<dyn Future<Output = Result<()>> + Send>>>;
 
 impl Service {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Carries out effects. Notifications are handed to the store in here, under the caller's lock, which keeps their order;
@@ -262,9 +278,12 @@ impl Service {
                     answers.extend(state.later.remove(&ticket).map(|responder| (responder, response)));
                 }
                 // The server sees a registration in the answer to it.
-                Effect::Registered { .. } => self.1.notify_one(),
+                Effect::Registered { .. } => self.changed.notify_one(),
+                Effect::Scheduled { entity, schedule } => {
+                    server.set_schedule(entity.as_str(), schedule);
+                }
                 Effect::Deregistered { entity } => {
-                    self.1.notify_one();
+                    self.changed.notify_one();
                     server.deregister(entity.as_str());
                 }
             }
@@ -296,7 +315,7 @@ impl Service {
 
     /// Waits until somebody was registered or deregistered.
     pub(super) async fn registrees_change(&self) {
-        self.1.notified().await;
+        self.changed.notified().await;
     }
 
     /// Takes a request: from the registrar of this CSE, or from a registree.
@@ -338,6 +357,12 @@ impl Handler for Service {
     fn on_request(&self, server: &Server, incoming: IncomingRequest) {
         let from_registrar = server.is_from_uplink(&incoming.responder);
         self.take(server, incoming, from_registrar);
+    }
+
+    fn on_event(&self, server: &Server, event: ServerEvent) {
+        if let Some(on_event) = &self.on_event {
+            on_event(server, event);
+        }
     }
 }
 

@@ -148,7 +148,9 @@ impl Membership {
         let name = attributes.get("rn").and_then(Value::as_str).unwrap_or_default();
         let address = format!("{}/{name}", register.to);
         // The gate of the client stays open: whether the registration is in force is asked before anything is sent.
-        let client = Client::start(client.originator(cse_id).registered(true), runtime)?;
+        // One of the two keeps the registration, and this one knows what else is to be told there.
+        let client = client.originator(cse_id).registered(true).keep_registered(false);
+        let client = Client::start(client, runtime)?;
         let membership = Arc::new(Self {
             client,
             registrar,
@@ -191,7 +193,7 @@ impl Membership {
     }
 
     fn is_connected(&self) -> bool {
-        self.client.state().state == ConnectionState::Open
+        self.client.state().state.is_open()
     }
 
     /// Looks whether this CSE is registered, and registers it if it is not. True if what was refused before may pass now.
@@ -312,8 +314,8 @@ impl Membership {
         let fails = match connection.state {
             ConnectionState::Connecting => connection.attempt > 1,
             ConnectionState::Disconnected => connection.attempt > 0,
-            ConnectionState::Closed => true,
-            ConnectionState::Open => false,
+            ConnectionState::Closing | ConnectionState::Closed => true,
+            ConnectionState::Open | ConnectionState::Registered => false,
         };
         let joined = states.wait_for(|state| state.is_registered);
         if !fails && tokio::time::timeout(PATIENCE, joined).await.is_ok_and(|state| state.is_ok()) {

@@ -18,7 +18,7 @@ use super::half_open::HalfOpen;
 use super::{Server, Shared};
 use crate::net::listen::{NotUpgraded, farewell};
 use crate::net::socket;
-use crate::websocket::handshake::server::Rejection;
+use crate::websocket::handshake::server::{Rejection, UpgradeRequest};
 
 /// Peers without a place that are told so at a time. Each holds a socket for a second at most.
 const MOST_TURNED_AWAY: usize = 64;
@@ -161,8 +161,10 @@ async fn welcome(place: Place, half_open: Opening, mut stream: TcpStream, peer: 
         tracing::warn!(%peer, %error, "a socket option could not be set");
     }
     let opening = async {
-        let why = match shared.listening.upgrade(&mut stream, accepted).await {
-            Ok(upgraded) => return Some(upgraded),
+        let mut principal = None;
+        let judge = |request: &UpgradeRequest| shared.judge(server, request, peer).map(|known| principal = known);
+        let why = match shared.listening.upgrade(&mut stream, accepted, judge).await {
+            Ok(upgraded) => return Some((upgraded, principal)),
             Err(why) => why,
         };
         shared.refusals.handshake.fetch_add(1, Ordering::Relaxed);
@@ -180,8 +182,8 @@ async fn welcome(place: Place, half_open: Opening, mut stream: TcpStream, peer: 
         () = shared.stopped() => None,
     };
     drop(half_open);
-    if let Some(upgraded) = upgraded {
-        let registree = shared.open(server, peer, upgraded);
+    if let Some((upgraded, principal)) = upgraded {
+        let registree = shared.open(server, peer, upgraded, principal);
         tokio::spawn(serve(place, stream, registree));
     }
 }

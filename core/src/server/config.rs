@@ -4,14 +4,16 @@
 //! the handshake.
 
 use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::SockRef;
 
+use super::authenticate::{Authenticate, Denied, HandshakeInfo};
 use super::half_open::HalfOpenLimits;
 use super::{Handler, Server};
-use crate::binding::{self, PointOfAccess};
+use crate::binding::{self, Flapping, PointOfAccess, Principal, TakeOver, TakeOverRules};
 use crate::net::listen::Listen;
 use crate::net::range::{SOME, check_connection, check_numbers, check_times};
 use crate::primitive::Format;
@@ -22,6 +24,8 @@ use crate::{Error, ErrorKind, Result};
 
 /// Connections that the system completes before we accept them; it may allow fewer.
 const BACKLOG: i32 = 1024;
+/// Take-overs that are in order: the time of each is kept.
+const FLAPPING: RangeInclusive<usize> = 1..=10_000;
 
 /// Settings of a [`Server`]; made by [`Server::builder`]. Every setting has a default.
 #[must_use]
@@ -39,6 +43,8 @@ pub struct ServerBuilder {
     pub(super) listening: Listen,
     pub(super) spool: Arc<dyn Spool>,
     pub(super) notification_age: Duration,
+    pub(super) take_over: TakeOverRules,
+    pub(super) authenticate: Option<Authenticate>,
 }
 
 /// A server's own places, as bound.
@@ -71,6 +77,8 @@ impl ServerBuilder {
             },
             spool: Arc::new(MemorySpool::default()),
             notification_age: Duration::from_secs(24 * 3600),
+            take_over: TakeOverRules::default(),
+            authenticate: None,
         }
     }
 
@@ -267,6 +275,47 @@ impl ServerBuilder {
         self
     }
 
+    /// Judges each opening handshake that is good otherwise, and says who is at the other end (TS-0020 5.2): `Some` principal
+    /// whose credential was accepted, `None` for a peer that is let in without one, or a refusal with 401 or 403. By default
+    /// there is no hook, and nobody is authenticated.
+    ///
+    /// This is the place for `Authorization: Basic` or `Bearer`, and for what a proxy that terminates TLS says of a client's
+    /// certificate in a header. Such a header proves something only if every connection comes through that proxy
+    /// ([`HandshakeInfo::peer`]), and the proxy takes it out of what clients send. Compare secrets in constant time.
+    ///
+    /// A principal has one connection: its newest, which takes over all entities that belong to it, and the one before is
+    /// closed with 4001. An entity belongs to the first principal over whose connection it is reached, until it is deregistered;
+    /// nobody else speaks for it ([`ServerEvent::SecurityAlert`](super::ServerEvent::SecurityAlert)).
+    ///
+    /// The hook is called on a task that opens connections: it must not block. If it panics, the peer is answered 500.
+    pub fn authenticate(
+        mut self,
+        hook: impl Fn(&HandshakeInfo<'_>) -> std::result::Result<Option<Principal>, Denied> + Send + Sync + 'static,
+    ) -> Self {
+        self.authenticate = Some(Arc::new(hook));
+        self
+    }
+
+    /// What a newcomer meets that speaks, without authentication, for an entity whose connection is open:
+    /// [`TakeOver::Probe`] by default.
+    pub fn take_over(mut self, policy: TakeOver) -> Self {
+        self.take_over.policy = policy;
+        self
+    }
+
+    /// Two principals that are one node, while its old credential is exchanged for its new one. Can be called more than once.
+    pub fn rotation(mut self, old: Principal, new: Principal) -> Self {
+        self.take_over.rotation.push((old, new));
+        self
+    }
+
+    /// Tells ([`ServerEvent::Flapping`](super::ServerEvent::Flapping)) when an entity is taken over more often than `count`
+    /// times (1 to 10 000) within `within`: 15 times in a minute.
+    pub fn flapping(mut self, count: usize, within: Duration) -> Self {
+        self.take_over.flapping = Flapping { count, within };
+        self
+    }
+
     /// Starts the server: it listens when this returns. `handler` answers the requests of the registrees.
     ///
     /// # Errors
@@ -301,8 +350,10 @@ impl ServerBuilder {
     fn check(&self) -> Result<()> {
         let invalid = |text: String| Err(Error::new(ErrorKind::InvalidArgument, text));
         let Listen { formats, limits, deadline, compression, paths, allow_origins, .. } = &self.listening;
-        check_times([("handshake_timeout", Some(*deadline))])?;
+        let Flapping { count, within } = self.take_over.flapping;
+        check_times([("handshake_timeout", Some(*deadline)), ("flapping: within", Some(within))])?;
         check_numbers([
+            ("flapping: count", count, FLAPPING),
             ("max_connections", self.max_connections, SOME),
             ("max_half_open", self.half_open.total, SOME),
             ("max_half_open_per_address", self.half_open.per_address, SOME),
@@ -393,7 +444,12 @@ mod tests {
 
     #[test]
     fn the_defaults_are_the_documented_ones() {
-        let ServerBuilder { max_connections, half_open, listening, websocket, session, .. } = ServerBuilder::new();
+        let ServerBuilder {
+            max_connections, half_open, listening, websocket, session, take_over, authenticate, ..
+        } = ServerBuilder::new();
+        assert_eq!(take_over, TakeOverRules::default());
+        assert_eq!((take_over.policy, authenticate.is_none()), (TakeOver::Probe, true));
+        assert_eq!((take_over.flapping.count, take_over.flapping.within), (15, Duration::from_secs(60)));
         assert_eq!((max_connections, half_open.total, half_open.per_address), (10_000, 1024, 128));
         assert_eq!((listening.limits, listening.deadline), (Limits::default(), Duration::from_secs(10)));
         assert!(listening.paths.is_empty() && listening.allow_origins.is_empty());
@@ -408,7 +464,8 @@ mod tests {
 
     #[test]
     fn every_time_has_a_range_and_is_named_by_its_error() {
-        let times: [(&str, Set<Duration>); 8] = [
+        let times: [(&str, Set<Duration>); 9] = [
+            ("flapping: within", |b, time| b.flapping(15, time)),
             ("handshake_timeout", ServerBuilder::handshake_timeout),
             ("request_timeout", ServerBuilder::request_timeout),
             ("answer_timeout", ServerBuilder::answer_timeout),
@@ -432,7 +489,8 @@ mod tests {
     #[test]
     fn every_number_has_a_range_and_is_named_by_its_error() {
         let all = usize::MAX;
-        let numbers: [(&str, Set<usize>, usize, usize); 10] = [
+        let numbers: [(&str, Set<usize>, usize, usize); 11] = [
+            ("flapping: count", |b, count| b.flapping(count, Duration::from_secs(60)), 1, 10_000),
             ("max_connections", ServerBuilder::max_connections, 1, all),
             ("max_half_open", ServerBuilder::max_half_open, 1, all),
             ("max_half_open_per_address", ServerBuilder::max_half_open_per_address, 1, all),

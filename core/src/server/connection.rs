@@ -12,9 +12,11 @@ use std::time::Instant;
 use tokio::net::TcpStream;
 
 use super::accept::Place;
+use super::authenticate::hint;
+use super::events::Order;
 use super::{Server, Shared};
 use crate::Result;
-use crate::binding::{Admission, ConnectionId, Event, IncomingToken, Registration, Session};
+use crate::binding::{Admission, ConnectionId, Event, IncomingToken, Principal, Registration, Session};
 use crate::net::link::{IncomingRequest, Link, Respond, Responder, Waiter, call_application};
 use crate::net::listen::Upgraded;
 use crate::net::pump::{Owner, Pump};
@@ -40,10 +42,8 @@ pub(super) fn serve(
         registree.link.with(|session, now| session.abort(now, CloseCode::Normal.into(), ""));
         registree.link.hand_out(|event| gate.on_event(event));
         shared.past.lock().unwrap_or_else(PoisonError::into_inner).add(registree.link.peek(Session::counters));
-        let handed_over = shared.registry().disconnected(registree.id);
-        for (entity, _) in handed_over {
-            shared.forward(place.server(), &entity);
-        }
+        // Mostly it has been said by the event that the connection is over.
+        registree.is_gone("the connection broke");
         drop(stream);
         drop(place);
     }
@@ -55,6 +55,23 @@ pub(super) struct Registree {
     id: ConnectionId,
     peer: SocketAddr,
     pub(super) link: Link,
+}
+
+impl Registree {
+    pub(super) fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    pub(super) const fn id(&self) -> ConnectionId {
+        self.id
+    }
+
+    /// The connection has ended: whoever was reached over it is not any more. Another one may have its place already.
+    fn is_gone(&self, cause: &str) {
+        let shared = &*self.server.0;
+        let ((), orders) = shared.change(Some(self.peer), cause, |registry, now| registry.disconnected(self.id, now));
+        shared.follow(&self.server, orders);
+    }
 }
 
 /// Hears what happens on a connection, and lets requests pass.
@@ -84,17 +101,13 @@ impl Respond for Registree {
     fn respond(&self, token: IncomingToken, about: Option<Box<Request>>, response: &Response) -> Result<()> {
         let shared = &*self.server.0;
         // WS-6.4-2: the route is there before the registree hears of its success.
-        let registered =
-            about.and_then(|request| Registration::from_exchange(&request, response)).map(|registration| {
-                let mut registry = shared.registry();
-                // The entity may have been reached over another connection.
-                shared.changes.fetch_add(1, Ordering::Release);
-                registry.register(self.id, registration)
-            });
+        let registration = about.and_then(|request| Registration::from_exchange(&request, response));
+        let registered = registration.map(|registration| {
+            shared.change(Some(self.peer), "", |registry, now| registry.register(self.id, registration, now))
+        });
         let sent = self.link.respond(token, None, response);
-        if let Some(entity) = registered {
-            tracing::info!(?entity, "registered");
-            shared.forward(&self.server, &entity);
+        if let Some(((), orders)) = registered {
+            shared.follow(&self.server, orders);
         }
         sent
     }
@@ -110,7 +123,13 @@ impl Respond for Registree {
 
 impl Shared {
     /// Makes the session of a connection and everything that finds it.
-    pub(super) fn open(&self, server: &Server, peer: SocketAddr, mut upgraded: Upgraded) -> Arc<Registree> {
+    pub(super) fn open(
+        &self,
+        server: &Server,
+        peer: SocketAddr,
+        mut upgraded: Upgraded,
+        principal: Option<Principal>,
+    ) -> Arc<Registree> {
         let id = ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed));
         let mut connection =
             Connection::new(Role::Server, Arc::clone(&self.websocket), Box::new(MasksNothing), now().monotonic);
@@ -123,11 +142,11 @@ impl Shared {
         session.attach(now(), connection, upgraded.format);
         let registree = Arc::new(Registree { server: server.clone(), id, peer, link: Link::new(session) });
         self.registrees().insert(id, Arc::downgrade(&registree));
-        tracing::debug!(%peer, "connection opened");
+        tracing::debug!(%peer, ?principal, "connection opened");
 
-        let hint = upgraded.request.header("X-M2M-Origin").filter(|hint| !hint.is_empty());
-        let admission = self.registry().connected(id, hint);
-        self.follow(server, &admission);
+        let hint = hint(&upgraded.request);
+        let ((), orders) = self.change(Some(peer), "", |registry, now| registry.connected(id, principal, hint, now));
+        self.follow(server, orders);
         let link = &registree.link;
         if *self.stopping.borrow() {
             link.with(|session, now| session.go_away(now));
@@ -138,41 +157,29 @@ impl Shared {
         }
         registree
     }
-
-    /// What follows from an admission besides passing.
-    fn follow(&self, server: &Server, admission: &Admission) {
-        match admission {
-            Admission::PassAndRoute(entity) => self.forward(server, entity),
-            Admission::PassAndProbe(holder) => {
-                if let Some(holder) = self.registree(*holder) {
-                    holder.link.with(|session, now| session.probe(now));
-                }
-            }
-            Admission::Pass | Admission::Refuse(..) => {}
-        }
-    }
 }
 
 impl Gate<'_> {
     /// Without a look at the registry where nothing can have changed since the last request.
-    fn admit(&mut self, request: &Request) -> Admission {
-        let Registree { server, id, .. } = &**self.registree;
+    fn admit(&mut self, request: &Request) -> (Admission, Vec<Order>) {
+        let Registree { server, id, peer, .. } = &**self.registree;
         let shared = &*server.0;
         if let (Some((originator, changes)), Some(from)) = (&self.admitted, &request.from)
             && **originator == **from
             && *changes == shared.changes.load(Ordering::Acquire)
         {
-            return Admission::Pass;
+            return (Admission::Pass, Vec::new());
         }
-        let mut registry = shared.registry();
-        let admission = registry.admit(*id, request);
-        self.admitted = match &request.from {
-            Some(from) if registry.route(from) == Some(*id) => {
-                Some((from.as_str().into(), shared.changes.load(Ordering::Acquire)))
-            }
-            _ => None,
-        };
-        admission
+        shared.change(Some(*peer), "", |registry, now| {
+            let admission = registry.admit(*id, request, now);
+            self.admitted = match &request.from {
+                Some(from) if registry.route(from) == Some(*id) => {
+                    Some((from.as_str().into(), shared.changes.load(Ordering::Acquire)))
+                }
+                _ => None,
+            };
+            admission
+        })
     }
 
     fn handle(&mut self, event: Event<Waiter>) {
@@ -180,10 +187,11 @@ impl Gate<'_> {
         let shared = &*server.0;
         match event {
             Event::Request { token, request } => {
-                let admission = self.admit(&request);
+                let (admission, orders) = self.admit(&request);
                 if let Admission::Refuse(status, text) = &admission {
                     // A connection that is gone needs no answer.
                     let _ = link.respond(token, None, &Response::error(*status, text));
+                    shared.follow(server, orders);
                     return;
                 }
                 let about = Registration::is_requested_by(&request).then(|| request.clone());
@@ -191,24 +199,26 @@ impl Gate<'_> {
                 let responder = Responder::new(to, token, about);
                 let request = IncomingRequest { request, responder };
                 call_application(|| shared.handler.on_request(server, request));
-                shared.follow(server, &admission);
+                shared.follow(server, orders);
             }
             Event::Alive => {
-                let refused = shared.registry().is_alive(*id);
-                for id in refused {
-                    if let Some(other) = shared.registree(id) {
-                        let text = "another connection of this entity is alive";
-                        other.link.with(|session, now| session.disconnect(now, CloseCode::Policy.into(), text));
-                    }
-                }
+                let ((), orders) = shared.change(Some(*peer), "", |registry, now| registry.is_alive(*id, now));
+                shared.follow(server, orders);
             }
             Event::Malformed(text) => tracing::warn!(%peer, "malformed message: {}", text.escape_debug()),
             Event::Unmatched(response) => {
                 tracing::debug!(%peer, rqi = ?response.request_id, "response that nobody waits for");
             }
-            Event::Disconnected(closed) => tracing::debug!(%peer, "{closed}"),
+            Event::Disconnected(closed) => {
+                tracing::debug!(%peer, "{closed}");
+                self.registree.is_gone(&closed.to_string());
+            }
             // Outcomes go to their waiters before they come here; a registrar's end registers nobody itself.
-            Event::Response { .. } | Event::Registered(_) | Event::Deregistered(_) | Event::Closed => {}
+            Event::Response { .. }
+            | Event::Registered(_)
+            | Event::Deregistered(_)
+            | Event::RegistrationDoubted
+            | Event::Closed => {}
         }
     }
 }

@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use super::uplink::Way;
+use super::events::ServerEvent;
 use super::{Server, Shared};
+use crate::binding::ConnectionId;
 use crate::net::OsRandom;
 use crate::net::link::Completion;
 use crate::primitive::{Request, Response};
-use crate::spool::{Done, Record, Sequence, Spool, Stored, when_done};
+use crate::spool::{Done, Expired, Record, Sequence, Spool, Stored, when_done};
 use crate::websocket::Random;
 use crate::{Error, ErrorKind, Result};
 
@@ -37,6 +38,8 @@ struct Attempt {
     id: u64,
     sequence: Sequence,
     rqi: String,
+    /// Over which it is tried.
+    connection: ConnectionId,
     /// Waits in vain so far.
     failures: u32,
     /// False between tries: for the next connection, or the next try.
@@ -45,8 +48,11 @@ struct Attempt {
 
 /// What follows from the outcome of an attempt.
 enum Next {
-    /// Nothing: it is no attempt of now, or the next connection brings the request again.
+    /// Nothing: it is no attempt of now.
     Nothing,
+    /// The same request over another connection than this one, which has ended: now if the entity has one already, or when
+    /// it has.
+    Elsewhere(ConnectionId),
     /// The same request again.
     Again,
     /// The request is done with, and the next one follows when the store has it so: a crash then repeats one at most.
@@ -108,7 +114,7 @@ impl Shared {
                 let text = format!("rqet {:?} is neither a timestamp nor milliseconds", rqet.as_str());
                 Error::new(ErrorKind::InvalidArgument, text)
             })?,
-            None => deliveries.longest,
+            None => self.schedules.life(&stem, now, deliveries.longest),
         };
         let appended = deliveries.spool.append(&stem, Record::new(request, now.checked_add(life)));
         Ok((stem, appended))
@@ -116,10 +122,15 @@ impl Shared {
 
     /// Sends the next stored request of an entity, if it is connected and none is under way.
     pub(super) fn forward(&self, server: &Server, entity: &str) {
-        let mut refused_by: Option<Way> = None;
+        self.forward_unless(server, entity, None);
+    }
+
+    /// [`forward`](Self::forward), but not over the connection `ended`.
+    fn forward_unless(&self, server: &Server, entity: &str, mut ended: Option<ConnectionId>) {
         loop {
             let Ok(way) = server.way_to(entity) else { return };
-            if refused_by.as_ref().is_some_and(|refused_by| refused_by.is(&way)) {
+            let connection = way.id();
+            if ended == Some(connection) {
                 return;
             }
             let (id, request) = {
@@ -135,7 +146,8 @@ impl Shared {
                         };
                         let id = self.deliveries.next.fetch_add(1, Ordering::Relaxed);
                         let rqi = request.request_id.clone();
-                        under_way.insert(entity.to_owned(), Attempt { id, sequence, rqi, failures, waits: true });
+                        let attempt = Attempt { id, sequence, rqi, connection, failures, waits: true };
+                        under_way.insert(entity.to_owned(), attempt);
                         (id, request)
                     }
                     Ok(None) => {
@@ -153,8 +165,9 @@ impl Shared {
                 Ok(()) => return,
                 // It was not taken: as with an outcome, and on with the next one.
                 Err(error) => match self.settle(entity, id, Err(error)) {
-                    // It ended; if another one has taken its place, that one found the request taken.
-                    Next::Nothing => refused_by = Some(way),
+                    Next::Nothing => return,
+                    // If another one has taken its place, that one found the request taken.
+                    Next::Elsewhere(connection) => ended = Some(connection),
                     Next::Again => {}
                     Next::Done(done) => return self.go_on_when(server, entity, id, done),
                 },
@@ -169,6 +182,7 @@ impl Shared {
         let Some(attempt) = under_way.get_mut(entity).filter(|attempt| attempt.id == id) else {
             return Next::Nothing;
         };
+        let mut given_up = false;
         if let Err(error) = result {
             match error.kind() {
                 ErrorKind::Timeout => {
@@ -178,14 +192,21 @@ impl Shared {
                         return Next::Again;
                     }
                     tracing::warn!(?entity, "a stored request was given up: {MOST_ATTEMPTS} times no response");
+                    given_up = true;
                 }
-                ErrorKind::Encode => tracing::error!(?entity, %error, "a stored request cannot be written"),
-                // The next connection brings it again.
+                ErrorKind::Encode => {
+                    tracing::error!(?entity, %error, "a stored request cannot be written");
+                    given_up = true;
+                }
                 _ => {
                     attempt.waits = false;
-                    return Next::Nothing;
+                    return Next::Elsewhere(attempt.connection);
                 }
             }
+        }
+        if given_up {
+            let (entity, rqi) = (entity.to_owned(), attempt.rqi.clone());
+            self.events.push(ServerEvent::RequestGivenUp { entity, rqi });
         }
         Next::Done(self.deliveries.spool.acknowledge(entity, attempt.sequence, &attempt.rqi))
     }
@@ -219,6 +240,7 @@ impl Completion for Outcome {
         let shared = &*self.server.0;
         match shared.settle(&self.entity, id, result) {
             Next::Nothing => {}
+            Next::Elsewhere(ended) => shared.forward_unless(&self.server, &self.entity, Some(ended)),
             Next::Again => shared.forward(&self.server, &self.entity),
             Next::Done(done) => shared.go_on_when(&self.server, &self.entity, id, done),
         }
@@ -232,13 +254,57 @@ pub(super) async fn expire(server: Server) {
             () = tokio::time::sleep(EXPIRY_ROUND) => {}
             () = server.0.stopped() => return,
         }
-        match server.0.deliveries.spool.expire(SystemTime::now()).await {
+        server.0.expire().await;
+    }
+}
+
+impl Shared {
+    async fn expire(&self) {
+        match self.deliveries.spool.expire(SystemTime::now()).await {
             Ok(expired) => {
-                for record in expired {
-                    tracing::info!(entity = ?record.entity, rqi = ?record.request.request_id, "a stored request expired");
+                for Expired { entity, request } in expired {
+                    let rqi = request.request_id;
+                    tracing::info!(?entity, ?rqi, "a stored request expired");
+                    self.events.push(ServerEvent::RequestExpired { entity, rqi });
                 }
             }
             Err(error) => tracing::error!(%error, "expired requests could not be taken out of the store"),
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::binding::Registration;
+    use crate::net::link::IncomingRequest;
+    use crate::server::Handler;
+
+    struct Listener(Mutex<std::sync::mpsc::Sender<ServerEvent>>);
+
+    impl Handler for Listener {
+        fn on_request(&self, _server: &Server, _request: IncomingRequest) {}
+
+        fn on_event(&self, _server: &Server, event: ServerEvent) {
+            let _ = self.0.lock().unwrap().send(event);
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn ws_5_2_8_a_request_that_expires_is_told() {
+        let (told, events) = std::sync::mpsc::channel();
+        let server = Server::builder().listen("ws://127.0.0.1:0").notification_age(Duration::from_millis(1));
+        let server = server.start(Listener(Mutex::new(told))).unwrap();
+        server.restore(Registration::known("Ca"));
+        let mut request = Request::notify("Ca", serde_json::json!({}));
+        request.request_id = "late".to_owned();
+        server.notify("/Ca", request.clone()).await.unwrap_err();
+        server.notify("Ca", request).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        server.0.expire().await;
+        let expired = ServerEvent::RequestExpired { entity: "Ca".to_owned(), rqi: "late".to_owned() };
+        assert_eq!(events.recv_timeout(Duration::from_secs(20)).unwrap(), expired);
+        assert_eq!(server.waiting("Ca"), 0);
     }
 }

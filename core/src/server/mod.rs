@@ -4,24 +4,30 @@
 //! decided by a [`Handler`]: your CSE, or the small one in [`crate::registrar`].
 
 mod accept;
+mod authenticate;
 mod config;
 mod connection;
 mod delivery;
+mod events;
 mod half_open;
+mod schedules;
 mod uplink;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 
+pub use crate::binding::{Flapping, Principal, TakeOver};
 pub use accept::Refusals;
+pub use authenticate::{Denied, HandshakeInfo};
 pub use config::ServerBuilder;
+pub use events::{ServerEvent, TakeOverCounters};
 
 use crate::binding::{ConnectionId, Counters, PointOfAccess, Registration, Registry, Session};
 use crate::net::OsRandom;
@@ -32,9 +38,12 @@ use crate::primitive::{Request, Response};
 use crate::{Error, ErrorKind, Result, binding, websocket};
 
 use accept::RefusalCounts;
+use authenticate::Authenticate;
 use connection::Registree;
 use delivery::Deliveries;
+use events::Events;
 use half_open::HalfOpen;
+use schedules::Schedules;
 use uplink::{Above, Way};
 
 pub(crate) use uplink::Uplink;
@@ -47,6 +56,13 @@ pub trait Handler: Send + Sync + 'static {
     /// An answer 2001 to CREATE `<AE>` or `<remoteCSE>` registers the entity: it is reached from then on. When its resource is
     /// deleted, call [`Server::deregister`].
     fn on_request(&self, server: &Server, request: IncomingRequest);
+
+    /// Something happened to a registree. Called without a lock, one event after the other, in their order, on a task of the
+    /// server's own: it must not block. While it is slow, events wait; 4096 at most, then they are counted
+    /// ([`ServerEvent::Missed`]). By default nothing is done.
+    fn on_event(&self, server: &Server, event: ServerEvent) {
+        let _ = (server, event);
+    }
 }
 
 impl<F: Fn(&Server, IncomingRequest) + Send + Sync + 'static> Handler for F {
@@ -77,7 +93,11 @@ pub struct Server(Arc<Shared>);
 
 pub(crate) struct Shared {
     handler: Arc<dyn Handler>,
+    /// Changed by [`Shared::change`] only.
     registry: Mutex<Registry>,
+    events: Events,
+    /// Says who is at the other end of a connection.
+    authenticate: Option<Authenticate>,
     /// Counts what takes an entity away from a connection that lives; changed with the registry locked.
     changes: AtomicU64,
     /// By connection; each belongs to the task that serves it, and knows the server.
@@ -87,6 +107,7 @@ pub(crate) struct Shared {
     /// For the identifiers of what connections send.
     random: Mutex<OsRandom>,
     deliveries: Deliveries,
+    schedules: Schedules,
     /// The registrar of an MN-CSE.
     above: OnceLock<Above>,
     points_of_access: Vec<PointOfAccess>,
@@ -127,12 +148,17 @@ impl Server {
         let handler = handler(&bound.points_of_access)?;
         let shared = Arc::new(Shared {
             handler,
-            registry: Mutex::new(Registry::new(config.sp_id, config.cse_id, config.trusted)),
+            registry: Mutex::new(
+                Registry::new(config.sp_id, config.cse_id, config.trusted).with_rules(&config.take_over),
+            ),
+            events: Events::default(),
+            authenticate: config.authenticate,
             changes: AtomicU64::new(0),
             registrees: Mutex::default(),
             alarms: Alarms::new(Instant::now()),
             random: Mutex::new(OsRandom::new()),
             deliveries: Deliveries::new(config.spool, config.notification_age),
+            schedules: Schedules::default(),
             points_of_access: bound.points_of_access,
             session: Arc::new(config.session),
             websocket: Arc::new(config.websocket),
@@ -152,6 +178,7 @@ impl Server {
             runtime.spawn(accept::accept(server.clone(), listener));
         }
         runtime.spawn(delivery::expire(server.clone()));
+        runtime.spawn(events::tell(server.clone()));
         runtime.spawn(ring(server.clone()));
         Ok(server)
     }
@@ -167,7 +194,7 @@ impl Server {
     /// # Errors
     /// `NotRegistered` or `NotConnected` if it cannot be reached; what [`crate::client::Client::send`] returns.
     pub async fn send(&self, entity: &str, request: Request) -> Result<Response> {
-        match self.way_to(entity)? {
+        match self.way_to(entity).map_err(|error| self.say_when(entity, error))? {
             Way::Registree(registree) => registree.link.request(request).await,
             Way::Uplink(uplink) => uplink.send(request).await,
         }
@@ -193,20 +220,35 @@ impl Server {
     /// Ends a registration because its resource was deleted (WS-6.4-5): nothing is routed to the entity any more, and what
     /// was stored for it is dropped. The connection stays open. True if it was registered.
     pub fn deregister(&self, entity: &str) -> bool {
-        let mut registry = self.0.registry();
-        let stem = registry.stem(entity).to_owned();
-        let was = registry.deregister(entity);
-        self.0.changes.fetch_add(1, Ordering::Release);
-        drop(registry);
-        if was {
-            self.0.deliveries.forget(&stem);
+        let (stem, orders) = self.0.change(None, "", |registry, _| {
+            let stem = registry.stem(entity).to_owned();
+            registry.deregister(entity).then_some(stem)
+        });
+        if let Some(stem) = &stem {
+            self.0.schedules.forget(stem);
+            self.0.deliveries.forget(stem);
         }
-        was
+        self.0.follow(self, orders);
+        stem.is_some()
     }
 
     /// Makes a registration known that was made before this process began (WS-6.4-4).
     pub fn restore(&self, registration: Registration) {
-        self.0.registry().restore(registration);
+        self.restore_as(registration, None);
+    }
+
+    /// [`restore`](Self::restore) for an entity that belonged to a principal ([`principal_of`](Self::principal_of)): nobody else
+    /// speaks for it. Without that it belongs to the first principal over whose connection it is reached.
+    pub fn restore_as(&self, registration: Registration, owner: Option<&Principal>) {
+        let ((), orders) = self.0.change(None, "", |registry, now| registry.restore(registration, owner, now));
+        self.0.follow(self, orders);
+    }
+
+    /// The principal to which an entity belongs: the first over whose connection it was reached
+    /// ([`ServerBuilder::authenticate`]).
+    #[must_use]
+    pub fn principal_of(&self, entity: &str) -> Option<Principal> {
+        self.0.registry().owner(entity).cloned()
     }
 
     /// True if the entity is registered, connected or not.
@@ -248,6 +290,12 @@ impl Server {
     #[must_use]
     pub fn refusals(&self) -> Refusals {
         self.0.refusals.get()
+    }
+
+    /// How often connections met others of the same entity (WS-5.2-3).
+    #[must_use]
+    pub fn take_overs(&self) -> TakeOverCounters {
+        self.0.events.counters()
     }
 
     /// Stops: accepts no connection, closes every one with 1001 as soon as nothing under way waits on it (WS-6.5-2), at the
@@ -322,6 +370,13 @@ impl Shared {
         let _ = stopping.wait_for(|stopping| *stopping).await;
     }
 
+    /// Waits until the server has stopped and the last connection has gone.
+    async fn is_over(&self) {
+        self.stopped().await;
+        // The sender lives as long as `self`.
+        let _ = self.open.subscribe().wait_for(|open| *open == 0).await;
+    }
+
     fn registrees(&self) -> MutexGuard<'_, HashMap<ConnectionId, Weak<Registree>>> {
         self.registrees.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -334,11 +389,6 @@ impl Shared {
 /// Wakes the connections that wait long, until the server has stopped and the last one has gone.
 async fn ring(server: Server) {
     let shared = &*server.0;
-    let over = async {
-        shared.stopped().await;
-        // The sender lives as long as `server`.
-        let _ = shared.open.subscribe().wait_for(|open| *open == 0).await;
-    };
     let ring = |due: Vec<ConnectionId>| {
         for registree in due.into_iter().filter_map(|connection| shared.registree(connection)) {
             registree.link.wake();
@@ -346,6 +396,6 @@ async fn ring(server: Server) {
     };
     tokio::select! {
         () = shared.alarms.run(ring) => {}
-        () = over => {}
+        () = shared.is_over() => {}
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::connection::Registree;
 use super::{Server, Shared};
-use crate::binding::Registration;
+use crate::binding::{ConnectionId, Registration};
 use crate::net::link::{Completion, Responder};
 use crate::primitive::{Request, Response};
 use crate::{Error, ErrorKind, Result};
@@ -68,11 +68,12 @@ impl Way {
         Ok(())
     }
 
-    /// Whether it is the same connection.
-    pub(super) fn is(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Registree(one), Self::Registree(other)) => Arc::ptr_eq(one, other),
-            _ => false,
+    /// The connection of the server's, if it is one.
+    pub(super) fn id(&self) -> ConnectionId {
+        match self {
+            Self::Registree(registree) => registree.id(),
+            // Those of the server begin with 1.
+            Self::Uplink(_) => ConnectionId(0),
         }
     }
 }

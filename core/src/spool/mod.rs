@@ -2,11 +2,12 @@
 //!
 //! Covers: TS-0020 5.2, 6.4, 6.5; rows WS-5.2-8, WS-6.4-4, WS-6.5-4. Records of one registree are delivered in the order in
 //! which they were appended, at least once; the response primitive is the acknowledgement. [`MemorySpool`] keeps them in
-//! memory.
+//! memory, [`RedbSpool`] in a file.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod memory;
+mod redb;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,6 +17,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 
 pub use memory::{MemoryLimits, MemorySpool};
+pub use redb::{Found, RedbSpool, StoreLimits, StoreOptions};
 
 use crate::Result;
 use crate::primitive::Request;
@@ -114,7 +116,7 @@ pub trait Spool: Send + Sync + 'static {
     /// The future's, if the store cannot be written: then the record may come again.
     fn acknowledge(&self, entity: &str, sequence: Sequence, rqi: &str) -> Done<()>;
 
-    /// Removes and returns what expired before `now`.
+    /// Removes and returns what expired before `now`; of much, a part: the rest comes the next time.
     ///
     /// # Errors
     /// The future's, `Storage`.

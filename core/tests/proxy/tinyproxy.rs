@@ -108,7 +108,7 @@ async fn ws_6_6_1_a_real_proxy_that_ends_is_waited_for() {
     again.arg("-d").arg("-c").arg(proxy.folder.join("tinyproxy.conf")).stdout(Stdio::null()).stderr(Stdio::null());
     proxy.process = again.spawn().unwrap();
     while client.counters().connections < 2 {
-        until(&client, |change| change.state == ConnectionState::Open).await;
+        until(&client, |change| change.state.is_open()).await;
         tokio::task::yield_now().await;
     }
     still_works(&client, "ends").await;

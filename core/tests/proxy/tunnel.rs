@@ -1,7 +1,7 @@
 //! Through a proxy that does as it should: what it is asked, what goes through, and what comes of an end.
 
 use onem2m_ws::ErrorKind;
-use onem2m_ws::client::{Client, ConnectionState, Reopening};
+use onem2m_ws::client::{Client, Reopening};
 use std::time::Duration;
 use tokio::net::TcpListener;
 
@@ -62,7 +62,7 @@ async fn ws_6_6_1_a_lost_tunnel_is_opened_again_without_a_registration() {
     register_and_exchange(&client, "again").await;
     proxy.cut();
     while client.counters().connections < 2 {
-        until(&client, |change| change.state == ConnectionState::Open).await;
+        until(&client, |change| change.state.is_open()).await;
         tokio::task::yield_now().await;
     }
     still_works(&client, "again").await;
@@ -89,7 +89,7 @@ async fn ws_6_6_1_reopening_outlasts_a_proxys_5xx_and_ends_with_its_4xx() {
     proxy.does(busy.into_iter().chain([Answer::Tunnel]));
     proxy.cut();
     while client.counters().connections < 2 {
-        until(&client, |change| change.state == ConnectionState::Open).await;
+        until(&client, |change| change.state.is_open()).await;
         tokio::task::yield_now().await;
     }
     still_works(&client, "fatal").await;

@@ -11,4 +11,5 @@ mod next_hop;
 mod registration;
 mod requests;
 mod results;
+mod schedules;
 mod subscriptions;

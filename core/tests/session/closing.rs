@@ -217,6 +217,30 @@ fn an_abort_fails_what_waits_and_closes_at_once() {
 }
 
 #[test]
+fn ws_5_2_3_what_waits_on_a_connection_that_gives_way_fails_at_once_though_the_peer_is_silent() {
+    let mut world = World::connected();
+    world.client().manner = Manner::Manual;
+    let id = world.ask(SERVER);
+    world.settle();
+    world.cut(Cut::Silence);
+    let now = world.now;
+    world.server().session.give_way(now, 4001, "a newer one");
+    world.settle();
+    assert_eq!(world.server().failures(), [(id, ErrorKind::ConnectionLost)], "it can be sent over the newer one now");
+    assert_eq!(world.send(SERVER, numbered(1)).unwrap_err().kind(), ErrorKind::Closed);
+    world.run(11 * SECOND);
+    assert!(world.server().is_over(), "the silent one is given up");
+
+    let mut world = World::connected();
+    let now = world.now;
+    world.server().session.give_way(now, 4001, "a newer one");
+    world.settle();
+    let end = world.client().ends()[0].clone();
+    assert_eq!((end.code, end.reason.as_str(), end.by_peer, end.clean), (Some(4001), "a newer one", true, true));
+    assert!(world.server().is_over() && !world.client().is_over());
+}
+
+#[test]
 fn an_abort_ends_a_close_that_waits() {
     let mut world = World::connected();
     world.server().manner = Manner::Manual;

@@ -119,7 +119,7 @@ fn an_answer_at_the_last_instant_counts() {
 }
 
 #[test]
-fn what_expired_on_the_way_is_refused_with_4008() {
+fn ws_5_2_8_what_expired_on_the_way_is_refused_with_4008_and_counted() {
     let mut world = World::connected();
     world.latency = 100 * MS;
     let mut request = numbered(1);
@@ -130,13 +130,18 @@ fn what_expired_on_the_way_is_refused_with_4008() {
     assert_eq!(world.server().session.counters().requests_received, 1);
     assert_eq!(world.client().unmatched()[0].status, StatusCode::REQUEST_TIMEOUT);
 
-    for (rqet, status) in [("0", 4008), ("-10", 4008), ("20200101T000000", 4008), ("whenever", 4000)] {
+    assert_eq!(world.server().session.counters().expired, 1);
+    let times = [("0", 4008), ("-10", 4008), ("20200101T000000", 4008), ("whenever", 4000)];
+    for (name, (time, status)) in ["rqet", "rset"].into_iter().flat_map(|name| times.map(|time| (name, time))) {
         world.client().events.clear();
-        let text = format!(r#"{{"op":2,"to":"x","fr":"Ca","rqi":"r","rqet":"{rqet}"}}"#);
+        let text = format!(r#"{{"op":2,"to":"x","fr":"Ca","rqi":"r","{name}":"{time}"}}"#);
         world.inject_text(SERVER, &text);
         world.settle();
-        assert_eq!(world.client().unmatched()[0].status.code(), status, "{rqet}");
+        let answer = world.client().unmatched()[0].clone();
+        assert_eq!(answer.status.code(), status, "{name} {time}");
+        assert!(answer.debug_text().unwrap().starts_with(name), "{:?}", answer.debug_text());
     }
+    assert_eq!(world.server().session.counters().expired, 7);
 }
 
 #[test]

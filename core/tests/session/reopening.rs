@@ -229,6 +229,8 @@ fn ws_5_2_6_only_what_may_be_repeated_is_sent_again_with_its_rqi_and_the_rest_is
             assert!(error.is_outcome_unknown() && error.message().contains("outcome is unknown"), "{error}");
         }
         assert_eq!(world.client().session.wants_connection(), repeat != Repeat::Never);
+        let repeated = again.len() as u64 + u64::from(may("r"));
+        assert_eq!(world.client().session.counters().repeated, repeated);
 
         // In their order, with their identifiers, before what comes now.
         world.connect();

@@ -266,7 +266,7 @@ class ClientBase(Generic[R, N]):
 
     def _route_state(self, payload: tuple[str, Exception | None, int, float | None]) -> None:
         change = StateChange(*payload)
-        if change.state == "open":
+        if change.state in ("open", "registered"):
             connection_log.info("%s: open", self._point_of_access)
         elif change.state == "closed":
             connection_log.info("%s: closed", self._point_of_access)

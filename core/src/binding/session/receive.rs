@@ -47,6 +47,7 @@ impl<W> Session<W> {
         self.incoming.lose();
         let again = self.phase == Phase::Open;
         let mut numbers = self.outgoing.sent_numbers();
+        let sent = numbers.len();
         // The last one first, so that the first one is at the front of the queue.
         numbers.reverse();
         numbers.retain(|number| {
@@ -55,6 +56,7 @@ impl<W> Session<W> {
                 && self.outgoing.kept(*number).is_some_and(|request| repeats.allows(request.operation))
                 && self.outgoing.send_again(*number))
         });
+        self.counters.repeated += (sent - numbers.len()) as u64;
         for number in numbers.into_iter().rev() {
             let text = format!("the connection was {why}; the response did not come and the outcome is unknown");
             self.fail(number, ErrorKind::ConnectionLost, &text);
@@ -174,16 +176,17 @@ impl<W> Session<W> {
             let text = format!("{} requests on this connection are unanswered already", self.config.max_incoming);
             Some((StatusCode::NOT_ACCEPTABLE, text))
         } else {
-            match request.request_expiration.as_ref().map(|rqet| (rqet, rqet.remaining(now.wall))) {
-                Some((rqet, None)) => Some((StatusCode::BAD_REQUEST, format!("rqet {:?} is no time", rqet.as_str()))),
-                Some((rqet, Some(Duration::ZERO))) => {
-                    Some((StatusCode::REQUEST_TIMEOUT, format!("rqet {:?} has passed", rqet.as_str())))
+            match request.time_left(now.wall) {
+                Err(expiration) => Some((StatusCode::BAD_REQUEST, format!("{expiration} is no time"))),
+                Ok(Some((Duration::ZERO, expiration))) => {
+                    self.counters.expired += 1;
+                    Some((StatusCode::REQUEST_TIMEOUT, format!("{expiration} has passed")))
                 }
-                Some((_, Some(left))) => {
+                Ok(Some((left, _))) => {
                     wait = wait.min(left);
                     None
                 }
-                None => None,
+                Ok(None) => None,
             }
         };
         if let Some((status, text)) = refusal {
@@ -216,6 +219,12 @@ impl<W> Session<W> {
         self.counters.responses_received += 1;
         if let Some(request) = &finished.kept {
             self.note_registration(request, &response);
+        }
+        if response.status == StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE
+            && self.config.gated
+            && self.registration.is_some()
+        {
+            self.events.push_back(Event::RegistrationDoubted);
         }
         self.tell(Event::Response { waiter: finished.waiter, result: Ok(response) });
     }

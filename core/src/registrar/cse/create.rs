@@ -71,6 +71,10 @@ impl Cse {
         match ty {
             ResourceType::AE => self.prepare_ae(call, &mut draft)?,
             ResourceType::REMOTE_CSE => self.prepare_remote_cse(call, &mut draft)?,
+            ResourceType::SCHEDULE => {
+                self.check_new_schedule(parent, &draft.given)?;
+                draft.ri = self.new_id(schema.prefix);
+            }
             ResourceType::SUBSCRIPTION => {
                 self.check_subscription(&draft.given)?;
                 self.expect_capacity(parent, ty, weight(&draft.given), &[])?;
@@ -96,7 +100,8 @@ impl Cse {
         let Draft { schema, parent, ri, given, creator, shape } = draft;
         let Some(creator) = creator else { return Err(Failure::bad("fr is absent")) };
         let mut attributes = Map::with_capacity(given.len() + 12);
-        let rn = given.get("rn").and_then(Value::as_str).unwrap_or(&ri).to_owned();
+        let unnamed = self.fixed_name(parent, schema.ty).unwrap_or(&ri);
+        let rn = given.get("rn").and_then(Value::as_str).unwrap_or(unnamed).to_owned();
         let time = format_timestamp(now);
         let (et, mut due) = match self.life(&given, now)? {
             Some(life) => life,
@@ -162,6 +167,7 @@ impl Cse {
                 self.remotes.insert(creator.clone(), key);
                 effects.push(Effect::Registered { entity: creator });
             }
+            ResourceType::SCHEDULE => self.tell_schedule(parent, effects),
             _ => {}
         }
         let response = self.shaped(StatusCode::CREATED, shape, key, |made| {

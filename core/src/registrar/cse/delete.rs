@@ -79,6 +79,11 @@ impl Cse {
                 self.remotes.remove(&resource.creator);
                 effects.push(Effect::Deregistered { entity: resource.creator.clone() });
             }
+            ResourceType::SCHEDULE => {
+                if let Some(parent) = resource.parent {
+                    self.tell_schedule(parent, effects);
+                }
+            }
             ResourceType::SUBSCRIPTION => self.tell_deletion(&resource, effects),
             ResourceType::CONTENT_INSTANCE => {
                 let size = resource.number("cs").unwrap_or(0);

@@ -4,7 +4,7 @@
 //! embeds it sends what the effects say, and calls back with what came of verifications.
 //!
 //! Covers: TS-0001 8.1, 10.1, 10.2 and TS-0004 7.2 to 7.5 for `<CSEBase>`, `<AE>`, `<container>`, `<contentInstance>`,
-//! `<subscription>`, `<remoteCSE>` and the virtual `<latest>` and `<oldest>`; discovery (TS-0001 10.2.6); the
+//! `<subscription>`, `<remoteCSE>`, `<schedule>` and the virtual `<latest>` and `<oldest>`; discovery (TS-0001 10.2.6); the
 //! registration that TS-0020 6.4 needs on the registrar's side.
 //!
 //! Does not do: access control policies (see [`Access`]), announcement, groups, non-blocking requests, notification
@@ -40,6 +40,7 @@ mod payload;
 mod registration;
 mod result;
 mod retrieve;
+mod schedule;
 mod schema;
 mod subscription;
 mod tree;
@@ -61,6 +62,7 @@ use self::{
     failure::{Checked, Failure, refuse, shown},
     tree::{Key, Seed, Tree},
 };
+use crate::binding::Schedule;
 use crate::primitive::{
     CseId, CseType, EntityId, Operation, Request, ResourceType, Response, ResponseType, SpId, StatusCode,
     format_timestamp,
@@ -138,6 +140,14 @@ pub enum Effect {
     Registered {
         /// The AE or CSE.
         entity: EntityId,
+    },
+    /// The schedule of this entity has changed: it can be reached at these times; `None`: it has none any more. Those in
+    /// force are listed by [`Cse::schedules`].
+    Scheduled {
+        /// A registered AE or remote CSE.
+        entity: EntityId,
+        /// What its `<schedule>` says.
+        schedule: Option<Schedule>,
     },
     /// This entity is not registered any more: drop what is stored for it.
     Deregistered {

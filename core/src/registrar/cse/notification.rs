@@ -69,7 +69,7 @@ impl Cse {
             .subscriptions()
             .iter()
             .copied()
-            .filter(|&subscription| self.wants(subscription, &event))
+            .filter(|&subscription| self.wants(subscription, &event) && self.may_tell(now, subscription))
             .collect();
         let mut used_up = Vec::new();
         for subscription in told {

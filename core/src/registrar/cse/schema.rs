@@ -1,6 +1,6 @@
 //! The attributes of the resource types that the embedded CSE hosts, as tables.
 //!
-//! Covers: TS-0004 6.3.6 (universal attributes), 7.4.3 to 7.4.8 and 7.4.4 (which attribute may come with CREATE and
+//! Covers: TS-0004 6.3.6 (universal attributes), 7.4.3 to 7.4.9 and 7.4.4 (which attribute may come with CREATE and
 //! UPDATE, and of what kind it is), 8.2.3 (short names). Attributes of the standard whose function is not implemented
 //! are listed too, so that they are refused by name (NOT_IMPLEMENTED) instead of being ignored.
 
@@ -143,7 +143,7 @@ const SCHEMAS: &[Schema] = &[
             a("scp", Texts, Free),
         ],
         unsupported: &["ape", "esi", "mei", "regs", "trps", "tren", "tri", "trn"],
-        children: &[ResourceType::CONTAINER, ResourceType::SUBSCRIPTION],
+        children: &[ResourceType::CONTAINER, ResourceType::SCHEDULE, ResourceType::SUBSCRIPTION],
     },
     Schema {
         ty: ResourceType::CONTAINER,
@@ -212,7 +212,15 @@ const SCHEMAS: &[Schema] = &[
             a("srv", Words, RequiredSince3),
         ],
         unsupported: &["ape", "egid", "esi", "mei", "mtcc", "tren", "tri", "trn"],
-        children: &[ResourceType::CONTAINER, ResourceType::SUBSCRIPTION],
+        children: &[ResourceType::CONTAINER, ResourceType::SCHEDULE, ResourceType::SUBSCRIPTION],
+    },
+    Schema {
+        ty: ResourceType::SCHEDULE,
+        root: "m2m:sch",
+        prefix: "sch",
+        attributes: &[a("se", Record, Required), a("nco", Flag, Free)],
+        unsupported: &[],
+        children: &[],
     },
     Schema {
         ty: ResourceType::SUBSCRIPTION,
@@ -229,7 +237,7 @@ const SCHEMAS: &[Schema] = &[
             a("su", Word, Once),
         ],
         unsupported: &["gpi", "bn", "rl", "psn", "pn", "nsp", "ln", "ma", "nse", "nsi", "eeno"],
-        children: &[],
+        children: &[ResourceType::SCHEDULE],
     },
 ];
 

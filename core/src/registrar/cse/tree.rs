@@ -12,7 +12,11 @@ use std::{
 use serde_json::{Map, Value};
 use slab::Slab;
 
-use crate::primitive::{EntityId, ResourceType};
+use super::schedule::schedule_of;
+use crate::{
+    binding::Schedule,
+    primitive::{EntityId, ResourceType},
+};
 
 pub(super) type Key = usize;
 
@@ -39,6 +43,8 @@ pub(super) struct Resource {
     instances: BTreeMap<u64, Key>,
     others: BTreeMap<u64, Key>,
     subscriptions: Vec<Key>,
+    /// What its child `<schedule>` says; `None`: it has none.
+    pub(super) schedule: Option<Schedule>,
 }
 
 impl Resource {
@@ -145,6 +151,7 @@ impl Tree {
         self.sequence += 1;
         let sequence = self.sequence;
         let bytes = weight(&seed.attributes);
+        let schedule = (seed.ty == ResourceType::SCHEDULE).then(|| schedule_of(&seed.attributes).ok()).flatten();
         let depth = parent.map_or(0, |parent| self.get(parent).depth + 1);
         let key = self.resources.insert(Resource {
             ty: seed.ty,
@@ -163,6 +170,7 @@ impl Tree {
             instances: BTreeMap::new(),
             others: BTreeMap::new(),
             subscriptions: Vec::new(),
+            schedule: None,
         });
         self.bytes += bytes;
         self.ids.insert(seed.ri, key);
@@ -180,6 +188,9 @@ impl Tree {
             }
             if ty == ResourceType::SUBSCRIPTION {
                 parent.subscriptions.push(key);
+            }
+            if ty == ResourceType::SCHEDULE {
+                parent.schedule = schedule;
             }
         }
         key
@@ -201,6 +212,9 @@ impl Tree {
             parent.others.remove(&resource.sequence);
             if resource.ty == ResourceType::SUBSCRIPTION {
                 parent.subscriptions.retain(|&subscription| subscription != key);
+            }
+            if resource.ty == ResourceType::SCHEDULE {
+                parent.schedule = None;
             }
         }
         resource

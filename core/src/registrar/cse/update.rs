@@ -12,6 +12,7 @@ use super::{
     failure::{Checked, Failure, refuse},
     notification::{Event, Subject},
     result::Shape,
+    schedule::check_changed_schedule,
     schema::schema,
     tree::{Key, weight},
 };
@@ -34,6 +35,7 @@ impl Cse {
         let shape = Shape::for_update(call.request)?;
         let given = self.representation(call.request, schema)?;
         schema.check_update(&given)?;
+        let schedule = if resource.ty == ResourceType::SCHEDULE { check_changed_schedule(&given)? } else { None };
         let life = match given.get("et") {
             None => None,
             Some(Value::Null) => Some(self.default_life(resource.parent.unwrap_or(key), call.now)),
@@ -76,6 +78,10 @@ impl Cse {
         self.tree.resized(key);
         if let Some((_, due)) = life {
             self.tree.set_due(key, due);
+        }
+        if let (Some(schedule), Some(parent)) = (schedule, self.tree.get(key).parent) {
+            self.tree.get_mut(parent).schedule = Some(schedule);
+            self.tell_schedule(parent, effects);
         }
         if self.tree.get(key).ty == ResourceType::CONTAINER {
             self.apply_bounds(call, key, &given, effects);

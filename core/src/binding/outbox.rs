@@ -1,0 +1,708 @@
+//! Requests that a client has accepted, and delivers when it can: its offline queue.
+//!
+//! Covers: TS-0020 5.2; TS-0004 Annex H (buffering); rows WS-5.2-6, -8. A pure machine: it decides what is taken, what is sent
+//! next and what becomes of it; the requests travel through a [`Session`](super::Session), and a file that makes them durable is
+//! the client's part. In the order in which they were posted, one at a time unless told otherwise, at least once; with the same
+//! `rqi` each time.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::deadline::after;
+use super::{Now, Repeat};
+use crate::primitive::{AbsRelTimestamp, Operation, Request, Response, StatusCode};
+use crate::{Error, ErrorKind, Result};
+
+/// First wait after an attempt that came to nothing; it doubles.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// Longest wait between two attempts.
+const LONGEST_RETRY: Duration = Duration::from_secs(60);
+/// After being refused as if the entity were not registered: time in which it is registered again.
+const DENIED_RETRY: Duration = Duration::from_secs(2);
+
+/// What becomes of a request for which there is no room.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum WhenFull {
+    /// It is refused.
+    #[default]
+    Refuse,
+    /// The oldest ones make room for it; that is told.
+    DropOldest,
+}
+
+/// Settings of an [`Outbox`].
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct OutboxConfig {
+    /// Most requests at a time: 1024; at least 1.
+    pub requests: usize,
+    /// Their size in memory, about: 8 MiB.
+    pub bytes: usize,
+    /// What becomes of one more: it is refused.
+    pub when_full: WhenFull,
+    /// How long a request is kept that has no `rqet` or `rset`: a day; more than 0, at most a year.
+    pub lifetime: Duration,
+    /// Most requests that are sent in a second; `None`: as fast as they are answered. More than 0.
+    pub rate: Option<f64>,
+    /// Requests under way at a time: 1, which keeps their order also where one has to be sent again; 1 to 256.
+    pub window: usize,
+    /// Which requests are sent again when it is not known whether they were carried out: all. Others are told to have an unknown
+    /// outcome.
+    pub repeat: Repeat,
+}
+
+impl Default for OutboxConfig {
+    fn default() -> Self {
+        Self {
+            requests: 1024,
+            bytes: 8 << 20,
+            when_full: WhenFull::Refuse,
+            lifetime: Duration::from_secs(86_400),
+            rate: None,
+            window: 1,
+            repeat: Repeat::All,
+        }
+    }
+}
+
+/// Names one request in the outbox. Later ones are larger.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct PostId(pub u64);
+
+/// A request in the outbox, for those who want to look.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Posted {
+    /// `rqi`: the same at every attempt.
+    pub request_id: String,
+    /// What it asks for.
+    pub operation: Operation,
+    /// Of whom.
+    pub to: String,
+    /// When it stops being of use.
+    pub expires: SystemTime,
+    /// How often it was sent so far.
+    pub attempts: u32,
+}
+
+/// A request that has left the outbox, and why.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// Which.
+    pub id: PostId,
+    /// Its `rqi`.
+    pub request_id: String,
+    /// The response, whatever its status; or why there is none: `QueueFull` if it made room for a newer one, `Timeout` if it
+    /// expired.
+    pub result: Result<Response>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    /// It is not durable yet.
+    Accepting,
+    Waiting,
+    UnderWay,
+}
+
+struct Entry {
+    id: PostId,
+    request: Request,
+    size: usize,
+    expires: SystemTime,
+    attempts: u32,
+    /// It was refused once as if the entity were not registered.
+    denied: bool,
+    state: State,
+}
+
+impl Entry {
+    fn leaves(self, result: Result<Response>) -> Delivery {
+        Delivery { id: self.id, request_id: self.request.request_id, result }
+    }
+}
+
+/// A client's offline queue. See the [module](self).
+pub struct Outbox {
+    config: OutboxConfig,
+    /// Makes identifiers unique.
+    prefix: String,
+    next: u64,
+    entries: VecDeque<Entry>,
+    bytes: usize,
+    under_way: usize,
+    /// None expires before it.
+    earliest: Option<SystemTime>,
+    /// In a row.
+    failures: u32,
+    not_before: Option<Instant>,
+}
+
+impl Outbox {
+    /// An empty one. The identifiers that it makes begin with `prefix`, which no other run uses.
+    #[must_use]
+    pub fn new(config: OutboxConfig, prefix: String) -> Self {
+        Self {
+            config,
+            prefix,
+            next: 1,
+            entries: VecDeque::new(),
+            bytes: 0,
+            under_way: 0,
+            earliest: None,
+            failures: 0,
+            not_before: None,
+        }
+    }
+
+    // ---- inputs
+
+    /// Takes a request. It is sent once it is [`accepted`](Self::accepted). Its `rqi` is made if it has none, its expiration
+    /// becomes an absolute time. What had to make room is returned.
+    ///
+    /// # Errors
+    /// `QueueFull`, `Timeout` if it has expired already, `InvalidArgument` for an expiration that is no time.
+    pub fn post(&mut self, now: Now, mut request: Request) -> Result<(PostId, Vec<Delivery>)> {
+        let expires = self.expiration(now, &mut request)?;
+        let id = PostId(self.next);
+        if request.request_id.is_empty() {
+            request.request_id = format!("{}{}", self.prefix, id.0);
+        }
+        let size = request.size();
+        let dropped = self.make_room(size)?;
+        self.next += 1;
+        self.push(Entry { id, request, size, expires, attempts: 0, denied: false, state: State::Accepting });
+        Ok((id, dropped))
+    }
+
+    /// Takes a request that an earlier run accepted; bounds do not count.
+    pub fn restore(&mut self, request: Request, expires: Option<SystemTime>, now: Now) -> PostId {
+        let id = PostId(self.next);
+        self.next += 1;
+        let expires = expires.or_else(|| now.wall.checked_add(self.config.lifetime)).unwrap_or(now.wall);
+        let size = request.size();
+        self.push(Entry { id, request, size, expires, attempts: 0, denied: false, state: State::Waiting });
+        id
+    }
+
+    fn push(&mut self, entry: Entry) {
+        self.bytes += entry.size;
+        self.earliest = Some(self.earliest.map_or(entry.expires, |earliest| earliest.min(entry.expires)));
+        self.entries.push_back(entry);
+    }
+
+    fn expiration(&self, now: Now, request: &mut Request) -> Result<SystemTime> {
+        let mut left = self.config.lifetime;
+        for (name, time) in [("rqet", &mut request.request_expiration), ("rset", &mut request.result_expiration)] {
+            let Some(time) = time else { continue };
+            let own = time.remaining(now.wall).ok_or_else(|| {
+                let text = format!("{name} {:?} is neither a timestamp nor milliseconds", time.as_str());
+                Error::new(ErrorKind::InvalidArgument, text)
+            })?;
+            if own.is_zero() {
+                return Err(Error::new(ErrorKind::Timeout, format!("{name} {:?} has passed", time.as_str())));
+            }
+            // A time from now would be one from whenever it is sent.
+            if let Some(at) = now.wall.checked_add(own) {
+                *time = AbsRelTimestamp::absolute(at);
+            }
+            left = if name == "rqet" { own } else { left.min(own) };
+        }
+        Ok(now.wall.checked_add(left).unwrap_or(now.wall))
+    }
+
+    fn make_room(&mut self, size: usize) -> Result<Vec<Delivery>> {
+        let OutboxConfig { requests, bytes, when_full, .. } = self.config;
+        let fits = |outbox: &Self| outbox.entries.len() < requests && outbox.bytes + size <= bytes;
+        if fits(self) {
+            return Ok(Vec::new());
+        }
+        let droppable = self.entries.iter().filter(|entry| entry.state == State::Waiting);
+        let (count, freed) = droppable.fold((0, 0), |(count, freed), entry| (count + 1, freed + entry.size));
+        let would_fit = self.entries.len() - count < requests && self.bytes - freed + size <= bytes;
+        if when_full == WhenFull::Refuse || !would_fit {
+            return Err(Error::new(
+                ErrorKind::QueueFull,
+                format!(
+                    "the outbox is full ({} requests, {} bytes; limits {requests} and {bytes}): wait until some are delivered, \
+                     or set that the oldest are dropped",
+                    self.entries.len(),
+                    self.bytes
+                ),
+            ));
+        }
+        let mut dropped = Vec::new();
+        while !fits(self) {
+            let Some(at) = self.entries.iter().position(|entry| entry.state == State::Waiting) else { break };
+            let gone = Error::new(ErrorKind::QueueFull, "the outbox is full, and a newer request took its place");
+            dropped.extend(self.remove(at).map(|entry| entry.leaves(Err(gone))));
+        }
+        Ok(dropped)
+    }
+
+    /// A request that was posted is as durable as it is to be.
+    pub fn accepted(&mut self, id: PostId) {
+        if let Some(entry) = self.entry_mut(id) {
+            entry.state = State::Waiting;
+        }
+    }
+
+    /// A request that was posted could not be made durable: it is taken back.
+    pub fn rejected(&mut self, id: PostId) {
+        if let Some(at) = self.position(id) {
+            self.remove(at);
+        }
+    }
+
+    /// The connection is open again: what waits is not held back any longer by earlier failures.
+    pub fn opened(&mut self) {
+        if self.failures > 0 {
+            (self.failures, self.not_before) = (0, None);
+        }
+    }
+
+    /// What came of a request that [`next`](Self::next) gave. Returned if the request leaves the outbox.
+    pub fn outcome(&mut self, now: Now, id: PostId, result: Result<Response>) -> Option<Delivery> {
+        let at = self.position(id).filter(|at| self.entries[*at].state == State::UnderWay)?;
+        let repeat = self.config.repeat;
+        let entry = &mut self.entries[at];
+        let again = match &result {
+            Ok(response) if response.status == StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE && !entry.denied => {
+                entry.denied = true;
+                Some(DENIED_RETRY)
+            }
+            Ok(_) => None,
+            Err(error) if error.is_outcome_unknown() && !repeat.allows(entry.request.operation) => None,
+            Err(error) => match error.kind() {
+                ErrorKind::Encode | ErrorKind::InvalidArgument | ErrorKind::DuplicateRequestId => None,
+                _ => Some(FIRST_RETRY.saturating_mul(1 << self.failures.min(16)).min(LONGEST_RETRY)),
+            },
+        };
+        let Some(wait) = again else {
+            self.failures = 0;
+            return self.remove(at).map(|entry| entry.leaves(result));
+        };
+        entry.state = State::Waiting;
+        self.earliest = Some(self.earliest.map_or(entry.expires, |earliest| earliest.min(entry.expires)));
+        self.under_way -= 1;
+        self.failures = self.failures.saturating_add(1);
+        self.hold_until(after(now.monotonic, wait));
+        None
+    }
+
+    // ---- outputs
+
+    /// The request that is to be sent now, if there is one.
+    pub fn next(&mut self, now: Now) -> Option<(PostId, Request)> {
+        if self.under_way >= self.config.window || self.not_before.is_some_and(|at| at > now.monotonic) {
+            return None;
+        }
+        // What is not durable yet holds back what came after it.
+        let waiting = self.entries.iter_mut().find(|entry| entry.state != State::UnderWay);
+        let entry = waiting.filter(|entry| entry.state == State::Waiting && entry.expires > now.wall)?;
+        entry.state = State::UnderWay;
+        entry.attempts += 1;
+        let found = (entry.id, entry.request.clone());
+        self.under_way += 1;
+        if let Some(rate) = self.config.rate {
+            self.hold_until(after(now.monotonic, Duration::try_from_secs_f64(1.0 / rate).unwrap_or(Duration::MAX)));
+        }
+        Some(found)
+    }
+
+    fn hold_until(&mut self, at: Instant) {
+        self.not_before = Some(self.not_before.map_or(at, |other| other.max(at)));
+    }
+
+    /// The requests that have expired; they leave.
+    pub fn expire(&mut self, now: Now) -> Vec<Delivery> {
+        if self.earliest.is_none_or(|earliest| earliest > now.wall) {
+            return Vec::new();
+        }
+        let mut expired = Vec::new();
+        for entry in std::mem::take(&mut self.entries) {
+            if entry.state != State::Waiting || entry.expires > now.wall {
+                self.entries.push_back(entry);
+                continue;
+            }
+            self.bytes -= entry.size;
+            let error = Error::new(ErrorKind::Timeout, "the request expired before it could be delivered");
+            let sent = entry.attempts > 0;
+            expired.push(entry.leaves(Err(if sent { error.with_unknown_outcome() } else { error })));
+        }
+        // One that is under way runs out of time by itself.
+        let waiting = self.entries.iter().filter(|entry| entry.state != State::UnderWay);
+        self.earliest = waiting.map(|entry| entry.expires).min();
+        expired
+    }
+
+    /// When [`expire`](Self::expire) and [`next`](Self::next) are to be asked again if nothing else happens.
+    #[must_use]
+    pub fn poll_timeout(&self, now: Now) -> Option<Instant> {
+        let expiry = self.earliest.filter(|_| !self.entries.is_empty());
+        let expiry = expiry.map(|at| after(now.monotonic, at.duration_since(now.wall).unwrap_or_default()));
+        let waits = self.entries.len() > self.under_way && self.under_way < self.config.window;
+        let next = self.not_before.filter(|at| *at > now.monotonic && waits);
+        [expiry, next].into_iter().flatten().min()
+    }
+
+    /// Everything that is in it, in its order.
+    pub fn list(&self) -> impl Iterator<Item = Posted> {
+        self.entries.iter().map(|entry| Posted {
+            request_id: entry.request.request_id.clone(),
+            operation: entry.request.operation,
+            to: entry.request.to.clone(),
+            expires: entry.expires,
+            attempts: entry.attempts,
+        })
+    }
+
+    /// How many requests are in it.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// True if there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The request of an identifier, and when it expires.
+    #[must_use]
+    pub fn get(&self, id: PostId) -> Option<(&Request, SystemTime)> {
+        self.position(id).map(|at| (&self.entries[at].request, self.entries[at].expires))
+    }
+
+    /// Takes everything out: there is nobody to deliver it any more.
+    pub fn give_up(&mut self, error: &Error) -> Vec<Delivery> {
+        (self.bytes, self.under_way) = (0, 0);
+        std::mem::take(&mut self.entries).into_iter().map(|entry| entry.leaves(Err(error.clone()))).collect()
+    }
+
+    fn position(&self, id: PostId) -> Option<usize> {
+        self.entries.binary_search_by_key(&id, |entry| entry.id).ok()
+    }
+
+    fn entry_mut(&mut self, id: PostId) -> Option<&mut Entry> {
+        let at = self.position(id)?;
+        self.entries.get_mut(at)
+    }
+
+    fn remove(&mut self, at: usize) -> Option<Entry> {
+        let entry = self.entries.remove(at)?;
+        self.bytes -= entry.size;
+        if entry.state == State::UnderWay {
+            self.under_way -= 1;
+        }
+        Some(entry)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+    use std::collections::HashMap;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn start() -> Now {
+        static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+        Now { monotonic: *START.get_or_init(Instant::now), wall: SystemTime::UNIX_EPOCH + 1_000_000_000 * SECOND }
+    }
+
+    fn at(time: Duration) -> Now {
+        Now { monotonic: start().monotonic + time, wall: start().wall + time }
+    }
+
+    fn outbox(config: OutboxConfig) -> Outbox {
+        Outbox::new(config, "run1-".to_owned())
+    }
+
+    fn request(name: &str) -> Request {
+        Request::notify("cse-in/box", json!({ "m2m:sgn": name }))
+    }
+
+    /// Posts and accepts.
+    fn post(outbox: &mut Outbox, now: Now, name: &str) -> PostId {
+        let (id, dropped) = outbox.post(now, request(name)).unwrap();
+        assert!(dropped.is_empty());
+        outbox.accepted(id);
+        id
+    }
+
+    fn lost() -> Result<Response> {
+        Err(Error::new(ErrorKind::ConnectionLost, "lost").with_unknown_outcome())
+    }
+
+    fn order(outbox: &Outbox) -> Vec<String> {
+        outbox.list().map(|posted| posted.request_id).collect()
+    }
+
+    #[test]
+    fn ws_5_2_8_what_was_posted_is_delivered_in_order_and_again_with_its_rqi() {
+        let mut outbox = outbox(OutboxConfig::default());
+        let first = post(&mut outbox, start(), "a");
+        let second = post(&mut outbox, start(), "b");
+        let (id, request) = outbox.next(start()).unwrap();
+        assert_eq!((id, request.request_id.as_str()), (first, "run1-1"));
+        assert!(outbox.next(start()).is_none(), "one at a time");
+        assert!(outbox.outcome(start(), first, lost()).is_none(), "it stays");
+        assert!(outbox.next(start()).is_none(), "not at once");
+        assert_eq!(outbox.poll_timeout(start()), Some(at(SECOND).monotonic));
+        let (again, request) = outbox.next(at(SECOND)).unwrap();
+        assert_eq!((again, request.request_id.as_str()), (first, "run1-1"));
+        assert_eq!(outbox.list().next().unwrap().attempts, 2);
+        let delivered = outbox.outcome(at(SECOND), first, Ok(Response::ok())).unwrap();
+        assert_eq!((delivered.id, delivered.request_id.as_str()), (first, "run1-1"));
+        assert!(delivered.result.is_ok());
+        assert_eq!(outbox.next(at(SECOND)).unwrap().0, second);
+        assert!(
+            outbox.outcome(at(SECOND), second, Ok(Response::error(StatusCode::NOT_FOUND, ""))).is_some(),
+            "any status"
+        );
+        assert!(outbox.is_empty() && outbox.bytes == 0);
+        assert_eq!(outbox.poll_timeout(at(SECOND)), None);
+    }
+
+    #[test]
+    fn waits_between_attempts_double_and_end_when_the_connection_opens() {
+        let mut outbox = outbox(OutboxConfig::default());
+        let id = post(&mut outbox, start(), "a");
+        let mut now = Duration::ZERO;
+        let mut waits = Vec::new();
+        for _ in 0..8 {
+            outbox.next(at(now)).unwrap();
+            outbox.outcome(at(now), id, lost());
+            let wait = outbox.poll_timeout(at(now)).unwrap() - at(now).monotonic;
+            waits.push(wait.as_secs());
+            now += wait;
+        }
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
+        outbox.next(at(now)).unwrap();
+        outbox.outcome(at(now), id, lost());
+        outbox.opened();
+        assert!(outbox.next(at(now)).is_some());
+    }
+
+    #[test]
+    fn what_may_not_be_repeated_has_an_unknown_outcome() {
+        let mut outbox = outbox(OutboxConfig { repeat: Repeat::Idempotent, ..OutboxConfig::default() });
+        let id = post(&mut outbox, start(), "a");
+        outbox.next(start()).unwrap();
+        // It was not sent at all: that is no repetition.
+        assert!(outbox.outcome(start(), id, Err(Error::new(ErrorKind::Timeout, "no connection"))).is_none());
+        outbox.next(at(SECOND)).unwrap();
+        let told = outbox.outcome(at(SECOND), id, lost()).unwrap();
+        assert!(told.result.unwrap_err().is_outcome_unknown());
+        assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn a_denial_is_believed_the_second_time() {
+        let mut outbox = outbox(OutboxConfig::default());
+        let id = post(&mut outbox, start(), "a");
+        let denied = || Ok(Response::error(StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE, "who are you?"));
+        outbox.next(start()).unwrap();
+        assert!(outbox.outcome(start(), id, denied()).is_none(), "it may be registered again meanwhile");
+        assert!(outbox.next(at(SECOND)).is_none());
+        outbox.next(at(2 * SECOND)).unwrap();
+        let told = outbox.outcome(at(2 * SECOND), id, denied()).unwrap();
+        assert_eq!(told.result.unwrap().status, StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE);
+    }
+
+    #[test]
+    fn what_is_not_durable_yet_is_not_sent_and_nothing_overtakes_it() {
+        let mut outbox = outbox(OutboxConfig::default());
+        let (first, _) = outbox.post(start(), request("a")).unwrap();
+        let second = post(&mut outbox, start(), "b");
+        assert!(outbox.next(start()).is_none());
+        outbox.rejected(first);
+        assert_eq!(outbox.next(start()).unwrap().0, second);
+    }
+
+    #[test]
+    fn ws_5_2_8_its_bounds_hold_and_the_new_one_is_refused_or_the_oldest_dropped() {
+        let size = Request { request_id: "run1-1".to_owned(), ..request("a") }.size();
+        for config in [
+            OutboxConfig { requests: 2, ..OutboxConfig::default() },
+            OutboxConfig { bytes: 2 * size, ..OutboxConfig::default() },
+        ] {
+            let mut refusing = outbox(config);
+            post(&mut refusing, start(), "a");
+            post(&mut refusing, start(), "b");
+            let error = refusing.post(start(), request("c")).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::QueueFull);
+            assert_eq!(order(&refusing), ["run1-1", "run1-2"]);
+
+            let mut dropping = outbox(OutboxConfig { when_full: WhenFull::DropOldest, ..config });
+            post(&mut dropping, start(), "a");
+            post(&mut dropping, start(), "b");
+            dropping.next(start()).unwrap();
+            let (third, dropped) = dropping.post(start(), request("c")).unwrap();
+            dropping.accepted(third);
+            assert_eq!(dropped.len(), 1);
+            assert_eq!(dropped[0].request_id, "run1-2", "what is under way stays");
+            assert_eq!(dropped[0].result.as_ref().unwrap_err().kind(), ErrorKind::QueueFull);
+            assert_eq!(order(&dropping), ["run1-1", "run1-3"]);
+            let large = request(&"x".repeat(3 * size));
+            let refused = OutboxConfig { bytes: 2 * size, ..config };
+            dropping.config = OutboxConfig { when_full: WhenFull::DropOldest, ..refused };
+            assert!(dropping.post(start(), large).is_err(), "nothing is dropped in vain");
+            assert_eq!(order(&dropping), ["run1-1", "run1-3"]);
+        }
+    }
+
+    #[test]
+    fn ws_5_2_8_what_expires_is_told_and_times_from_now_become_points_in_time() {
+        let mut outbox = outbox(OutboxConfig { lifetime: 10 * SECOND, ..OutboxConfig::default() });
+        let own = request("own").expires_in(20 * SECOND);
+        let (own, _) = outbox.post(start(), own).unwrap();
+        outbox.accepted(own);
+        let (kept, until) = outbox.get(own).unwrap();
+        assert_eq!(kept.request_expiration, Some(AbsRelTimestamp::absolute(at(20 * SECOND).wall)));
+        assert_eq!(until, at(20 * SECOND).wall);
+        post(&mut outbox, start(), "default");
+        let sooner = Request { result_expiration: Some(AbsRelTimestamp::from_text("5000")), ..request("rset") };
+        let (sooner, _) = outbox.post(start(), sooner).unwrap();
+        outbox.accepted(sooner);
+        assert_eq!(outbox.poll_timeout(start()), Some(at(5 * SECOND).monotonic));
+        for (time, gone) in [(5, "run1-3"), (10, "run1-2"), (20, "run1-1")] {
+            let now = at(time * SECOND);
+            assert!(outbox.expire(at(time * SECOND - Duration::from_millis(1))).is_empty());
+            let expired = outbox.expire(now);
+            assert_eq!(expired.len(), 1);
+            assert_eq!(expired[0].request_id, gone);
+            let error = expired[0].result.as_ref().unwrap_err();
+            assert_eq!((error.kind(), error.is_outcome_unknown()), (ErrorKind::Timeout, false));
+        }
+        for (text, kind) in [("0", ErrorKind::Timeout), ("soon", ErrorKind::InvalidArgument)] {
+            let request = Request { request_expiration: Some(AbsRelTimestamp::from_text(text)), ..request("x") };
+            assert_eq!(outbox.post(start(), request).unwrap_err().kind(), kind);
+        }
+    }
+
+    #[test]
+    fn a_rate_holds() {
+        let mut outbox = outbox(OutboxConfig { rate: Some(4.0), window: 8, ..OutboxConfig::default() });
+        for _ in 0..8 {
+            post(&mut outbox, start(), "a");
+        }
+        let mut sent = 0;
+        for millisecond in 0..=1000 {
+            while outbox.next(at(Duration::from_millis(millisecond))).is_some() {
+                sent += 1;
+            }
+        }
+        assert_eq!(sent, 5, "at 0, 250, 500, 750 and 1000 ms");
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Post { lives: u8, large: bool },
+        Accepted(u8),
+        Rejected(u8),
+        Next,
+        Answered(u8),
+        Lost(u8),
+        NotSent(u8),
+        Opened,
+        Time(u8),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            4 => (1..60_u8, any::<bool>()).prop_map(|(lives, large)| Step::Post { lives, large }),
+            4 => any::<u8>().prop_map(Step::Accepted),
+            1 => any::<u8>().prop_map(Step::Rejected),
+            4 => Just(Step::Next),
+            3 => any::<u8>().prop_map(Step::Answered),
+            2 => any::<u8>().prop_map(Step::Lost),
+            1 => any::<u8>().prop_map(Step::NotSent),
+            1 => Just(Step::Opened),
+            2 => (0..30_u8).prop_map(Step::Time),
+        ];
+        proptest::collection::vec(step, 0..120)
+    }
+
+    proptest! {
+        /// Whatever happens: each request that was accepted leaves once, or is in there; bounds hold; with a window of 1 none is
+        /// delivered before an older one.
+        #[test]
+        fn nothing_is_lost_doubled_or_overtaken(
+            steps in steps(),
+            window in 1..4_usize,
+            when_full in prop_oneof![Just(WhenFull::Refuse), Just(WhenFull::DropOldest)],
+        ) {
+            let config = OutboxConfig { requests: 6, bytes: 6000, when_full, window, ..OutboxConfig::default() };
+            let mut outbox = outbox(config);
+            let mut now = Duration::ZERO;
+            let (mut posted, mut left) = (Vec::new(), HashMap::new());
+            let mut under_way: Vec<PostId> = Vec::new();
+            let mut accepting: Vec<PostId> = Vec::new();
+            let mut delivered: Vec<PostId> = Vec::new();
+            let pick = |from: &mut Vec<PostId>, which: u8| {
+                (!from.is_empty()).then(|| from.remove(usize::from(which) % from.len()))
+            };
+            for step in steps {
+                let mut gone = Vec::new();
+                match step {
+                    Step::Post { lives, large } => {
+                        let name = if large { "x".repeat(900) } else { "x".to_owned() };
+                        let request = request(&name).expires_in(u32::from(lives) * SECOND);
+                        if let Ok((id, dropped)) = outbox.post(at(now), request) {
+                            posted.push(id);
+                            accepting.push(id);
+                            gone.extend(dropped);
+                        }
+                    }
+                    Step::Accepted(which) => pick(&mut accepting, which).into_iter().for_each(|id| outbox.accepted(id)),
+                    Step::Rejected(which) => {
+                        if let Some(id) = pick(&mut accepting, which) {
+                            outbox.rejected(id);
+                            posted.retain(|other| *other != id);
+                        }
+                    }
+                    Step::Next => {
+                        if let Some((id, _)) = outbox.next(at(now)) {
+                            prop_assert!(!under_way.contains(&id) && !accepting.contains(&id));
+                            under_way.push(id);
+                        }
+                    }
+                    Step::Answered(which) => {
+                        if let Some(id) = pick(&mut under_way, which) {
+                            gone.extend(outbox.outcome(at(now), id, Ok(Response::ok())));
+                            delivered.push(id);
+                        }
+                    }
+                    Step::Lost(which) => {
+                        if let Some(id) = pick(&mut under_way, which) {
+                            prop_assert!(outbox.outcome(at(now), id, lost()).is_none());
+                        }
+                    }
+                    Step::NotSent(which) => {
+                        if let Some(id) = pick(&mut under_way, which) {
+                            let error = Error::new(ErrorKind::Timeout, "no connection");
+                            prop_assert!(outbox.outcome(at(now), id, Err(error)).is_none());
+                        }
+                    }
+                    Step::Opened => outbox.opened(),
+                    Step::Time(seconds) => now += u32::from(seconds) * SECOND,
+                }
+                gone.extend(outbox.expire(at(now)));
+                for delivery in gone {
+                    prop_assert!(left.insert(delivery.id, ()).is_none(), "{:?} left twice", delivery.id);
+                }
+                prop_assert!(outbox.len() <= 6 && outbox.bytes <= 6000 && under_way.len() <= window);
+                prop_assert_eq!(outbox.under_way, under_way.len());
+                let there = posted.iter().filter(|id| outbox.get(**id).is_some()).count();
+                prop_assert_eq!(there, outbox.len());
+                prop_assert_eq!(posted.len(), there + left.len());
+            }
+            if window == 1 {
+                prop_assert!(delivered.is_sorted(), "{:?}", delivered);
+            }
+        }
+    }
+}
