@@ -176,7 +176,7 @@ impl Shared {
                 }
             }
             Delivery::Event { .. } => {}
-            Delivery::Registree { .. } => {}
+            Delivery::Registree { .. } | Delivery::Upstream { .. } => {}
         }
     }
 
