@@ -312,7 +312,7 @@ impl Client {
     }
 
     /// What was posted and is not delivered yet: (rqi, operation, to, expires in seconds since 1970, attempts).
-    fn outbox(&self, py: Python<'_>) -> PyResult<Vec<(String, u8, String, f64, u32)>> {
+    fn outbox(&self, py: Python<'_>) -> PyResult<Vec<PostedFields>> {
         let posted = self.client.outbox().or_raise(py)?;
         let entry = |p: binding::Posted| (p.request_id, p.operation.code(), p.to, since_epoch(p.expires), p.attempts);
         Ok(posted.into_iter().map(entry).collect())
@@ -472,6 +472,9 @@ impl Client {
         Ok(dict)
     }
 }
+
+/// The fields of `onem2m_ws.Posted`.
+type PostedFields = (String, u8, String, f64, u32);
 
 /// How the result of a request may come.
 const MODES: [(&str, Mode); 4] = [

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import queue
 import threading
 import weakref
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import Any, Callable, Optional, TypeVar
+from typing import Any, Callable, TypeVar
 
 from . import _native
 from ._base import MOST_REQUESTS, ClientBase, Subscribed, connection_log
+from ._worker import Worker
 from .enums import Operation
 from .errors import ClosedError, ForkError, StateError
 from .events import Event
@@ -111,19 +111,6 @@ def _receive(deliveries: _native.Queue, reference: weakref.ref[Client]) -> None:
             return
 
 
-_Work = Optional[Callable[[], None]]
-
-
-def _work(work: queue.SimpleQueue[_Work]) -> None:
-    """Runs the functions of the program, one after the other."""
-    while True:
-        item = work.get()
-        if item is None:
-            return
-        item()
-        del item
-
-
 class Client(ClientBase[IncomingRequest, Notification]):
     """A registree's end of the binding: an AE, or a CSE towards its registrar. Made by `connect`.
 
@@ -133,16 +120,14 @@ class Client(ClientBase[IncomingRequest, Notification]):
     def __init__(self, point_of_access: str, settings: dict[str, Any]) -> None:
         deliveries = _native.Queue(MOST_REQUESTS)
         self._arrival = threading.Condition()
-        self._work: queue.SimpleQueue[_Work] = queue.SimpleQueue()
-        self._worker: threading.Thread | None = None
+        self._worker = Worker()
         self._numbers = itertools.count(1)
         self._acknowledgements: dict[int, AcknowledgementHandler] = {}
         super().__init__(deliveries, 0, point_of_access, settings)
-        # Neither thread holds the client: it ends when the program forgets it.
+        # The thread does not hold the client: it ends when the program forgets it.
         threading.Thread(
             target=_receive, args=(deliveries, weakref.ref(self)), name="onem2m-ws receiver", daemon=True
         ).start()
-        weakref.finalize(self, self._work.put, None).atexit = False
 
     # --- life
 
@@ -170,7 +155,7 @@ class Client(ClientBase[IncomingRequest, Notification]):
         The registration stays in force. Called from a handler, it does not wait, since it would wait for that handler.
         To close without regard to what is under way, use `abort`.
         """
-        if threading.current_thread() is self._worker:
+        if self._worker.is_current():
             self._native.close(_native.Slot())
         else:
             self._call(self._native.close)
@@ -538,7 +523,7 @@ class Client(ClientBase[IncomingRequest, Notification]):
 
     def _run(self, callback: Callable[[Any], Any], argument: Any, request: IncomingRequest) -> None:
         # The request is kept by the work alone: forgotten there, it is answered.
-        self._start(lambda: self._handle(callback, argument, request))
+        self._worker.run(lambda: self._handle(callback, argument, request))
 
     def _handle(self, callback: Callable[[Any], Any], argument: Any, request: IncomingRequest) -> None:
         try:
@@ -555,19 +540,12 @@ class Client(ClientBase[IncomingRequest, Notification]):
             except BaseException:
                 connection_log.exception("the handler of %s failed", type(what).__name__)
 
-        self._start(work)
+        self._worker.run(work)
 
     def _route_acknowledgement(self, number: int, native: _native.ReceivedResponse) -> None:
         handler = self._acknowledgements.get(number)
         if handler is not None:
             self._tell(handler, Response._received(native))
-
-    def _start(self, work: Callable[[], None]) -> None:
-        with self._lock:
-            if self._worker is None:
-                self._worker = threading.Thread(target=_work, args=(self._work,), name="onem2m-ws handler", daemon=True)
-                self._worker.start()
-        self._work.put(work)
 
 
 class Requests:

@@ -12,6 +12,7 @@ from typing import Any, Callable, TypeVar
 from . import _native
 from ._base import connection_log
 from ._registrar_base import RegistrarBase
+from ._worker import Worker
 from .errors import ClosedError, ForkError
 from .events import RegistrarEvent
 from .formats import Format
@@ -28,7 +29,7 @@ def _receive(deliveries: _native.Queue, reference: weakref.ref[Registrar]) -> No
         except (ClosedError, ForkError):  # the interpreter ends
             return
         registrar = reference()
-        if registrar is None:
+        if registrar is None or not (batch or registrar._native):
             return
         for kind, _, payload in batch:
             if kind != _native.EVENT:
@@ -148,6 +149,7 @@ class Registrar(RegistrarBase):
     ) -> None:
         settings = dict(locals())
         super().__init__(settings)
+        self._worker = Worker()
         self._deliveries: _native.Queue | None = None
 
     def start(self) -> None:
@@ -191,7 +193,10 @@ class Registrar(RegistrarBase):
         return handler
 
     def _tell(self, callback: Callable[[Any], Any], what: RegistrarEvent) -> None:
-        try:
-            callback(what)
-        except BaseException:  # also what would end this thread
-            connection_log.exception("the handler of %s failed", type(what).__name__)
+        def work() -> None:
+            try:
+                callback(what)
+            except BaseException:  # also what would end the thread
+                connection_log.exception("the handler of %s failed", type(what).__name__)
+
+        self._worker.run(work)
