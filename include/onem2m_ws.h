@@ -5,9 +5,9 @@
  *
  * What this library promises, and what it asks for
  * ------------------------------------------------
- * Handles      Every opaque type is a handle: the program gets it from a function that ends in _new, _from_json, _clone, _start
- *              or _convert (or as the argument of on_request) and gives it back to _free, once. _free(NULL) does nothing. A
- *              handle must not be used after _free, nor be freed while another call uses it.
+ * Handles      Every opaque type is a handle: the program gets it through an output argument (or as the argument of
+ *              on_request) and gives it back to its _free, once. _free(NULL) does nothing. A handle must not be used after
+ *              _free, nor be freed while another call uses it.
  * Threads      A handle taken as `const` may be used by several threads at the same time; one taken without must not be
  *              used by another thread during the call. All functions of a client and of a registrar but _free take `const`.
  * Callbacks    The callbacks of one client are never called at the same time, and in the order of events. They are called
@@ -310,6 +310,98 @@ typedef int32_t onem2m_ws_accepts;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
+// What happened. Kinds may be added: ignore one that you do not know.
+enum onem2m_ws_event_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // The registrar confirmed that the registration is still in force, after a reopening or in a new run. `until_ms`.
+    ONEM2M_WS_EVENT_REGISTRATION_CONFIRMED = 1,
+    // The registration was renewed before it lapsed. `until_ms`.
+    ONEM2M_WS_EVENT_REGISTRATION_RENEWED = 2,
+    // The registrar had forgotten the entity, and it was registered again, as `entity`. Containers and subscriptions below its
+    // resource are gone: make them again.
+    ONEM2M_WS_EVENT_REGISTERED_AGAIN = 3,
+    // The registration could not be checked, renewed or made again. `result`, `message`; it is tried again after a while.
+    ONEM2M_WS_EVENT_REGISTRATION_FAILED = 4,
+    // A request that was posted, `request_id`, has left the outbox: `response` is its response, whatever its status. NULL if there
+    // is none, and `result` says why: ONEM2M_WS_QUEUE_FULL if it made room for a newer one, ONEM2M_WS_TIMEOUT if it expired,
+    // ONEM2M_WS_CONNECTION_LOST if it may not be sent again, ONEM2M_WS_ENCODE, ONEM2M_WS_CLOSED.
+    ONEM2M_WS_EVENT_DELIVERED = 5,
+    // What is to be known in the next run could not be written to its file. `result`, `message`.
+    ONEM2M_WS_EVENT_STORAGE_FAILED = 6,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum onem2m_ws_event_kind onem2m_ws_event_kind;
+#else
+typedef int32_t onem2m_ws_event_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// Which requests are sent again, with the same `rqi`, when the connection broke before their response came. The registrar may
+// have carried the first one out.
+enum onem2m_ws_repeat
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // None: their outcome is told to be unknown.
+    ONEM2M_WS_REPEAT_NEVER = 0,
+    // RETRIEVE, which changes nothing.
+    ONEM2M_WS_REPEAT_RETRIEVE = 1,
+    // RETRIEVE, UPDATE and DELETE: done twice, they leave what they leave when done once. Of a second DELETE the answer is 4004.
+    ONEM2M_WS_REPEAT_IDEMPOTENT = 2,
+    // All: a CREATE may make two resources, a NOTIFY may be heard twice.
+    ONEM2M_WS_REPEAT_ALL = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum onem2m_ws_repeat onem2m_ws_repeat;
+#else
+typedef int32_t onem2m_ws_repeat;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What becomes of a request for which there is no room in the outbox.
+enum onem2m_ws_when_full
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // It is refused with ONEM2M_WS_QUEUE_FULL: the default.
+    ONEM2M_WS_WHEN_FULL_REFUSE = 0,
+    // The oldest ones make room for it; ONEM2M_WS_EVENT_DELIVERED tells of each.
+    ONEM2M_WS_WHEN_FULL_DROP_OLDEST = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum onem2m_ws_when_full onem2m_ws_when_full;
+#else
+typedef int32_t onem2m_ws_when_full;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What becomes of a request outside of the times of the schedule.
+enum onem2m_ws_outside_window
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // It opens the connection, which is closed again when nothing is pending: the default.
+    ONEM2M_WS_OUTSIDE_WINDOW_OPEN = 0,
+    // It waits for the next time to be reachable, or until its own time is over.
+    ONEM2M_WS_OUTSIDE_WINDOW_HOLD = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum onem2m_ws_outside_window onem2m_ws_outside_window;
+#else
+typedef int32_t onem2m_ws_outside_window;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
 // Bytes that the library has made.
 typedef struct onem2m_ws_buffer onem2m_ws_buffer;
 
@@ -319,6 +411,9 @@ typedef struct onem2m_ws_client onem2m_ws_client;
 // Settings of a client. Every setting has a default; only the point of access is needed, and for most registrars the
 // originator. They are copied when a client is made: one config may serve for many.
 typedef struct onem2m_ws_client_config onem2m_ws_client_config;
+
+// What was in the outbox of a client at one moment, in its order.
+typedef struct onem2m_ws_outbox onem2m_ws_outbox;
 
 // A registrar that runs in this process: CSEBase, AE, container, contentInstance, subscription, remoteCSE. For development
 // and tests; it keeps everything in memory and is no product CSE.
@@ -356,6 +451,26 @@ typedef struct onem2m_ws_state {
     struct onem2m_ws_text message;
 } onem2m_ws_state;
 
+// Something that happened to a client. Later versions may add members at the end. Everything is valid until the callback
+// returns.
+typedef struct onem2m_ws_event {
+    // One of onem2m_ws_event_kind.
+    int32_t kind;
+    // What went wrong: one of onem2m_ws_result; 0 if nothing did. If it is an error, onem2m_ws_last_error() and those after it
+    // tell the rest during the call.
+    int32_t result;
+    // When the registration lapses if it is not renewed, in milliseconds since 1970 (UTC); -1 if it is not known.
+    int64_t until_ms;
+    // The entity that is registered, with ONEM2M_WS_EVENT_REGISTERED_AGAIN.
+    struct onem2m_ws_text entity;
+    // The `rqi` of the request that was posted, with ONEM2M_WS_EVENT_DELIVERED.
+    struct onem2m_ws_text request_id;
+    // The text of what went wrong.
+    struct onem2m_ws_text message;
+    // The response to what was posted; not to be freed.
+    const struct onem2m_ws_response *response;
+} onem2m_ws_event;
+
 // The functions of the program that a client calls. Set `struct_size` to sizeof(onem2m_ws_callbacks) and what is not needed
 // to NULL; the struct itself is copied.
 typedef struct onem2m_ws_callbacks {
@@ -370,12 +485,36 @@ typedef struct onem2m_ws_callbacks {
     void (*on_request)(void *user_data, struct onem2m_ws_request *request);
     // Called when the connection changes. `state` is lent for the time of the call.
     void (*on_state)(void *user_data, const struct onem2m_ws_state *state);
+    // Called when something else happens that the program may want to know: what became of the registration, and of what
+    // was posted. `event` is lent for the time of the call.
+    void (*on_event)(void *user_data, const struct onem2m_ws_event *event);
 } onem2m_ws_callbacks;
 
 // Called once with the outcome of an asynchronous call: `result` is one of onem2m_ws_result; `response` is the answer, lent
 // for the time of the call, for calls that have one, and else NULL. If `result` is an error, onem2m_ws_last_error() has its
 // text during the call.
 typedef void (*onem2m_ws_completion)(void *user_data, int32_t result, const struct onem2m_ws_response *response);
+
+// Called once with the outcome of onem2m_ws_client_post_async(): `result` is one of onem2m_ws_result; `request_id` is the `rqi`
+// under which the request was accepted, lent for the time of the call. If `result` is an error, onem2m_ws_last_error() has its
+// text during the call.
+typedef void (*onem2m_ws_posted)(void *user_data, int32_t result, struct onem2m_ws_text request_id);
+
+// A request in an outbox. Set `struct_size` to sizeof(onem2m_ws_outbox_entry) before the call.
+typedef struct onem2m_ws_outbox_entry {
+    // sizeof(onem2m_ws_outbox_entry): only as much is written.
+    size_t struct_size;
+    // Its `rqi`, the same at every attempt.
+    struct onem2m_ws_text request_id;
+    // Whom it is for.
+    struct onem2m_ws_text to;
+    // What it asks for: one of onem2m_ws_operation.
+    int32_t operation;
+    // How often it was sent so far.
+    uint32_t attempts;
+    // When it stops being of use, in milliseconds since 1970 (UTC).
+    int64_t expires_ms;
+} onem2m_ws_outbox_entry;
 
 // What a client has counted. Set `struct_size` to sizeof(onem2m_ws_counters) before the call.
 typedef struct onem2m_ws_counters {
@@ -401,6 +540,10 @@ typedef struct onem2m_ws_counters {
     uint64_t malformed;
     // Deviations from the standard that were tolerated.
     uint64_t deviations;
+    // Requests that expired before they could be sent, and requests of the peer's that had expired when they came.
+    uint64_t expired;
+    // Requests that were under way when their connection broke, and were sent again.
+    uint64_t repeated;
 } onem2m_ws_counters;
 
 #ifdef __cplusplus
@@ -430,6 +573,10 @@ struct onem2m_ws_text onem2m_ws_last_error_http_body(void);
 // The registrar's answer, if ONEM2M_WS_REGISTRATION_REFUSED was the last error on this thread; else NULL. Not to be freed;
 // valid until the next error on this thread.
 const struct onem2m_ws_response *onem2m_ws_last_error_response(void);
+
+// True if the last error on this thread leaves it open whether the request was carried out: it was sent, and no response came.
+// Sending it again may do it twice. False: it was not carried out, or the error is not about a request.
+bool onem2m_ws_last_error_outcome_unknown(void);
 
 // The name of a result code, "ONEM2M_WS_TIMEOUT"; "unknown" for one that this version does not have. Valid for ever.
 const char *onem2m_ws_result_name(int32_t code);
@@ -621,7 +768,9 @@ void onem2m_ws_client_config_free(struct onem2m_ws_client_config *config);
 // `formats` (a list of "json", "xml" and "cbor", in order of preference), `headers` (an object), `subprotocols` (a list of names
 // to offer), `allow_missing_subprotocol`, `origin_header` (send
 // X-M2M-Origin, on by default), `queued_requests`, `queued_bytes`, `reopening_first_delay_ms`, `reopening_largest_delay_ms`,
-// `reopening_stable_after_ms`; `accepts` is "all", "notifications" or "nothing"; `proxy_user`, `proxy_password`;
+// `reopening_stable_after_ms`, `outbox_requests`, `outbox_bytes`; `repeat` and `outbox_repeat` are "never", "retrieve",
+// "idempotent" or "all", `outbox_when_full` is "refuse" or "drop_oldest", `outside_window` "open" or "hold", `schedule` one entry or
+// a list; `accepts` is "all", "notifications" or "nothing"; `proxy_user`, `proxy_password`;
 // `write_timeout_ms` (a peer that takes no byte for so long is given up: 30 000), `close_timeout_ms` (the longest wait for
 // each step of the closing handshake: 5000), `max_fragments` (of one message: 4096), `max_control_frames` (in a second: 256),
 // `max_handshake_bytes` (of the head of an answer to the opening handshake, or of a proxy's: 16 384; 256 to 1 048 576),
@@ -732,6 +881,82 @@ int32_t onem2m_ws_client_config_set_header(struct onem2m_ws_client_config *confi
 
 // Refuses every deviation of the peer's from the standard that is tolerated otherwise. Off by default.
 int32_t onem2m_ws_client_config_set_strict(struct onem2m_ws_client_config *config, bool yes);
+
+// onem2m_ws_client_connect() goes on trying as a lost connection is tried for, until the connection is open, its time-out is
+// over, or trying again is pointless. Off by default: the first attempt that fails is told.
+int32_t onem2m_ws_client_config_set_patient(struct onem2m_ws_client_config *config,
+                                            bool yes);
+
+// When a lost connection is opened again: the delay before the second attempt (500 ms), which doubles with every failure up to
+// the largest (60 000 ms), each being a random part of what it may be; a connection that lasted `stable_after_ms` (30 000 ms)
+// begins anew with the first delay.
+int32_t onem2m_ws_client_config_set_reopening(struct onem2m_ws_client_config *config,
+                                              uint32_t first_delay_ms,
+                                              uint32_t largest_delay_ms,
+                                              uint32_t stable_after_ms);
+
+// Which requests of onem2m_ws_client_send() and its like are sent again when the connection broke before their response came:
+// one of onem2m_ws_repeat, none by default; onem2m_ws_last_error_outcome_unknown() is true for those that are not.
+int32_t onem2m_ws_client_config_set_repeat(struct onem2m_ws_client_config *config,
+                                           int32_t repeat);
+
+// Keeps the registration alive that onem2m_ws_client_register_ae() or onem2m_ws_client_register_cse() made: it is renewed before
+// it lapses, and after a reopening the registrar is asked whether it still knows the entity; one that does not is registered at
+// again. on_event tells. On by default.
+int32_t onem2m_ws_client_config_set_keep_registered(struct onem2m_ws_client_config *config,
+                                                    bool yes);
+
+// For how long registrations are made (`et`), and then renewed for as long again before they lapse: 1000 ms to a year; the
+// registrar may make it shorter. 0, the default: the registrar decides.
+int32_t onem2m_ws_client_config_set_registration_lifetime_ms(struct onem2m_ws_client_config *config,
+                                                             uint64_t milliseconds);
+
+// Keeps who the entity is in this file, which is made if it does not exist: a restarted program goes on without registering
+// again. onem2m_ws_client_register_ae() then asks the registrar whether it still knows the entity, and registers only if it does
+// not. One file is for one entity at one registrar, and one process at a time. NULL, the default, for none.
+int32_t onem2m_ws_client_config_set_state_file(struct onem2m_ws_client_config *config,
+                                               const char *path);
+
+// The times at which the entity can be reached: `count` entries as the `scheduleEntries` of a `<schedule>` has them, "second minute
+// hour day-of-month month day-of-week year" in UTC, 1 to 32, each of at most 256 bytes. The connection is opened when such a time
+// begins, and closed at its end when nothing is pending. 0 entries, the default: always. The registrar hears of it by a
+// `<schedule>` resource below the `<AE>`, which the program makes.
+//
+// Errors: onem2m_ws_client_new() returns ONEM2M_WS_INVALID_ARGUMENT for one that is no schedule; the text names entry and field.
+int32_t onem2m_ws_client_config_set_schedule(struct onem2m_ws_client_config *config,
+                                             const char *const *entries,
+                                             size_t count);
+
+// What becomes of a request outside of these times: one of onem2m_ws_outside_window.
+int32_t onem2m_ws_client_config_set_outside_window(struct onem2m_ws_client_config *config, int32_t outside);
+
+// Bounds of the outbox, which onem2m_ws_client_post() fills: 1024 requests (1 to 1 000 000), and 8 MiB in memory, about.
+int32_t onem2m_ws_client_config_set_outbox_bounds(struct onem2m_ws_client_config *config,
+                                                  uint32_t requests,
+                                                  size_t bytes);
+
+// What becomes of one more: one of onem2m_ws_when_full.
+int32_t onem2m_ws_client_config_set_outbox_when_full(struct onem2m_ws_client_config *config, int32_t when_full);
+
+// How long a request is kept that says nothing else (`rqet`, `rset`): 86 400 000 ms, a day; at least 1, at most a year.
+int32_t onem2m_ws_client_config_set_outbox_lifetime_ms(struct onem2m_ws_client_config *config, uint64_t milliseconds);
+
+// Most requests that are sent from the outbox in a second; 0, the default: as fast as they are answered.
+int32_t onem2m_ws_client_config_set_outbox_rate(struct onem2m_ws_client_config *config, double requests_per_second);
+
+// Requests of the outbox under way at a time: 1, which keeps their order also where one has to be sent again; at most 256.
+int32_t onem2m_ws_client_config_set_outbox_window(struct onem2m_ws_client_config *config,
+                                                  uint32_t requests);
+
+// Which requests of the outbox are sent again when it is not known whether they were carried out: one of onem2m_ws_repeat, all
+// by default. Of others ONEM2M_WS_EVENT_DELIVERED tells that their outcome is unknown.
+int32_t onem2m_ws_client_config_set_outbox_repeat(struct onem2m_ws_client_config *config,
+                                                  int32_t repeat);
+
+// Keeps the outbox in this file, which is made if it does not exist: what was accepted survives a crash, and the next run
+// delivers it. One file is for one client, and one process at a time. NULL, the default, for none.
+int32_t onem2m_ws_client_config_set_outbox_file(struct onem2m_ws_client_config *config,
+                                                const char *path);
 
 // Makes a client; nothing is opened yet. `callbacks` may be NULL. Free it with onem2m_ws_client_free().
 int32_t onem2m_ws_client_new(const struct onem2m_ws_client_config *config,
@@ -913,6 +1138,58 @@ int32_t onem2m_ws_client_entity(const struct onem2m_ws_client *client,
                                 char *buffer,
                                 size_t size,
                                 size_t *length);
+
+// Accepts a request for delivery, and returns when it is accepted: with a file (onem2m_ws_client_config_set_outbox_file()), when
+// it is in there. It is delivered as soon as the entity is registered and connected, in the order of the calls, at least once,
+// with the same `rqi` each time; ONEM2M_WS_EVENT_DELIVERED tells what became of it. `*request_id` (`request_id` may be NULL) is
+// that `rqi`, the request's own or a new one, to be freed with onem2m_ws_buffer_free().
+//
+// Errors: ONEM2M_WS_QUEUE_FULL, ONEM2M_WS_CLOSED, ONEM2M_WS_STORAGE, ONEM2M_WS_INVALID_ARGUMENT: it was not accepted; so for
+// ONEM2M_WS_TIMEOUT if its expiration has passed, but after `timeout_ms` (0: as long as the file takes) it still may be.
+int32_t onem2m_ws_client_post(const struct onem2m_ws_client *client,
+                              const struct onem2m_ws_request *request,
+                              uint32_t timeout_ms,
+                              struct onem2m_ws_buffer **request_id);
+
+// onem2m_ws_client_post() with a callback, which gets the `rqi` when the request is accepted, and errors likewise. The request may
+// be freed at once. ONEM2M_WS_EVENT_DELIVERED may come first: a program that is to know the `rqi` by then sets it,
+// onem2m_ws_request_set_id(). onem2m_ws_client_cancel() only forgets the callback.
+int32_t onem2m_ws_client_post_async(const struct onem2m_ws_client *client,
+                                    const struct onem2m_ws_request *request,
+                                    onem2m_ws_posted posted,
+                                    void *user_data,
+                                    uint64_t *call);
+
+// Waits until everything that was posted has left the outbox: delivered, expired or given up.
+//
+// Errors: ONEM2M_WS_TIMEOUT after `timeout_ms`: it goes on being delivered. ONEM2M_WS_CLOSED.
+int32_t onem2m_ws_client_flush(const struct onem2m_ws_client *client, uint32_t timeout_ms);
+
+// onem2m_ws_client_flush() with a completion callback.
+int32_t onem2m_ws_client_flush_async(const struct onem2m_ws_client *client,
+                                     onem2m_ws_completion completion,
+                                     void *user_data,
+                                     uint64_t *call);
+
+// How many requests were posted and have not left the outbox; negative for an error.
+int32_t onem2m_ws_client_outbox_len(const struct onem2m_ws_client *client);
+
+// What is in the outbox now, to look at. Free it with onem2m_ws_outbox_free().
+int32_t onem2m_ws_client_outbox(const struct onem2m_ws_client *client, struct onem2m_ws_outbox **out);
+
+// How many requests there are; 0 if `outbox` is NULL.
+size_t onem2m_ws_outbox_count(const struct onem2m_ws_outbox *outbox);
+
+// Writes what there is to know of one of them to `*entry`, the first with `index` 0. Its texts are valid until the outbox is
+// freed.
+//
+// Errors: ONEM2M_WS_INVALID_ARGUMENT if there is none.
+int32_t onem2m_ws_outbox_get(const struct onem2m_ws_outbox *outbox,
+                             size_t index,
+                             struct onem2m_ws_outbox_entry *entry);
+
+// Frees what was listed; NULL is fine. The outbox of the client stays as it is.
+void onem2m_ws_outbox_free(struct onem2m_ws_outbox *outbox);
 
 // Writes what the client has counted so far to `*counters`.
 int32_t onem2m_ws_client_counters(const struct onem2m_ws_client *client, struct onem2m_ws_counters *counters);

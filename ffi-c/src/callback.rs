@@ -8,6 +8,7 @@ use std::ptr;
 use onem2m::client::{ConnectionState, StateChange};
 use onem2m::{Error, ErrorKind, Result};
 
+use crate::event::onem2m_ws_event;
 use crate::handle::{null, read_size};
 use crate::request::onem2m_ws_request;
 use crate::response::onem2m_ws_response;
@@ -86,6 +87,9 @@ pub struct onem2m_ws_callbacks {
     pub on_request: Option<extern "C" fn(user_data: *mut c_void, request: *mut onem2m_ws_request)>,
     /// Called when the connection changes. `state` is lent for the time of the call.
     pub on_state: Option<extern "C" fn(user_data: *mut c_void, state: *const onem2m_ws_state)>,
+    /// Called when something else happens that the program may want to know: what became of the registration, and of what
+    /// was posted. `event` is lent for the time of the call.
+    pub on_event: Option<extern "C" fn(user_data: *mut c_void, event: *const onem2m_ws_event)>,
 }
 
 /// Called once with the outcome of an asynchronous call: `result` is one of onem2m_ws_result; `response` is the answer, lent
@@ -94,6 +98,12 @@ pub struct onem2m_ws_callbacks {
 #[allow(non_camel_case_types)]
 pub type onem2m_ws_completion =
     Option<extern "C" fn(user_data: *mut c_void, result: i32, response: *const onem2m_ws_response)>;
+
+/// Called once with the outcome of onem2m_ws_client_post_async(): `result` is one of onem2m_ws_result; `request_id` is the `rqi`
+/// under which the request was accepted, lent for the time of the call. If `result` is an error, onem2m_ws_last_error() has its
+/// text during the call.
+#[allow(non_camel_case_types)]
+pub type onem2m_ws_posted = Option<extern "C" fn(user_data: *mut c_void, result: i32, request_id: onem2m_ws_text)>;
 
 // SAFETY: header, "Threads and callbacks": callbacks and their user data may be used on the thread that delivers them.
 unsafe impl Send for onem2m_ws_callbacks {}
@@ -107,6 +117,7 @@ impl onem2m_ws_callbacks {
         drop: None,
         on_request: None,
         on_state: None,
+        on_event: None,
     };
 
     /// Reads what the program has of the struct: NULL is none of it.
@@ -135,8 +146,13 @@ impl onem2m_ws_callbacks {
 
 /// A completion callback with its user data.
 pub(crate) struct Completion {
-    function: extern "C" fn(*mut c_void, i32, *const onem2m_ws_response),
+    function: Function,
     user_data: *mut c_void,
+}
+
+enum Function {
+    Completion(extern "C" fn(*mut c_void, i32, *const onem2m_ws_response)),
+    Posted(extern "C" fn(*mut c_void, i32, onem2m_ws_text)),
 }
 
 // SAFETY: header, "Threads and callbacks": completions and their user data may be used on the thread that delivers them.
@@ -144,11 +160,21 @@ unsafe impl Send for Completion {}
 
 impl Completion {
     pub(crate) fn new(function: onem2m_ws_completion, user_data: *mut c_void) -> Result<Self> {
-        Ok(Self { function: function.ok_or_else(|| null("completion"))?, user_data })
+        Ok(Self { function: Function::Completion(function.ok_or_else(|| null("completion"))?), user_data })
     }
 
-    pub(crate) fn call(self, result: i32, response: Option<&onem2m_ws_response>) {
-        (self.function)(self.user_data, result, response.map_or(ptr::null(), ptr::from_ref));
+    pub(crate) fn posted(function: onem2m_ws_posted, user_data: *mut c_void) -> Result<Self> {
+        Ok(Self { function: Function::Posted(function.ok_or_else(|| null("posted"))?), user_data })
+    }
+
+    /// Calls it; each kind takes of the outcome what it is for.
+    pub(crate) fn call(self, result: i32, response: Option<&onem2m_ws_response>, request_id: Option<&str>) {
+        match self.function {
+            Function::Completion(function) => {
+                function(self.user_data, result, response.map_or(ptr::null(), ptr::from_ref));
+            }
+            Function::Posted(function) => function(self.user_data, result, onem2m_ws_text::of_option(request_id)),
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use onem2m::{Error, ErrorKind, Result};
 
 use crate::callback::{Calling, Completion, onem2m_ws_callbacks, with_state};
 use crate::error::{OK, remember};
+use crate::event::with_event;
 use crate::guard::guard;
 use crate::handle::give;
 use crate::request::onem2m_ws_request;
@@ -23,6 +24,8 @@ pub(crate) struct Shared {
     client: bridge::Client,
     queue: Arc<Queue>,
     callbacks: onem2m_ws_callbacks,
+    /// For how long the program wants registrations to be made.
+    registration_lifetime: Option<Duration>,
     calls: Mutex<Calls>,
     turn: Mutex<Turn>,
 }
@@ -62,8 +65,18 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    pub(crate) fn new(client: bridge::Client, queue: Arc<Queue>, callbacks: onem2m_ws_callbacks) -> Arc<Self> {
-        Arc::new(Self { client, queue, callbacks, calls: Mutex::default(), turn: Mutex::default() })
+    pub(crate) fn new(
+        client: bridge::Client,
+        queue: Arc<Queue>,
+        callbacks: onem2m_ws_callbacks,
+        registration_lifetime: Option<Duration>,
+    ) -> Arc<Self> {
+        let (calls, turn) = (Mutex::default(), Mutex::default());
+        Arc::new(Self { client, queue, callbacks, registration_lifetime, calls, turn })
+    }
+
+    pub(crate) fn registration_lifetime(&self) -> Option<Duration> {
+        self.registration_lifetime
     }
 
     pub(crate) fn client(&self) -> &bridge::Client {
@@ -173,7 +186,12 @@ impl Shared {
                     with_state(&change, |state| on_state(self.callbacks.user_data, state));
                 }
             }
-            Delivery::Event { .. } => {}
+            Delivery::Event { event, .. } => {
+                if let Some(on_event) = self.callbacks.on_event {
+                    let _calling = Calling::of(self);
+                    with_event(event, |event| on_event(self.callbacks.user_data, event));
+                }
+            }
         }
     }
 
@@ -182,9 +200,10 @@ impl Shared {
         let Some(Call { completion, .. }) = lock(&self.calls).waiting.remove(&call) else { return };
         let _calling = Calling::of(self);
         match result {
-            Ok(Outcome::Response(response)) => completion.call(OK, Some(&onem2m_ws_response::new(response))),
-            Ok(_) => completion.call(OK, None),
-            Err(error) => completion.call(remember(error), None),
+            Ok(Outcome::Response(response)) => completion.call(OK, Some(&onem2m_ws_response::new(response)), None),
+            Ok(Outcome::Posted(request_id)) => completion.call(OK, None, Some(&request_id)),
+            Ok(_) => completion.call(OK, None, None),
+            Err(error) => completion.call(remember(error), None, None),
         }
     }
 

@@ -8,12 +8,16 @@
 mod callback;
 mod client;
 mod client_config;
+mod client_life;
+mod counters;
 mod dispatch;
 mod error;
+mod event;
 mod format;
 mod guard;
 mod handle;
 mod members;
+mod outbox;
 mod process;
 mod registrar;
 mod request;

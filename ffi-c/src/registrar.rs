@@ -17,7 +17,7 @@ use crate::format::{FormatsSetting, formats};
 use crate::guard::{guard, guard_value};
 use crate::handle::{Handle, borrow, borrow_mut, make, take};
 use crate::process::Homed;
-use crate::settings::{CompressionSetting, Settings};
+use crate::settings::{CompressionSetting, Settings, Texts};
 use crate::text::{onem2m_ws_text, text};
 
 /// What can be set, under the names that [`onem2m_ws_registrar_config_load_json`] takes.
@@ -54,23 +54,6 @@ struct RegistrarSettings {
     write_timeout_ms: Option<u64>,
     close_timeout_ms: Option<u64>,
     idle_close_ms: Option<u64>,
-}
-
-/// A text, or a list of them.
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "a text, or a list of texts, was expected")]
-enum Texts {
-    One(String),
-    Several(Vec<String>),
-}
-
-impl Texts {
-    fn into_list(self) -> Vec<String> {
-        match self {
-            Self::One(text) => vec![text],
-            Self::Several(texts) => texts,
-        }
-    }
 }
 
 impl RegistrarSettings {

@@ -24,9 +24,13 @@ fn generated() -> String {
         "format",
         "request",
         "response",
+        "event",
         "callback",
         "client_config",
+        "client_life",
         "client",
+        "outbox",
+        "counters",
         "registrar",
     ];
     let builder = sources.iter().fold(cbindgen::Builder::new().with_config(config), |builder, source| {
