@@ -3,7 +3,8 @@
 
 #include <unistd.h>
 
-static const test *const all[] = {tests_api, tests_bad_input, tests_exchange, tests_callbacks, tests_process, tests_formats};
+static const test *const all[] = {tests_api,     tests_bad_input, tests_exchange, tests_callbacks,
+                                  tests_process, tests_formats,   tests_life};
 
 int main(int count, char **arguments) {
     size_t i;

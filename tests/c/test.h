@@ -17,7 +17,7 @@ typedef struct {
 } test;
 
 // Each file's tests; the last one has no name.
-extern const test tests_api[], tests_bad_input[], tests_exchange[], tests_callbacks[], tests_process[], tests_formats[];
+extern const test tests_api[], tests_bad_input[], tests_exchange[], tests_callbacks[], tests_process[], tests_formats[], tests_life[];
 
 // --- checks: the first that fails ends the program, with file and line -----------------------------------------------
 
