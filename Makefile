@@ -148,6 +148,13 @@ autobahn: test-autobahn ## the WebSocket layer before the Autobahn test suite: 2
 autobahn-full: | need ## all 517 cases a side, 15 minutes
 	$(AUTOBAHN) --full
 
+# A short form of it is among the Rust tests. CRASH_SEED=... repeats the choices of a run.
+CRASHES ?= 100
+
+.PHONY: crash
+crash: | need ## kills the registrar CRASHES=100 times under load: what it accepted is delivered, in order
+	CRASHES=$(CRASHES) $(CARGO) test --locked -p onem2m-ws --test crash -- --nocapture
+
 # core/fuzz/README.md says what is searched for. The sanitizer needs options that the stable compiler has, but hides.
 FUZZ := core/fuzz
 BENCH_FORMATS := core/benches/formats

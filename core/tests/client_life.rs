@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
-use onem2m_ws::binding::OutsideWindow;
+use onem2m_ws::binding::{OutsideWindow, Principal};
 use onem2m_ws::client::{AeRegistration, Client, ClientBuilder, ClientEvent, ConnectionState, Reopening};
 use onem2m_ws::primitive::{Operation, Request, Response, StatusCode, format_timestamp};
 use onem2m_ws::registrar::Registrar;
@@ -409,5 +409,26 @@ async fn ws_5_2_7_a_client_with_a_schedule_is_connected_in_its_windows_and_else_
     assert_eq!(holds.counters().connections, 0);
     let error = client(&url, "Cae").schedule(["* * 25 * * * *"]).build().unwrap_err();
     assert!(error.message().starts_with("schedule: "), "{error}");
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn ws_5_2_3_a_client_whose_place_was_taken_over_does_not_take_it_back_by_itself() {
+    let authenticated = Server::builder().listen("ws://127.0.0.1:0").trusted(["Cae"]);
+    let authenticated =
+        authenticated.authenticate(|handshake| Ok(handshake.header("X-M2M-Origin").map(Principal::new)));
+    let server = authenticated.start(|_: &Server, incoming: IncomingRequest| incoming.respond(Response::ok()).unwrap());
+    let server = server.unwrap();
+    let url = server.points_of_access()[0].to_string();
+    let first = client(&url, "Cae").registered(true).connect().await.unwrap();
+    let second = client(&url, "Cae").registered(true).connect().await.unwrap();
+    let mut states = first.states();
+    let parked = states.wait_for(|change| change.state == Disconnected);
+    let change = tokio::time::timeout(PATIENCE, parked).await.unwrap().unwrap().clone();
+    assert!(change.cause.unwrap().message().contains("4001") && change.next_attempt.is_none());
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(second.state().state.is_open(), "nobody pushed it out");
+    // With its next request it is back (WS-5.2-6).
+    assert_eq!(first.send(Request::retrieve("x")).await.unwrap().status, StatusCode::OK);
     server.shutdown().await;
 }

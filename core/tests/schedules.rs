@@ -65,6 +65,10 @@ impl Spool for Noting {
         self.store.kept(kind)
     }
 
+    fn replaced(&self) -> u64 {
+        self.store.replaced()
+    }
+
     fn is_durable(&self) -> bool {
         false
     }

@@ -3,9 +3,15 @@
 //! Covers: TS-0020 6.1, 6.4; rows WS-6.4-1 to -5, WS-6.1-3, WS-5.2-9. Looks only at primitives: who is connected is
 //! [`super::registry`]'s part.
 
-use serde_json::{Value, json};
+use std::borrow::Cow;
 
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::registry::Principal;
 use crate::primitive::{Operation, Request, ResourceType, Response, StatusCode};
+use crate::{Error, ErrorKind, Result};
 
 /// Which requests a client takes (TS-0020 6.1: an AE may handle notifications only, or no requests at all).
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -109,28 +115,31 @@ impl Registration {
         self.addresses.first().map_or(self.entity.as_str(), String::as_str)
     }
 
-    /// As a value that can be kept.
-    #[must_use]
-    pub fn to_value(&self) -> Value {
-        let Self { entity, kind, addresses } = self;
-        let kind = match kind {
-            RegistreeKind::Ae => "ae",
-            RegistreeKind::Cse => "cse",
+    /// The form in which it is kept for the time after a restart (WS-6.4-4), with the principal to which it belongs: small, and
+    /// JSON.
+    ///
+    /// # Errors
+    /// None that is known: `Internal`.
+    pub fn to_bytes(&self, owner: Option<&Principal>) -> Result<Bytes> {
+        let kept = Kept {
+            owner: owner.map(|owner| owner.as_str().into()),
+            entity: self.entity.as_str().into(),
+            is_cse: self.kind == RegistreeKind::Cse,
+            addresses: self.addresses.iter().map(|address| address.as_str().into()).collect(),
         };
-        json!({ "entity": entity, "kind": kind, "addresses": addresses })
+        serde_json::to_vec(&kept).map(Bytes::from).map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))
     }
 
-    /// What [`to_value`](Self::to_value) made; `None` if it is something else.
-    #[must_use]
-    pub fn from_value(value: &Value) -> Option<Self> {
-        let kind = match value.get("kind")?.as_str()? {
-            "ae" => RegistreeKind::Ae,
-            "cse" => RegistreeKind::Cse,
-            _ => return None,
-        };
-        let addresses = value.get("addresses")?.as_array()?.iter().map(|text| text.as_str().map(str::to_owned));
-        let addresses = addresses.collect::<Option<_>>()?;
-        Some(Self { entity: value.get("entity")?.as_str()?.to_owned(), kind, addresses })
+    /// What [`to_bytes`](Self::to_bytes) wrote.
+    ///
+    /// # Errors
+    /// `Storage` if it is something else.
+    pub fn from_bytes(bytes: &[u8]) -> Result<(Self, Option<Principal>)> {
+        let Kept { entity, is_cse, addresses, owner } = serde_json::from_slice(bytes)
+            .map_err(|error| Error::new(ErrorKind::Storage, format!("no registration: {error}")))?;
+        let kind = if is_cse { RegistreeKind::Cse } else { RegistreeKind::Ae };
+        let addresses = addresses.into_iter().map(Cow::into_owned).collect();
+        Ok((Self { entity: entity.into(), kind, addresses }, owner.map(Principal::new)))
     }
 
     /// True if `request` may end this registration, once it is answered with success: a DELETE of its resource
@@ -147,9 +156,39 @@ impl Registration {
     }
 }
 
+/// A [`Registration`] as it is kept. Members are added only so that older ones can be read.
+#[derive(Serialize, Deserialize)]
+struct Kept<'a> {
+    #[serde(rename = "id")]
+    entity: Cow<'a, str>,
+    #[serde(rename = "cse", default, skip_serializing_if = "std::ops::Not::not")]
+    is_cse: bool,
+    #[serde(rename = "at", default, skip_serializing_if = "Vec::is_empty")]
+    addresses: Vec<Cow<'a, str>>,
+    #[serde(rename = "by", default, skip_serializing_if = "Option::is_none")]
+    owner: Option<Cow<'a, str>>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn ws_6_4_4_a_registration_is_read_as_it_was_kept() {
+        let answer = Response::new(StatusCode::CREATED).content(json!({"m2m:ae": {"aei": "Ca", "ri": "Ca"}}));
+        let of_an_ae = Registration::from_exchange(&register("Ca"), &answer).unwrap();
+        for registration in [of_an_ae, Registration::known("/id-mn"), Registration::known("C\"\u{e4}")] {
+            for owner in [None, Some(Principal::new("gateway 7"))] {
+                let bytes = registration.to_bytes(owner.as_ref()).unwrap();
+                assert_eq!(Registration::from_bytes(&bytes).unwrap(), (registration.clone(), owner));
+            }
+        }
+        assert_eq!(Registration::known("Ca").to_bytes(None).unwrap(), br#"{"id":"Ca"}"#[..]);
+        for other in ["", "{", "[]", r#"{"cse":true}"#, r#"{"id":7}"#] {
+            assert_eq!(Registration::from_bytes(other.as_bytes()).unwrap_err().kind(), ErrorKind::Storage, "{other}");
+        }
+    }
 
     fn register(fr: &str) -> Request {
         Request::create("cse-in", ResourceType::AE, json!({"m2m:ae": {"rn": "sensor", "api": "Nx"}})).from(fr)

@@ -321,6 +321,12 @@ impl Registry {
         self.entities.get(self.stem(entity))?.owner.as_ref()
     }
 
+    /// The principal to which an entity belongs when it is registered over this connection.
+    #[must_use]
+    pub fn owner_over(&self, connection: ConnectionId, entity: &str) -> Option<Principal> {
+        self.owner(entity).cloned().or_else(|| self.slot_of(connection))
+    }
+
     /// The connection of a principal.
     #[must_use]
     pub fn connection_of(&self, principal: &Principal) -> Option<ConnectionId> {

@@ -309,7 +309,9 @@ impl Saved {
             Err(_) => Value::Null,
         };
         let mut members = Map::new();
-        members.insert("registration".to_owned(), self.registration.to_value());
+        let registration = self.registration.to_bytes(None).ok();
+        let registration = registration.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        members.insert("registration".to_owned(), registration);
         members.insert("until".to_owned(), self.until.map(format_timestamp).into());
         members.insert("life_s".to_owned(), self.life.map(|life| life.as_secs_f64()).into());
         members.insert("request".to_owned(), request);
@@ -323,7 +325,9 @@ impl Saved {
     pub fn from_json(text: &str) -> Result<Self> {
         let wrong = |what: &str| Error::new(ErrorKind::Storage, format!("it is damaged: {what}"));
         let value: Value = serde_json::from_str(text).map_err(|error| wrong(&error.to_string()))?;
-        let registration = value.get("registration").and_then(Registration::from_value);
+        let registration = value.get("registration").ok_or_else(|| wrong("registration"))?.to_string();
+        let registration = Registration::from_bytes(registration.as_bytes());
+        let (registration, _) = registration.map_err(|error| wrong(error.message()))?;
         let time = |name: &str| match value.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(time) => time.as_str().and_then(parse_timestamp).map(Some).ok_or_else(|| wrong(name)),
@@ -339,7 +343,6 @@ impl Saved {
         let decoded = codec::decode(Format::Json, request.into(), &codec::DecodeOptions::default());
         let decoded = decoded.map_err(|error| wrong(&format!("request: {error}")))?;
         let codec::Primitive::Request(request) = decoded.primitive else { return Err(wrong("request")) };
-        let registration = registration.ok_or_else(|| wrong("registration"))?;
         Ok(Self { registration, until: time("until")?, life, request: request.request_id("") })
     }
 }

@@ -10,7 +10,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::{ConnectionState, Shared, StateChange};
-use crate::binding::{Backoff, Event, Session};
+use crate::binding::{Backoff, Event, Session, TAKEN_OVER};
 use crate::net::dial::Opened;
 use crate::net::link::{Until, Waiter};
 use crate::net::pump::{self, Pump};
@@ -184,6 +184,10 @@ impl pump::Owner for Owner<'_> {
     fn on_event(&mut self, event: Event<Waiter>) {
         if let Event::Disconnected(closed) = &event {
             self.cause = Some(Error::new(ErrorKind::ConnectionLost, format!("the connection was {closed}")));
+            if closed.by_peer && closed.code == Some(TAKEN_OVER) {
+                // Another program has this entity's place (WS-5.2-3). To take it back by itself would have no end.
+                self.shared.wanted().parked = true;
+            }
         }
         self.shared.handle(event);
     }

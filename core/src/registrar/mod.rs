@@ -1,14 +1,15 @@
 //! The small CSE that is embedded in the library, so that an AE can be written and tested with nothing else installed.
 //!
-//! It is no product CSE: one process, memory only, six resource types and two virtual ones, no access control policies. What it does, it
+//! It is no product CSE: one process, six resource types and two virtual ones, no access control policies. What it does, it
 //! does as TS-0001 and TS-0004 say. [`Registrar`] listens; [`Cse`] is its engine, without I/O.
 //!
 //! Covers: see [`cse`] and [`Registrar`].
 
 pub mod cse;
+mod keeper;
 mod service;
 
 pub use cse::{
-    Access, Answer, ConfigError, Cse, CseConfig, Effect, Limits, Outcome, RandomSource, Ticket, VerificationId,
+    Access, Answer, Change, ConfigError, Cse, CseConfig, Effect, Limits, Outcome, RandomSource, Ticket, VerificationId,
 };
 pub use service::{Registrar, RegistrarBuilder};

@@ -1,24 +1,27 @@
 //! Joins the CSE to the server: requests in, answers, notifications and verifications out.
 //!
 //! Covers: rows WS-5.2-10, WS-6.2.1-3, WS-6.4-2, -5, WS-6.5-4. The lock around the CSE is held only while it thinks; the order
-//! in which it decided on notifications is the order in which they are stored.
+//! in which it decided on notifications is the order in which they are stored. What outlives the process is
+//! [`super::keeper`]'s part.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
 use tokio::runtime::Handle;
 
-use super::{Access, Answer, Cse, CseConfig, Effect, Limits, Ticket};
+use super::keeper::{self, Keeper};
+use super::{Access, Answer, Cse, CseConfig, Effect, Limits, RandomSource, Ticket};
 use crate::binding::PointOfAccess;
 use crate::net::OsRandom;
 use crate::net::link::{IncomingRequest, Responder};
 use crate::primitive::{EntityId, Operation, Request, Response, StatusCode};
-use crate::server::{Handler, Server, ServerBuilder, ServerEvent};
+use crate::server::{self, Handler, Server, ServerBuilder, ServerEvent};
+use crate::spool::{Done, FactKind};
 use crate::websocket::Random;
 use crate::{Error, ErrorKind, Result};
 
@@ -102,10 +105,17 @@ impl RegistrarBuilder {
         self
     }
 
+    /// Keeps resources, registrations and notifications in the file at `path`, which is made if there is none: what was
+    /// answered with success is there after a crash. See [`ServerBuilder::store`]. By default they are in memory.
+    pub fn store(self, path: impl AsRef<Path>) -> Self {
+        self.with_server(|server| server.store(path))
+    }
+
     /// Starts the registrar: it listens when this returns.
     ///
     /// # Errors
-    /// `InvalidArgument` if a setting cannot work, `Network` if an address cannot be listened at.
+    /// `InvalidArgument` if a setting cannot work, `Network` if an address cannot be listened at, `Storage` if the store cannot
+    /// be opened, or a resource in it cannot be read.
     ///
     /// # Panics
     /// If it is called outside a tokio runtime.
@@ -118,7 +128,7 @@ impl RegistrarBuilder {
         let server = server.identity(cse.sp_id.clone(), cse.cse_id.clone()).trusted([cse.admin.clone()]);
         let service = Service { state: Arc::default(), on_event };
         let handler = service.clone();
-        let server = Server::start_with(server, runtime, |points_of_access| {
+        let server = Server::start_with(server, runtime, |points_of_access, kept| {
             cse.points_of_access = points_of_access.iter().map(PointOfAccess::to_string).collect();
             let mut random = OsRandom::new();
             let next = move || {
@@ -126,11 +136,10 @@ impl RegistrarBuilder {
                 random.fill(&mut bytes);
                 u64::from_le_bytes(bytes)
             };
-            let cse = Cse::new(cse, SystemTime::now(), Box::new(next))
-                .map_err(|error| Error::new(ErrorKind::InvalidArgument, error.to_string()))?;
-            handler.state().cse = Some(cse);
+            handler.begin(cse, Box::new(next), kept)?;
             Ok(Arc::new(handler) as Arc<dyn Handler>)
         })?;
+        service.tell_schedules(&server);
         runtime.spawn(sweep(service, server.clone()));
         Ok(Registrar { server })
     }
@@ -200,26 +209,61 @@ struct Service {
 struct State {
     /// Set before the server accepts its first connection.
     cse: Option<Cse>,
+    /// If there is a store that outlives the process.
+    keeper: Option<Keeper>,
     later: HashMap<Ticket, Responder>,
 }
 
-/// Notifications that were handed to the store, in order.
-type Stored = Vec<Pin<Box<dyn Future<Output = Result<()>> + Send>>>;
+/// What was handed to the store, in order.
+struct Stored {
+    /// Notifications, and ends of registrations.
+    effects: Vec<Done<()>>,
+    /// What the CSE has changed.
+    changes: Option<Done<()>>,
+    keeper: Option<Keeper>,
+}
 
 impl Service {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Carries out effects. Notifications are handed to the store in here, under the caller's lock, which keeps their order;
-    /// the returned futures tell when they are accepted.
+    /// Begins with what the store has.
+    fn begin(&self, config: CseConfig, random: RandomSource, kept: server::Kept<'_>) -> Result<()> {
+        let (mut state, now) = (self.state(), SystemTime::now());
+        state.keeper = Keeper::new(kept.spool);
+        let cse = match &state.keeper {
+            None => Cse::new(config, now, random)
+                .map_err(|error| Error::new(ErrorKind::InvalidArgument, error.to_string()))?,
+            Some(keeper) => {
+                let mut cse = Cse::restore(config, now, random, kept.spool.kept(FactKind::Resource)?)?;
+                keeper::reconcile(&cse, kept);
+                // Before everything of this run. If it cannot be written, what follows cannot either.
+                drop(keeper.keep(&mut cse));
+                cse
+            }
+        };
+        state.cse = Some(cse);
+        Ok(())
+    }
+
+    /// The schedules of registrees that the store has brought back.
+    fn tell_schedules(&self, server: &Server) {
+        let state = self.state();
+        for (entity, schedule) in state.cse.iter().flat_map(Cse::schedules) {
+            server.set_schedule(entity.as_str(), Some(schedule.clone()));
+        }
+    }
+
+    /// Carries out effects. Notifications and what the CSE has changed are handed to the store in here, under the caller's
+    /// lock, which keeps their order; the returned futures tell when they are accepted.
     fn carry_out(
         &self,
         state: &mut State,
         server: &Server,
         effects: Vec<Effect>,
     ) -> (Stored, Vec<(Responder, Response)>) {
-        let mut stored = Stored::new();
+        let mut stored: Vec<Done<()>> = Vec::new();
         let mut answers = Vec::new();
         for effect in effects {
             match effect {
@@ -243,25 +287,35 @@ impl Service {
                 Effect::Scheduled { entity, schedule } => {
                     server.set_schedule(entity.as_str(), schedule);
                 }
+                Effect::Deregistered { entity } if state.keeper.is_some() => {
+                    let ended = server.deregister_durably(entity.as_str());
+                    stored.push(Box::pin(async move { ended.await.map(drop) }));
+                }
                 Effect::Deregistered { entity } => {
                     server.deregister(entity.as_str());
                 }
             }
         }
-        (stored, answers)
+        let State { cse, keeper, .. } = state;
+        let changes = cse.as_mut().zip(keeper.as_ref()).and_then(|(cse, keeper)| keeper.keep(cse));
+        let keeper = keeper.clone();
+        (Stored { effects: stored, changes, keeper }, answers)
     }
 
     /// Lets the CSE go on by itself, and carries out what follows.
     fn go_on(&self, server: &Server, think: impl FnOnce(&mut Cse) -> Vec<Effect>) {
         let (stored, answers) = {
             let mut state = self.state();
+            if state.keeper.as_ref().is_some_and(Keeper::has_failed) {
+                return;
+            }
             let Some(cse) = &mut state.cse else { return };
             let effects = think(cse);
             self.carry_out(&mut state, server, effects)
         };
-        when_stored(stored, move || {
+        when_stored(stored, move |refusal| {
             for (responder, response) in answers {
-                respond(responder, response);
+                respond(responder, refusal.clone().unwrap_or(response));
             }
         });
     }
@@ -270,9 +324,13 @@ impl Service {
 impl Handler for Service {
     fn on_request(&self, server: &Server, incoming: IncomingRequest) {
         let IncomingRequest { request, responder } = incoming;
+        let mut state = self.state();
+        if let Some(refusal) = state.refusal() {
+            drop(state);
+            return respond(responder, refusal);
+        }
         let mut responder = Some(responder);
         let (answer, stored, answers) = {
-            let mut state = self.state();
             let Some(cse) = &mut state.cse else { return };
             let outcome = cse.handle(SystemTime::now(), &request);
             if let Answer::Later(ticket) = &outcome.answer
@@ -283,15 +341,16 @@ impl Handler for Service {
             let (stored, answers) = self.carry_out(&mut state, server, outcome.effects);
             (outcome.answer, stored, answers)
         };
+        drop(state);
         let server = server.clone();
         // What was accepted is stored before success is told.
-        when_stored(stored, move || {
+        when_stored(stored, move |refusal| {
             for (responder, response) in answers {
-                respond(responder, response);
+                respond(responder, refusal.clone().unwrap_or(response));
             }
             let Some(responder) = responder else { return };
             match answer {
-                Answer::Response(response) => respond(responder, response),
+                Answer::Response(response) => respond(responder, refusal.unwrap_or(response)),
                 Answer::Later(_) => {}
                 Answer::NoResponse => responder.dismiss(),
                 Answer::Forward { entity, request } => {
@@ -308,22 +367,43 @@ impl Handler for Service {
     }
 }
 
-/// Calls `then` once all futures are ready: now if they are, otherwise on a task of its own.
-fn when_stored(stored: Stored, then: impl FnOnce() + Send + 'static) {
-    let mut all = Box::pin(async move {
-        for future in stored {
-            if let Err(error) = future.await {
+impl State {
+    /// The answer to a request that must not be looked at, since something could not be written before.
+    fn refusal(&mut self) -> Option<Response> {
+        let Self { cse, keeper, .. } = self;
+        keeper.as_ref()?.refusal(cse.as_mut()?)
+    }
+}
+
+impl Stored {
+    /// Waits until all is written. What is to be answered instead of success, if it is not.
+    async fn written(self) -> Option<Response> {
+        let Self { effects, changes, keeper } = self;
+        let mut refusal = None;
+        for effect in effects {
+            if let Err(error) = effect.await {
                 tracing::warn!(%error, "a notification was not accepted");
+                refusal = refusal.or(keeper.as_ref().and_then(|keeper| keeper.verdict_of_one(&error)));
             }
         }
-    });
-    match all.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(()) => then(),
+        if let (Some(changes), Some(keeper)) = (changes, keeper) {
+            refusal = refusal.or(keeper.verdict(changes.await));
+        }
+        refusal
+    }
+}
+
+/// Calls `then` once all is written: now if it is, otherwise on a task of its own. It gets what is to be answered instead of
+/// success, if something could not be written.
+fn when_stored(stored: Stored, then: impl FnOnce(Option<Response>) + Send + 'static) {
+    if stored.effects.is_empty() && stored.changes.is_none() {
+        return then(None);
+    }
+    let mut written = Box::pin(stored.written());
+    match written.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(refusal) => then(refusal),
         Poll::Pending => {
-            tokio::spawn(async move {
-                pin!(all).await;
-                then();
-            });
+            tokio::spawn(async move { then(written.await) });
         }
     }
 }
@@ -353,8 +433,11 @@ async fn forward(server: Server, entity: EntityId, mut request: Request, respond
 }
 
 async fn sweep(service: Service, server: Server) {
-    while !server.is_stopping() {
+    loop {
         tokio::time::sleep(SWEEP).await;
+        if server.is_stopping() {
+            return;
+        }
         service.go_on(&server, |cse| cse.sweep(SystemTime::now()));
     }
 }

@@ -5,6 +5,7 @@
 
 use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use crate::binding::{self, Flapping, PointOfAccess, Principal, TakeOver, TakeOve
 use crate::net::listen::Listen;
 use crate::net::range::{SOME, check_connection, check_numbers, check_times};
 use crate::primitive::Format;
-use crate::spool::{MemorySpool, Spool};
+use crate::spool::{MemorySpool, RedbSpool, Spool, StoreOptions};
 use crate::websocket::handshake::Limits;
 use crate::websocket::{self, Compression};
 use crate::{Error, ErrorKind, Result};
@@ -26,6 +27,8 @@ use crate::{Error, ErrorKind, Result};
 const BACKLOG: i32 = 1024;
 /// Take-overs that are in order: the time of each is kept.
 const FLAPPING: RangeInclusive<usize> = 1..=10_000;
+/// Stored requests of one registree that may be under way.
+const DELIVERY_WINDOW: RangeInclusive<usize> = 1..=256;
 
 /// Settings of a [`Server`]; made by [`Server::builder`]. Every setting has a default.
 #[must_use]
@@ -42,9 +45,11 @@ pub struct ServerBuilder {
     pub(super) websocket: websocket::Config,
     pub(super) listening: Listen,
     pub(super) spool: Arc<dyn Spool>,
+    store: Option<PathBuf>,
     pub(super) notification_age: Duration,
     pub(super) take_over: TakeOverRules,
     pub(super) authenticate: Option<Authenticate>,
+    pub(super) delivery_window: usize,
 }
 
 /// A server's own places, as bound.
@@ -76,9 +81,11 @@ impl ServerBuilder {
                 deadline: Duration::from_secs(10),
             },
             spool: Arc::new(MemorySpool::default()),
+            store: None,
             notification_age: Duration::from_secs(24 * 3600),
             take_over: TakeOverRules::default(),
             authenticate: None,
+            delivery_window: 1,
         }
     }
 
@@ -263,9 +270,27 @@ impl ServerBuilder {
         self
     }
 
-    /// Where notifications for registrees that are offline wait: in memory by default.
+    /// Where notifications for registrees that are offline wait: in memory by default. If it is durable, registrations are kept
+    /// there too.
     pub fn spool(mut self, spool: Arc<dyn Spool>) -> Self {
         self.spool = spool;
+        self.store = None;
+        self
+    }
+
+    /// Keeps registrations, and notifications for registrees that are offline, in the file at `path`, which is made if there is
+    /// none: what was accepted survives a crash. Its limits are the defaults; for others open it and hand it to
+    /// [`spool`](Self::spool).
+    pub fn store(mut self, path: impl AsRef<Path>) -> Self {
+        self.store = Some(path.as_ref().to_owned());
+        self
+    }
+
+    /// So many stored requests of one registree may be under way at a time: sent, and the store does not know yet that they were
+    /// answered. 1 by default, at most 256. A crash, or the loss of a connection, repeats so many at most. More are faster where
+    /// the way is long; their order is the same.
+    pub fn delivery_window(mut self, count: usize) -> Self {
+        self.delivery_window = count;
         self
     }
 
@@ -319,12 +344,19 @@ impl ServerBuilder {
     /// Starts the server: it listens when this returns. `handler` answers the requests of the registrees.
     ///
     /// # Errors
-    /// `InvalidArgument` if a setting is out of range, `Network` if an address cannot be listened at.
+    /// `InvalidArgument` if a setting is out of range, `Network` if an address cannot be listened at, `Storage` if the store
+    /// cannot be opened, or a registration in it cannot be read.
     ///
     /// # Panics
     /// If it is called outside a tokio runtime.
     pub fn start(self, handler: impl Handler) -> Result<Server> {
         Server::start(self, Arc::new(handler), &tokio::runtime::Handle::current())
+    }
+
+    /// The file that the server is to open, and to close, if any.
+    pub(super) fn open_store(&self) -> Result<Option<Arc<RedbSpool>>> {
+        let open = |path| RedbSpool::open(path, StoreOptions::default()).map(Arc::new);
+        self.store.as_ref().map(open).transpose()
     }
 
     pub(super) fn bind(&self) -> Result<Bound> {
@@ -357,6 +389,7 @@ impl ServerBuilder {
             ("max_connections", self.max_connections, SOME),
             ("max_half_open", self.half_open.total, SOME),
             ("max_half_open_per_address", self.half_open.per_address, SOME),
+            ("delivery_window", self.delivery_window, DELIVERY_WINDOW),
         ])?;
         check_connection(&self.session, &self.websocket, limits, compression.as_ref())?;
         if formats.is_empty() {
@@ -445,11 +478,20 @@ mod tests {
     #[test]
     fn the_defaults_are_the_documented_ones() {
         let ServerBuilder {
-            max_connections, half_open, listening, websocket, session, take_over, authenticate, ..
+            max_connections,
+            half_open,
+            listening,
+            websocket,
+            session,
+            take_over,
+            authenticate,
+            delivery_window,
+            ..
         } = ServerBuilder::new();
         assert_eq!(take_over, TakeOverRules::default());
         assert_eq!((take_over.policy, authenticate.is_none()), (TakeOver::Probe, true));
         assert_eq!((take_over.flapping.count, take_over.flapping.within), (15, Duration::from_secs(60)));
+        assert_eq!(delivery_window, 1);
         assert_eq!((max_connections, half_open.total, half_open.per_address), (10_000, 1024, 128));
         assert_eq!((listening.limits, listening.deadline), (Limits::default(), Duration::from_secs(10)));
         assert!(listening.paths.is_empty() && listening.allow_origins.is_empty());
@@ -489,7 +531,7 @@ mod tests {
     #[test]
     fn every_number_has_a_range_and_is_named_by_its_error() {
         let all = usize::MAX;
-        let numbers: [(&str, Set<usize>, usize, usize); 11] = [
+        let numbers: [(&str, Set<usize>, usize, usize); 12] = [
             ("flapping: count", |b, count| b.flapping(count, Duration::from_secs(60)), 1, 10_000),
             ("max_connections", ServerBuilder::max_connections, 1, all),
             ("max_half_open", ServerBuilder::max_half_open, 1, all),
@@ -498,6 +540,7 @@ mod tests {
             ("max_handshake_fields", ServerBuilder::max_handshake_fields, 8, 1024),
             ("max_message_size", ServerBuilder::max_message_size, 1, all),
             ("max_fragments", ServerBuilder::max_fragments, 1, all),
+            ("delivery_window", ServerBuilder::delivery_window, 1, 256),
             ("fragment_size", |b, size| b.fragment_size(Some(size)), 1, all),
             ("max_control_frames", |b, count| b.max_control_frames(count as u32), 1, u32::MAX as usize),
             (

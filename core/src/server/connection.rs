@@ -1,6 +1,7 @@
 //! One registree's connection, from its opening to its end.
 //!
-//! Covers: rows WS-5.2-3, WS-6.4-2, -3, -4. What it does not do: accept and open it ([`super::accept`] does).
+//! Covers: rows WS-5.2-3, WS-6.4-2, -3. What it does not do: accept and open it ([`super::accept`] does), or keep what is
+//! registered ([`super::registrations`] does).
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -51,7 +52,7 @@ pub(super) fn serve(
 
 /// Who is at the other end of a connection, and where the handler's answers to it go: registrations are seen on the way.
 pub(super) struct Registree {
-    server: Server,
+    pub(super) server: Server,
     id: ConnectionId,
     peer: SocketAddr,
     pub(super) link: Link,
@@ -99,17 +100,10 @@ impl Owner for Gate<'_> {
 
 impl Respond for Registree {
     fn respond(&self, token: IncomingToken, about: Option<Box<Request>>, response: &Response) -> Result<()> {
-        let shared = &*self.server.0;
-        // WS-6.4-2: the route is there before the registree hears of its success.
-        let registration = about.and_then(|request| Registration::from_exchange(&request, response));
-        let registered = registration.map(|registration| {
-            shared.change(Some(self.peer), "", |registry, now| registry.register(self.id, registration, now))
-        });
-        let sent = self.link.respond(token, None, response);
-        if let Some(((), orders)) = registered {
-            shared.follow(&self.server, orders);
+        match about.and_then(|request| Registration::from_exchange(&request, response)) {
+            Some(registration) => self.register(registration, token, response),
+            None => self.link.respond(token, None, response),
         }
-        sent
     }
 
     fn dismiss(&self, token: IncomingToken) {

@@ -10,6 +10,7 @@ mod connection;
 mod delivery;
 mod events;
 mod half_open;
+mod registrations;
 mod schedules;
 
 use std::collections::HashMap;
@@ -26,6 +27,7 @@ pub use crate::binding::{Flapping, Principal, TakeOver};
 pub use accept::Refusals;
 pub use authenticate::{Denied, HandshakeInfo};
 pub use config::ServerBuilder;
+pub use delivery::DeliveryCounters;
 pub use events::{ServerEvent, TakeOverCounters};
 
 use crate::binding::{ConnectionId, Counters, PointOfAccess, Registration, Registry, Session};
@@ -34,6 +36,7 @@ use crate::net::alarms::Alarms;
 use crate::net::link::IncomingRequest;
 use crate::net::listen::Listen;
 use crate::primitive::{Request, Response};
+use crate::spool::{RedbSpool, Spool};
 use crate::{Error, ErrorKind, Result, binding, websocket};
 
 use accept::RefusalCounts;
@@ -49,8 +52,9 @@ pub trait Handler: Send + Sync + 'static {
     /// A registree asks for something, and has passed the gate (TS-0020 6.4). Called on the task that drives its connection:
     /// answer at once, or move the request to where it is answered later. A request that is dropped is answered 5000.
     ///
-    /// An answer 2001 to CREATE `<AE>` or `<remoteCSE>` registers the entity: it is reached from then on. When its resource is
-    /// deleted, call [`Server::deregister`].
+    /// An answer 2001 to CREATE `<AE>` or `<remoteCSE>` registers the entity: it is reached from then on. With a store that is
+    /// durable the answer leaves when the registration is written; if that fails, it is 5000. When the resource is deleted,
+    /// call [`Server::deregister`].
     fn on_request(&self, server: &Server, request: IncomingRequest);
 
     /// Something happened to a registree. Called without a lock, one event after the other, in their order, on a task of the
@@ -104,6 +108,8 @@ pub(crate) struct Shared {
     random: Mutex<OsRandom>,
     deliveries: Deliveries,
     schedules: Schedules,
+    /// The file that this server has opened, if any.
+    store: Option<Arc<RedbSpool>>,
     points_of_access: Vec<PointOfAccess>,
     session: Arc<binding::Config>,
     websocket: Arc<websocket::Config>,
@@ -129,30 +135,33 @@ impl Server {
     }
 
     pub(crate) fn start(config: ServerBuilder, handler: Arc<dyn Handler>, runtime: &Handle) -> Result<Self> {
-        Self::start_with(config, runtime, |_| Ok(handler))
+        Self::start_with(config, runtime, |_, _| Ok(handler))
     }
 
-    /// Starts with a handler that is made when the points of access are known.
+    /// Starts with a handler that is made when the points of access and the store are known.
     pub(crate) fn start_with(
         config: ServerBuilder,
         runtime: &Handle,
-        handler: impl FnOnce(&[PointOfAccess]) -> Result<Arc<dyn Handler>>,
+        handler: impl FnOnce(&[PointOfAccess], Kept<'_>) -> Result<Arc<dyn Handler>>,
     ) -> Result<Self> {
         let bound = config.bind()?;
-        let handler = handler(&bound.points_of_access)?;
+        let store = config.open_store()?;
+        let spool = store.clone().map_or(config.spool, |store| store as Arc<dyn Spool>);
+        let registry = Registry::new(config.sp_id, config.cse_id, config.trusted).with_rules(&config.take_over);
+        let mut registry = registrations::restored(registry, &*spool)?;
+        let handler = handler(&bound.points_of_access, Kept { spool: &spool, registry: &mut registry })?;
         let shared = Arc::new(Shared {
             handler,
-            registry: Mutex::new(
-                Registry::new(config.sp_id, config.cse_id, config.trusted).with_rules(&config.take_over),
-            ),
+            registry: Mutex::new(registry),
             events: Events::default(),
             authenticate: config.authenticate,
             changes: AtomicU64::new(0),
             registrees: Mutex::default(),
             alarms: Alarms::new(Instant::now()),
             random: Mutex::new(OsRandom::new()),
-            deliveries: Deliveries::new(config.spool, config.notification_age),
+            deliveries: Deliveries::new(spool, config.notification_age, config.delivery_window, runtime.clone()),
             schedules: Schedules::default(),
+            store,
             points_of_access: bound.points_of_access,
             session: Arc::new(config.session),
             websocket: Arc::new(config.websocket),
@@ -193,37 +202,29 @@ impl Server {
 
     /// Accepts a request, usually a NOTIFY, for a registree: it is sent now, or stored and sent when the registree opens its
     /// connection again (WS-6.5-4). Requests of one registree arrive in the order of these calls, whenever their futures
-    /// are polled, at least once. The future resolves when the request is accepted.
+    /// are polled, at least once. The future resolves when the request is accepted: with a store that is durable, when it is
+    /// written.
+    ///
+    /// A notification with `ec` *latest* takes the place of the one before it that waits for the registree and is of the same
+    /// subscription (`sur`).
     ///
     /// # Errors
-    /// `NotRegistered` if the registree is not known, `QueueFull` if its store is full.
+    /// `NotRegistered` if the registree is not known, `QueueFull` if its store is full, `Storage` if it cannot be written.
     pub fn notify(&self, entity: &str, request: Request) -> impl Future<Output = Result<()>> + Send + use<> {
         let server = self.clone();
         let appended = self.0.append(entity, request);
         async move {
             let (entity, appended) = appended?;
-            appended.await?;
+            let appended = appended.await;
+            server.0.appended(&appended);
+            appended?;
             server.0.forward(&server, &entity);
             Ok(())
         }
     }
 
-    /// Ends a registration because its resource was deleted (WS-6.4-5): nothing is routed to the entity any more, and what
-    /// was stored for it is dropped. The connection stays open. True if it was registered.
-    pub fn deregister(&self, entity: &str) -> bool {
-        let (stem, orders) = self.0.change(None, "", |registry, _| {
-            let stem = registry.stem(entity).to_owned();
-            registry.deregister(entity).then_some(stem)
-        });
-        if let Some(stem) = &stem {
-            self.0.schedules.forget(stem);
-            self.0.deliveries.forget(stem);
-        }
-        self.0.follow(self, orders);
-        stem.is_some()
-    }
-
-    /// Makes a registration known that was made before this process began (WS-6.4-4).
+    /// Makes a registration known that was made before this process began (WS-6.4-4). Those that are in the store are known
+    /// already.
     pub fn restore(&self, registration: Registration) {
         self.restore_as(registration, None);
     }
@@ -277,6 +278,12 @@ impl Server {
         sum
     }
 
+    /// What became of what was stored for registrees.
+    #[must_use]
+    pub fn delivery_counters(&self) -> DeliveryCounters {
+        self.0.deliveries.counters()
+    }
+
     /// How many peers got no connection, by cause.
     #[must_use]
     pub fn refusals(&self) -> Refusals {
@@ -290,7 +297,8 @@ impl Server {
     }
 
     /// Stops: accepts no connection, closes every one with 1001 as soon as nothing under way waits on it (WS-6.5-2), at the
-    /// latest after `grace`. Registrations stay in force in a store that is durable. Returns when all is closed.
+    /// latest after `grace`. Registrations stay in force in a store that is durable. Returns when all is closed, also the file
+    /// of [`ServerBuilder::store`].
     pub async fn shutdown_within(&self, grace: Duration) {
         self.0.stopping.send_replace(true);
         for registree in self.all() {
@@ -299,6 +307,11 @@ impl Server {
         let mut open = self.0.open.subscribe();
         if tokio::time::timeout(grace, open.wait_for(|open| *open == 0)).await.is_err() {
             self.abort();
+        }
+        if let Some(store) = &self.0.store
+            && let Err(error) = store.close().await
+        {
+            tracing::error!(%error, "the store could not be closed well");
         }
     }
 
@@ -336,6 +349,12 @@ impl Server {
             Error::new(ErrorKind::NotConnected, text)
         })
     }
+}
+
+/// What a run before this one left, for the handler to take up.
+pub(crate) struct Kept<'a> {
+    pub(crate) spool: &'a Arc<dyn Spool>,
+    pub(crate) registry: &'a mut Registry,
 }
 
 impl fmt::Debug for Server {

@@ -41,6 +41,7 @@ pub struct MemorySpool {
 struct Inner {
     entities: HashMap<String, Waiting>,
     bytes: usize,
+    replaced: u64,
 }
 
 #[derive(Default)]
@@ -77,7 +78,7 @@ impl MemorySpool {
         let size = record.request.size();
         let limits = self.limits;
         let mut inner = self.lock();
-        let Inner { entities, bytes: total } = &mut *inner;
+        let Inner { entities, bytes: total, replaced: count_of_replaced } = &mut *inner;
         let waiting = entities.entry(entity.to_owned()).or_default();
         let replaced = waiting.position_of(record.latest_of.as_deref());
         let freed = replaced.map_or(0, |at| waiting.records[at].size);
@@ -98,6 +99,7 @@ impl MemorySpool {
         if let Some(at) = replaced {
             let held = &mut waiting.records[at];
             (held.size, held.record) = (size, record);
+            *count_of_replaced += 1;
             return Ok(held.sequence);
         }
         waiting.last += 1;
@@ -156,7 +158,7 @@ impl Spool for MemorySpool {
 
     fn acknowledge(&self, entity: &str, sequence: Sequence, rqi: &str) -> Done<()> {
         let mut inner = self.lock();
-        let Inner { entities, bytes } = &mut *inner;
+        let Inner { entities, bytes, .. } = &mut *inner;
         // Nearly always the first one.
         if let Some(waiting) = entities.get_mut(entity)
             && let Some(at) = waiting.records.iter().position(|held| held.sequence == sequence)
@@ -186,6 +188,10 @@ impl Spool for MemorySpool {
         let dropped = inner.remove(entity, |_| true).len();
         inner.entities.remove(entity);
         Box::pin(ready(Ok(dropped)))
+    }
+
+    fn replaced(&self) -> u64 {
+        self.lock().replaced
     }
 
     fn waiting(&self, entity: &str) -> usize {
@@ -297,7 +303,7 @@ mod tests {
         );
         let read = || spool.read("Ca", Sequence(0), 9, SystemTime::UNIX_EPOCH).unwrap();
         let order = || read().into_iter().map(|stored| stored.request.request_id).collect::<Vec<_>>();
-        assert_eq!(order(), ["4", "2", "3"]);
+        assert_eq!((order(), spool.replaced()), (["4", "2", "3"].map(str::to_owned).to_vec(), 1));
         // The one that was replaced was under way: its answer does not take the later one away.
         done(spool.acknowledge("Ca", Sequence(1), "1"));
         assert_eq!(order(), ["4", "2", "3"]);

@@ -128,13 +128,18 @@ pub trait Spool: Send + Sync + 'static {
     /// The future's, `Storage`.
     fn drop_entity(&self, entity: &str) -> Done<usize>;
 
+    /// How many records were replaced by later ones ([`Record::latest_of`]) since the store was opened.
+    fn replaced(&self) -> u64;
+
     /// Records that wait for a registree.
     fn waiting(&self, entity: &str) -> usize;
 
     /// Notes facts, all or none, in the order of the calls. A store that does not outlive the process need not keep them.
     ///
+    /// Resources stand on one another: once some could not be written, no others are taken until the store is opened anew.
+    ///
     /// # Errors
-    /// The future's, `Storage`.
+    /// The future's: `Storage`; `QueueFull` if too much waits to be written, which it resolves with at once.
     fn keep(&self, facts: Vec<Fact>) -> Done<()>;
 
     /// The facts of a kind, as the last run left them.

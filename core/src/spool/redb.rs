@@ -119,6 +119,7 @@ struct Shared {
     /// `None` after an error, until it was opened again, and when it is closed.
     database: Mutex<Option<Arc<Database>>>,
     commits: AtomicU64,
+    replaced: AtomicU64,
     closing: Mutex<Closing>,
 }
 
@@ -155,6 +156,7 @@ impl RedbSpool {
             index: Mutex::new(opened.index),
             database: Mutex::new(Some(Arc::new(opened.database))),
             commits: AtomicU64::new(0),
+            replaced: AtomicU64::new(0),
             closing: Mutex::default(),
         });
         let writer = {
@@ -196,8 +198,19 @@ impl RedbSpool {
     }
 
     fn ask<T: Send + 'static>(&self, operation: impl FnOnce(oneshot::Sender<Result<T>>) -> Operation) -> Done<T> {
+        self.ask_noted(operation, |_| {})
+    }
+
+    /// `forget` takes back what was noted in the index, if the operation is not taken.
+    fn ask_noted<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(oneshot::Sender<Result<T>>) -> Operation,
+        forget: impl FnOnce(&mut Index),
+    ) -> Done<T> {
         let (done, written) = oneshot::channel();
-        self.shared.queue.push(operation(done));
+        if !self.shared.queue.push(operation(done)) {
+            forget(&mut lock(&self.shared.index));
+        }
         when(written)
     }
 }
@@ -271,7 +284,10 @@ impl Spool for RedbSpool {
             noted
         };
         let (entity, rqi) = (entity.to_owned(), rqi.to_owned());
-        self.ask(|done| Operation::Acknowledge { entity, sequence, rqi, noted, done })
+        self.ask_noted(
+            |done| Operation::Acknowledge { entity, sequence, rqi, noted, done },
+            |index| index.acknowledged.retain(|key, _| Some(*key) != noted),
+        )
     }
 
     fn expire(&self, now: SystemTime) -> Done<Vec<Expired>> {
@@ -285,7 +301,14 @@ impl Spool for RedbSpool {
             index.dropped.extend(noted);
             noted
         };
-        self.ask(|done| Operation::Drop { entity: entity.to_owned(), noted, done })
+        self.ask_noted(
+            |done| Operation::Drop { entity: entity.to_owned(), noted, done },
+            |index| index.dropped.retain(|id| Some(*id) != noted),
+        )
+    }
+
+    fn replaced(&self) -> u64 {
+        self.shared.replaced.load(Ordering::Relaxed)
     }
 
     fn waiting(&self, entity: &str) -> usize {

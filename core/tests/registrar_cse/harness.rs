@@ -1,9 +1,11 @@
 //! A CSE whose clock and randomness are the test's.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use onem2m_ws::primitive::{EntityId, Request, ResourceType, Response, ResultContent, StatusCode};
-use onem2m_ws::registrar::{Answer, Cse, CseConfig, Effect, Ticket, VerificationId};
+use onem2m_ws::registrar::{Answer, Cse, CseConfig, Effect, RandomSource, Ticket, VerificationId};
 use serde_json::{Value, json};
 
 pub(crate) const ADMIN: &str = "CAdmin";
@@ -65,21 +67,33 @@ impl Reply {
     }
 }
 
+/// What a store has of the resources.
+pub(crate) type Kept = BTreeMap<String, Bytes>;
+
+fn random() -> RandomSource {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    Box::new(move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    })
+}
+
 impl World {
     pub(crate) fn new() -> Self {
         Self::with(CseConfig::default())
     }
 
     pub(crate) fn with(config: CseConfig) -> Self {
-        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-        let random = Box::new(move || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state
-        });
-        let cse = Cse::new(config, start(), random).expect("a working configuration");
+        let cse = Cse::new(config, start(), random()).expect("a working configuration");
         Self { cse, now: start(), effects: Vec::new() }
+    }
+
+    /// With what a store has; it notes its changes.
+    pub(crate) fn restored(config: CseConfig, now: SystemTime, kept: &Kept) -> Self {
+        let cse = Cse::restore(config, now, random(), kept.clone()).expect("resources that can be read");
+        Self { cse, now, effects: Vec::new() }
     }
 
     /// With the AEs `Csensor` (container `data`) and `Cactuator`.

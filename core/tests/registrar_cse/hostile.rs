@@ -13,7 +13,7 @@ use crate::harness::*;
 
 const RESOURCES: usize = 40;
 
-fn small() -> CseConfig {
+pub(crate) fn small() -> CseConfig {
     let limits = Limits {
         resources: RESOURCES,
         total_bytes: 20_000,
@@ -158,7 +158,7 @@ fn content(near: Option<Content>) -> impl Strategy<Value = Option<Content>> {
 }
 
 /// A request of which some things are not right.
-fn request() -> impl Strategy<Value = Request> {
+pub(crate) fn request() -> impl Strategy<Value = Request> {
     let rare = |strategy| prop::option::weighted(0.06, strategy);
     let rest = (
         rare((0_u16..14).boxed()),

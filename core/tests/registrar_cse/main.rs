@@ -6,6 +6,7 @@ mod containers;
 mod discovery;
 mod harness;
 mod hostile;
+mod keeping;
 mod limits;
 mod registration;
 mod requests;

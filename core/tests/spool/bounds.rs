@@ -123,3 +123,57 @@ fn ws_5_2_8_a_long_backlog_expires_in_rounds() {
     assert!(wait(spool.expire(at)).unwrap().is_empty());
     assert_eq!(numbers(&all(&spool, "Ca")), ["stays"]);
 }
+
+/// Rows of the table in which records and tombstones are.
+fn rows(place: &Place) -> u64 {
+    use redb::{ReadableDatabase, ReadableTableMetadata, TableDefinition};
+    let database = redb::Database::open(place.file()).unwrap();
+    let table = TableDefinition::<&[u8; 12], &[u8]>::new("records");
+    database.begin_read().unwrap().open_table(table).unwrap().len().unwrap()
+}
+
+#[test]
+fn tombstones_are_never_more_than_records() {
+    let place = Place::new();
+    let spool = place.open();
+    let appended: Vec<_> = (1..=1000).map(|number| spool.append("Ca", record(number, None))).collect();
+    assert!(appended.into_iter().all(|done| wait(done).is_ok()));
+    // From both ends and in the middle, in an order that makes holes, widens them and joins them.
+    let acknowledged = (0..1000_u64).map(|i| i * 389 % 1000 + 1).filter(|at| at % 100 != 50);
+    let done: Vec<_> = acknowledged.map(|at| spool.acknowledge("Ca", Sequence(at), &at.to_string())).collect();
+    let half = done.len() / 2;
+    for (i, done) in done.into_iter().enumerate() {
+        wait(done).unwrap();
+        if i == half {
+            assert!(spool.waiting("Ca") <= 505);
+        }
+    }
+    assert_eq!(numbers(&all(&spool, "Ca")).len(), 10);
+    drop(spool);
+    // One before each record but the first one, and one after the last.
+    assert_eq!(rows(&place), 20);
+    let spool = place.open();
+    for at in (0..10).map(|i| i * 100 + 50) {
+        wait(spool.acknowledge("Ca", Sequence(at), &at.to_string())).unwrap();
+    }
+    assert_eq!(wait(spool.append("Ca", record("next", None))).unwrap(), Sequence(1001));
+    drop(spool);
+    assert_eq!(rows(&place), 1);
+}
+
+#[test]
+fn the_file_does_not_grow_with_what_comes_and_goes() {
+    let place = Place::new();
+    let spool = place.open();
+    let mut sizes = Vec::new();
+    for _ in 0..30 {
+        let appended: Vec<_> = (0..500).map(|number| spool.append("Ca", record(number, None))).collect();
+        let places: Vec<_> = appended.into_iter().map(|done| wait(done).unwrap()).collect();
+        let acknowledge = |(number, at): (usize, &Sequence)| spool.acknowledge("Ca", *at, &number.to_string());
+        let done: Vec<_> = places.iter().enumerate().map(acknowledge).collect();
+        assert!(done.into_iter().all(|done| wait(done).is_ok()));
+        assert_eq!(spool.waiting("Ca"), 0);
+        sizes.push(std::fs::metadata(place.file()).unwrap().len());
+    }
+    assert!(sizes[29] <= 2 * sizes[4], "{sizes:?}");
+}

@@ -11,4 +11,5 @@ mod support;
 mod changed;
 #[cfg(target_os = "linux")]
 mod full;
+mod missing;
 mod refused;

@@ -34,6 +34,7 @@ mod create;
 mod delete;
 mod failure;
 mod filter;
+mod keeping;
 mod notification;
 mod payload;
 mod registration;
@@ -54,6 +55,7 @@ use std::{
 use serde_json::{Map, Value, json};
 
 pub use self::config::{Access, ConfigError, CseConfig, Limits};
+pub use self::keeping::Change;
 use self::{
     access::Originator,
     address::Target,

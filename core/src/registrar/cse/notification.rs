@@ -74,10 +74,11 @@ impl Cse {
         let mut used_up = Vec::new();
         for subscription in told {
             effects.extend(self.notifications(subscription, &event));
-            let attributes = &mut self.tree.get_mut(subscription).attributes;
-            match attributes.get("exc").and_then(Value::as_u64) {
+            match self.tree.get(subscription).number("exc") {
                 None => {}
-                Some(left @ 2..) => drop(attributes.insert("exc".to_owned(), json!(left - 1))),
+                Some(left @ 2..) => {
+                    self.tree.get_mut(subscription).attributes.insert("exc".to_owned(), json!(left - 1));
+                }
                 Some(_) => used_up.push(self.tree.get(subscription).ri.clone()),
             }
         }

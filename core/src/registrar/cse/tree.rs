@@ -2,10 +2,11 @@
 //!
 //! By identifier, by name below a parent, contentInstances of a container in order, and by the moment at which a
 //! resource ceases to be. Keys are valid until the resource is removed; nothing outside one request keeps a key (what
-//! must wait keeps the resource identifier).
+//! must wait keeps the resource identifier). Where a store keeps the resources, those that have changed are noted; how one is
+//! written is [`super::keeping`]'s part.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     time::SystemTime,
 };
 
@@ -36,9 +37,10 @@ pub(super) struct Resource {
     pub(super) created: SystemTime,
     pub(super) modified: SystemTime,
     /// When it ceases to be (`et`, and for a contentInstance `mia` of its container).
-    due: Option<SystemTime>,
+    pub(super) due: Option<SystemTime>,
     bytes: u64,
-    sequence: u64,
+    /// Its place among all resources, in the order of their creation.
+    pub(super) sequence: u64,
     names: HashMap<String, Key>,
     instances: BTreeMap<u64, Key>,
     others: BTreeMap<u64, Key>,
@@ -105,15 +107,54 @@ pub(super) struct Tree {
     sequence: u64,
     bytes: u64,
     root: Key,
+    /// Identifiers of the resources that were made, changed or removed since they were last taken, if somebody takes them.
+    changed: Option<HashSet<String>>,
 }
 
 impl Tree {
     /// A tree of this root.
     pub(super) fn new(root: Seed) -> Self {
-        let mut tree =
-            Self { resources: Slab::new(), ids: HashMap::new(), due: BTreeSet::new(), sequence: 0, bytes: 0, root: 0 };
+        let mut tree = Self {
+            resources: Slab::new(),
+            ids: HashMap::new(),
+            due: BTreeSet::new(),
+            sequence: 0,
+            bytes: 0,
+            root: 0,
+            changed: None,
+        };
         tree.root = tree.put(None, root);
         tree
+    }
+
+    /// From now on, what has changed is noted. The root has, since it is made anew at every start.
+    pub(super) fn note_changes(&mut self) {
+        self.changed = Some(HashSet::new());
+        self.note(self.root);
+    }
+
+    /// The identifiers of what has changed since the last call: resources that are there, or are not any more.
+    pub(super) fn take_changed(&mut self) -> HashSet<String> {
+        self.changed.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    pub(super) fn has_changed(&self) -> bool {
+        self.changed.as_ref().is_some_and(|changed| !changed.is_empty())
+    }
+
+    /// These have changed still: what was taken of them could not be kept.
+    pub(super) fn note_again(&mut self, identifiers: impl IntoIterator<Item = String>) {
+        if let Some(changed) = &mut self.changed {
+            changed.extend(identifiers);
+        }
+    }
+
+    fn note(&mut self, key: Key) {
+        if let Some(changed) = &mut self.changed
+            && !changed.contains(&self.resources[key].ri)
+        {
+            changed.insert(self.resources[key].ri.clone());
+        }
     }
 
     pub(super) const fn root(&self) -> Key {
@@ -135,6 +176,7 @@ impl Tree {
 
     /// For attributes and `modified`; [`Tree::resized`] afterwards if an attribute has grown or shrunk.
     pub(super) fn get_mut(&mut self, key: Key) -> &mut Resource {
+        self.note(key);
         &mut self.resources[key]
     }
 
@@ -145,6 +187,14 @@ impl Tree {
     /// Adds a resource below `parent`. The caller has checked that the identifier and the name are free.
     pub(super) fn insert(&mut self, parent: Key, seed: Seed) -> Key {
         self.put(Some(parent), seed)
+    }
+
+    /// Adds a resource that has this place in the order of their creation; it comes after all that are there.
+    pub(super) fn insert_again(&mut self, parent: Key, seed: Seed, sequence: u64, modified: SystemTime) -> Key {
+        self.sequence = self.sequence.max(sequence.saturating_sub(1));
+        let key = self.put(Some(parent), seed);
+        self.resources[key].modified = modified;
+        key
     }
 
     fn put(&mut self, parent: Option<Key>, seed: Seed) -> Key {
@@ -179,7 +229,7 @@ impl Tree {
         }
         if let Some(parent) = parent {
             let ty = seed.ty;
-            let parent = self.get_mut(parent);
+            let parent = &mut self.resources[parent];
             parent.names.insert(seed.rn, key);
             if ty == ResourceType::CONTENT_INSTANCE {
                 parent.instances.insert(sequence, key);
@@ -193,11 +243,13 @@ impl Tree {
                 parent.schedule = schedule;
             }
         }
+        self.note(key);
         key
     }
 
     /// Removes a resource that has no children, and gives it back.
     pub(super) fn remove_leaf(&mut self, key: Key) -> Resource {
+        self.note(key);
         let resource = self.resources.remove(key);
         debug_assert!(resource.names.is_empty(), "only leaves are removed");
         self.bytes -= resource.bytes;
@@ -206,7 +258,7 @@ impl Tree {
             self.due.remove(&(due, key));
         }
         if let Some(parent) = resource.parent {
-            let parent = self.get_mut(parent);
+            let parent = &mut self.resources[parent];
             parent.names.remove(&resource.rn);
             parent.instances.remove(&resource.sequence);
             parent.others.remove(&resource.sequence);
@@ -242,6 +294,7 @@ impl Tree {
 
     /// Sets when `key` ceases to be.
     pub(super) fn set_due(&mut self, key: Key, due: Option<SystemTime>) {
+        self.note(key);
         let before = std::mem::replace(&mut self.resources[key].due, due);
         if let Some(before) = before {
             self.due.remove(&(before, key));

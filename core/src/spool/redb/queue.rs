@@ -8,7 +8,7 @@ use tokio::sync::oneshot::Sender;
 
 use super::StoreOptions;
 use super::record::Prepared;
-use crate::spool::{Expired, Fact, Sequence};
+use crate::spool::{Expired, Fact, FactKind, Sequence};
 use crate::{Error, ErrorKind, Result};
 
 /// Whoever has not added something for so long is not about to.
@@ -33,6 +33,10 @@ impl Operation {
             }
             Self::Acknowledge { .. } | Self::Expire { .. } | Self::Drop { .. } => None,
         }
+    }
+
+    fn keeps_resources(&self) -> bool {
+        matches!(self, Self::Keep { facts, .. } if facts.iter().any(|fact| fact.kind == FactKind::Resource))
     }
 
     /// Answers that it was not done.
@@ -64,6 +68,8 @@ struct State {
     bytes: usize,
     /// Why nothing is taken at present.
     refused: Option<Error>,
+    /// Why no resource is taken any more: a later one may stand on one that was not written.
+    resources_refused: Option<Error>,
     closed: bool,
 }
 
@@ -83,12 +89,14 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds an operation, or answers at once why not.
-    pub(super) fn push(&self, operation: Operation) {
+    /// Adds an operation, or answers at once why not, and returns false.
+    pub(super) fn push(&self, operation: Operation) -> bool {
         let mut state = self.lock();
         let refused = if state.closed {
             Some(Error::new(ErrorKind::Closed, "the store was closed"))
         } else if let Some(error) = &state.refused {
+            Some(error.clone())
+        } else if let Some(error) = state.resources_refused.as_ref().filter(|_| operation.keeps_resources()) {
             Some(error.clone())
         } else if let Some(size) = operation.size() {
             let (counted, bytes) = (state.counted + 1, state.bytes + size);
@@ -108,7 +116,8 @@ impl Queue {
         };
         if let Some(error) = refused {
             drop(state);
-            return operation.refuse(error);
+            operation.refuse(error);
+            return false;
         }
         state.operations.push_back(operation);
         // A writer that gathers looks by itself, except for a whole batch.
@@ -117,6 +126,7 @@ impl Queue {
         if wake {
             self.changed.notify_one();
         }
+        true
     }
 
     /// Waits for operations and takes a batch of them; `expected` came in the last one. `None`: closed, and all is written.
@@ -156,6 +166,7 @@ impl Queue {
         let waiting = {
             let mut state = self.lock();
             state.refused = Some(error.clone());
+            state.resources_refused.get_or_insert_with(|| error.clone());
             (state.counted, state.bytes) = (0, 0);
             std::mem::take(&mut state.operations)
         };

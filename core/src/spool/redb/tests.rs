@@ -226,9 +226,18 @@ fn while_the_disk_fails_calls_fail_at_once_and_name_the_cause() {
         }
         std::thread::sleep(Duration::from_millis(1));
     }
+    // Also what was acknowledged in vain comes again once the disk works, and goes when that is written.
+    disk.mend(true);
+    wait_until_it_works(&spool);
+    assert_eq!(there(&spool), ["1"]);
+    wait(spool.append("Ca", record("3"))).unwrap();
+    wait(spool.acknowledge("Ca", Sequence(1), "1")).unwrap();
+    assert_eq!(there(&spool), ["3"]);
+    disk.fail(0, io::ErrorKind::Other);
+    wait(spool.append("Ca", record("4"))).unwrap_err();
     let closed = wait(spool.close());
     assert_eq!(closed.unwrap_err().kind(), ErrorKind::Storage);
     drop(spool);
     disk.mend(true);
-    assert_eq!(there(&disk.open()), ["1"]);
+    assert_eq!(there(&disk.open()), ["3"]);
 }

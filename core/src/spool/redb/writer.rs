@@ -69,6 +69,9 @@ pub(super) fn run(shared: &Shared) {
                 }
                 drop(index);
                 for (operation, outcome) in operations.into_iter().zip(outcomes) {
+                    if matches!(&outcome, Outcome::Placed(Ok(placed)) if placed.replaces) {
+                        shared.replaced.fetch_add(1, Ordering::Relaxed);
+                    }
                     answer(operation, outcome);
                 }
             }
