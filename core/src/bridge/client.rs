@@ -112,10 +112,7 @@ impl Client {
     /// # Errors
     /// `Forked`.
     pub fn post(&self, request: Request, to: &Recipient, call: u64) -> Result<()> {
-        let client = self.client()?;
-        // What waits for the file is a task; the caller's thread is none of the runtime's.
-        let _runtime = self.runtime.enter();
-        let accepted = client.post(request);
+        let accepted = self.client()?.post(request);
         self.spawn(to, call, |_| async move { accepted.await.map(Outcome::Posted) })
     }
 
