@@ -1,8 +1,10 @@
 //! A client, as its Python owners use it: every call names where its outcome goes, and returns at once.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use onem2m_ws::binding::{self, Accepts};
+use onem2m_ws::binding::{self, Accepts, OutsideWindow};
 use onem2m_ws::bridge;
 use onem2m_ws::client::{AeRegistration, ClientBuilder, CseRegistration, Preset, Reopening, Subscription};
 use onem2m_ws::primitive::{Format, NotificationContentType, NotificationEventType, Operation, Request, ResourceType};
@@ -13,8 +15,10 @@ use zeroize::Zeroizing;
 
 use crate::errors::OrRaise;
 use crate::format::formats;
-use crate::queue::{Queue, To, registered, state};
-use crate::settings::{CompressionFields, apply, bad, compression, count, or_none, seconds};
+use crate::queue::{Queue, To, registered, since_epoch, state};
+use crate::settings::{
+    CompressionFields, OutboxFields, apply, bad, compression, count, one_of, or_none, outbox, repeat, seconds,
+};
 use crate::{errors, message};
 
 /// Names one request that was sent, to cancel it.
@@ -47,6 +51,14 @@ struct Settings {
     originator: Option<String>,
     registered: bool,
     stay_connected: bool,
+    patient: bool,
+    keep_registered: bool,
+    state_file: Option<PathBuf>,
+    repeat: String,
+    outbox: Option<OutboxFields>,
+    outbox_file: Option<PathBuf>,
+    schedule: Vec<String>,
+    outside_window: String,
     open_timeout: Option<f64>,
     request_timeout: Option<f64>,
     answer_timeout: Option<f64>,
@@ -88,19 +100,37 @@ impl Settings {
             .originator(self.originator.unwrap_or_default())
             .registered(self.registered)
             .stay_connected(self.stay_connected)
+            .patient(self.patient)
+            .keep_registered(self.keep_registered)
+            .repeat(repeat("repeat", &self.repeat)?)
+            .schedule(self.schedule)
+            .outside_window(one_of(
+                "outside_window",
+                &self.outside_window,
+                [("open", OutsideWindow::Open), ("hold", OutsideWindow::Hold)],
+            )?)
             .proxy_from_environment(self.proxy_from_environment)
             .origin_header(self.origin_header)
             .allow_missing_subprotocol(self.allow_missing_subprotocol)
             .strict(self.strict)
-            .accepts(match self.accepts.as_str() {
-                "all" => Accepts::AllRequests,
-                "notifications" => Accepts::NotificationsOnly,
-                "nothing" => Accepts::Nothing,
-                other => {
-                    let text = format!("accepts: {other:?} is not one of \"all\", \"notifications\", \"nothing\"");
-                    return Err(bad(text));
-                }
-            });
+            .accepts(one_of(
+                "accepts",
+                &self.accepts,
+                [
+                    ("all", Accepts::AllRequests),
+                    ("notifications", Accepts::NotificationsOnly),
+                    ("nothing", Accepts::Nothing),
+                ],
+            )?);
+        if let Some(path) = self.state_file {
+            builder = builder.state_file(path);
+        }
+        if let Some(fields) = self.outbox {
+            builder = builder.outbox(outbox(fields)?);
+        }
+        if let Some(path) = self.outbox_file {
+            builder = builder.outbox_file(path);
+        }
         builder = apply(
             builder,
             seconds,
@@ -230,11 +260,39 @@ impl Client {
         content: Option<&[u8]>,
         own_request_id: bool,
     ) -> PyResult<Token> {
-        let mut request = message::request(py, envelope, content)?;
-        if !own_request_id {
-            request.request_id.clear();
-        }
+        let request = whole(py, envelope, content, own_request_id)?;
         self.hand_over(py, &to, request)
+    }
+
+    /// Accepts a request, given as to `send_with`, for delivery.
+    fn post(
+        &self,
+        py: Python<'_>,
+        to: To<'_>,
+        envelope: &[u8],
+        content: Option<&[u8]>,
+        own_request_id: bool,
+    ) -> PyResult<()> {
+        let request = whole(py, envelope, content, own_request_id)?;
+        let (recipient, call) = to.recipient(&self.queue);
+        self.client.post(request, &recipient, call).or_raise(py)
+    }
+
+    /// Waits until everything that was posted has left the outbox, at most so many seconds.
+    fn flush(&self, py: Python<'_>, to: To<'_>, timeout: Option<f64>) -> PyResult<()> {
+        let (recipient, call) = to.recipient(&self.queue);
+        match timeout {
+            None => self.client.flush(&recipient, call),
+            Some(time) => seconds("timeout", time).and_then(|time| self.client.flush_within(time, &recipient, call)),
+        }
+        .or_raise(py)
+    }
+
+    /// What was posted and is not delivered yet: (rqi, operation, to, expires in seconds since 1970, attempts).
+    fn outbox(&self, py: Python<'_>) -> PyResult<Vec<(String, u8, String, f64, u32)>> {
+        let posted = self.client.outbox().or_raise(py)?;
+        let entry = |p: binding::Posted| (p.request_id, p.operation.code(), p.to, since_epoch(p.expires), p.attempts);
+        Ok(posted.into_iter().map(entry).collect())
     }
 
     /// True if the outcome will not be delivered any more.
@@ -249,6 +307,7 @@ impl Client {
     }
 
     /// Registers the originator as an AE.
+    #[allow(clippy::too_many_arguments)]
     fn register_ae(
         &self,
         py: Python<'_>,
@@ -256,6 +315,7 @@ impl Client {
         app_id: String,
         name: Option<String>,
         registrar: Option<String>,
+        lifetime: Option<f64>,
         more: &[u8],
     ) -> PyResult<()> {
         let mut ae = AeRegistration::new(app_id);
@@ -265,6 +325,9 @@ impl Client {
         if let Some(registrar) = registrar {
             ae = ae.below(registrar);
         }
+        if let Some(time) = lifetime {
+            ae = ae.lifetime(lifetime_of(time).or_raise(py)?);
+        }
         for (short_name, value) in attributes(more).or_raise(py)? {
             ae = ae.set(&short_name, value);
         }
@@ -273,6 +336,7 @@ impl Client {
     }
 
     /// Registers the originator as a CSE.
+    #[allow(clippy::too_many_arguments)]
     fn register_cse(
         &self,
         py: Python<'_>,
@@ -280,11 +344,15 @@ impl Client {
         cse_id: String,
         cse_name: &str,
         registrar: Option<String>,
+        lifetime: Option<f64>,
         more: &[u8],
     ) -> PyResult<()> {
         let mut cse = CseRegistration::new(cse_id, cse_name);
         if let Some(registrar) = registrar {
             cse = cse.below(registrar);
+        }
+        if let Some(time) = lifetime {
+            cse = cse.lifetime(lifetime_of(time).or_raise(py)?);
         }
         for (short_name, value) in attributes(more).or_raise(py)? {
             cse = cse.set(&short_name, value);
@@ -380,6 +448,24 @@ impl Client {
         }
         Ok(dict)
     }
+}
+
+/// How long a registration is to last.
+fn lifetime_of(value: f64) -> onem2m_ws::Result<Duration> {
+    let time = seconds("lifetime", value)?;
+    if time < Duration::from_secs(1) {
+        return Err(bad(format!("lifetime: {value} is less than a second")));
+    }
+    Ok(time)
+}
+
+/// A request whose envelope Python wrote; it gets a request identifier later unless that is its own.
+fn whole(py: Python<'_>, envelope: &[u8], content: Option<&[u8]>, own_request_id: bool) -> PyResult<Request> {
+    let mut request = message::request(py, envelope, content)?;
+    if !own_request_id {
+        request.request_id.clear();
+    }
+    Ok(request)
 }
 
 impl Client {

@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use onem2m_ws::binding::{Registration, RegistreeKind};
 use onem2m_ws::bridge::{self, Delivery, Outcome, Recipient, Waited};
-use onem2m_ws::client::{ConnectionState, StateChange};
+use onem2m_ws::client::{ClientEvent, ConnectionState, StateChange};
 use onem2m_ws::{Error, ErrorKind};
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
@@ -24,6 +24,8 @@ pub(crate) const ERROR: u8 = 1;
 pub(crate) const REQUEST: u8 = 2;
 /// A connection changed: the number of the handle, (state, cause, attempt, seconds until the next attempt).
 pub(crate) const STATE: u8 = 3;
+/// Something else happened to a client: the number of the handle, the name of the class in `onem2m_ws.events` and its fields.
+pub(crate) const EVENT: u8 = 4;
 
 /// Everything that happens for the clients of one event loop or thread, in order.
 #[pyclass(frozen, module = "onem2m_ws._native")]
@@ -78,7 +80,7 @@ fn listed<'py>(py: Python<'py>, deliveries: VecDeque<Delivery>) -> PyResult<Boun
             }
             Delivery::Request { handle, request } => list.append((REQUEST, handle, ReceivedRequest::new(request)))?,
             Delivery::State { handle, change } => list.append((STATE, handle, state(py, &change)?))?,
-            Delivery::Event { .. } => {}
+            Delivery::Event { handle, event } => list.append((EVENT, handle, happened(py, event)?))?,
         }
     }
     Ok(list)
@@ -113,6 +115,37 @@ pub(crate) fn state<'py>(py: Python<'py>, change: &StateChange) -> PyResult<Boun
     };
     let cause = change.cause.as_ref().map(|error| errors::exception(py, error)).transpose()?;
     (state, cause, change.attempt, change.next_attempt.map(|time| time.as_secs_f64())).into_bound_py_any(py)
+}
+
+/// An event, as the class and the fields that Python makes of it; `None` if this version of the module does not know it.
+fn happened(py: Python<'_>, event: ClientEvent) -> PyResult<Bound<'_, PyAny>> {
+    match event {
+        ClientEvent::RegistrationConfirmed { until } => {
+            ("RegistrationConfirmed", until.map(since_epoch)).into_bound_py_any(py)
+        }
+        ClientEvent::RegistrationRenewed { until } => ("RegistrationRenewed", since_epoch(until)).into_bound_py_any(py),
+        ClientEvent::RegisteredAgain(registration) => ("RegisteredAgain", registration.entity).into_bound_py_any(py),
+        ClientEvent::RegistrationFailed(error) => {
+            ("RegistrationFailed", errors::exception(py, &error)?).into_bound_py_any(py)
+        }
+        ClientEvent::StorageFailed(error) => ("StorageFailed", errors::exception(py, &error)?).into_bound_py_any(py),
+        ClientEvent::Delivered { request_id, result } => {
+            let (response, error) = match result {
+                Ok(response) => (Some(ReceivedResponse::new(response)), None),
+                Err(error) => (None, Some(errors::exception(py, &error)?)),
+            };
+            ("Delivered", request_id, response, error).into_bound_py_any(py)
+        }
+        _ => Ok(py.None().into_bound(py)),
+    }
+}
+
+/// A time as Python counts it: in seconds since 1970.
+pub(crate) fn since_epoch(time: SystemTime) -> f64 {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => after.as_secs_f64(),
+        Err(before) => -before.duration().as_secs_f64(),
+    }
 }
 
 /// Where one blocked call waits for its outcome.

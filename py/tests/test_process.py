@@ -32,8 +32,9 @@ def program(text: str, url: str) -> list[str]:
     return [sys.executable, "-X", "faulthandler", "-c", textwrap.dedent(PRELUDE) + textwrap.dedent(text), url]
 
 
-def run(text: str, url: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(program(text, url), capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+def run(text: str, url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [*program(text, url), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
 
 
 @contextmanager
@@ -67,6 +68,8 @@ BLOCKING = {
     "discover": "ae.discover('x')",
     "subscribe": "ae.subscribe('x', print)",
     "requests": "next(iter(ae.requests()))",
+    "flush": "(ae.post(onem2m_ws.Request(2, 'x')), ae.flush())",
+    "patient": "sync.connect('ws://127.0.0.1:1', patient=True, **settings)",
     "close": "(threading.Thread(target=swallow, daemon=True).start(), time.sleep(0.05), ae.close())",
     "asyncio": "asyncio.run(main())",
 }
@@ -213,7 +216,8 @@ def test_fork(registrar: sync.Registrar) -> None:
         if child == 0:
             for use in (lambda: ae.retrieve("x"), lambda: ae.close(), lambda: ae.connect(), lambda: ae.state,
                         lambda: ae.registration, lambda: ae.counters, lambda: held.url, lambda: ae.disconnect(),
-                        lambda: ae.register_ae(app_id="Nx"), lambda: ae.subscribe("x", print)):
+                        lambda: ae.register_ae(app_id="Nx"), lambda: ae.subscribe("x", print),
+                        lambda: ae.post(onem2m_ws.Request(2, "x")), lambda: ae.flush(), lambda: ae.outbox):
                 try:
                     use()
                 except errors.ForkError as error:

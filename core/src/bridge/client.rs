@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 
@@ -122,6 +123,20 @@ impl Client {
     /// `Forked`.
     pub fn flush(&self, to: &Recipient, call: u64) -> Result<()> {
         self.spawn(to, call, |client| async move { client.flush().await.map(|()| Outcome::Done) })
+    }
+
+    /// As [`flush`](Self::flush), and gives up after `time`. Outcome: `Done`, `Closed`, or `Timeout`: then all stays as it is.
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn flush_within(&self, time: Duration, to: &Recipient, call: u64) -> Result<()> {
+        self.spawn(to, call, move |client| async move {
+            let Ok(flushed) = tokio::time::timeout(time, client.flush()).await else {
+                let text = format!("the outbox still holds {} requests; they stay in it", client.outbox_len());
+                return Err(Error::new(ErrorKind::Timeout, text));
+            };
+            flushed.map(|()| Outcome::Done)
+        })
     }
 
     /// What was posted and is not delivered yet, in its order.

@@ -12,10 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Callable, Generic, TypeVar
 
-from . import _native
+from . import _native, events
 from ._native import Queue, ReceivedRequest, Slot, Token
 from .enums import Operation
 from .errors import AlreadyRespondedError, ArgumentError, ConnectionLostError, DecodeError, OneM2MError, ResponseError
+from .events import Event
 from .primitives import (
     IncomingRequestBase,
     NotificationBase,
@@ -34,6 +35,8 @@ request_log = logging.getLogger("onem2m_ws.requests")
 
 #: Requests of the peer's that are kept for a program that does not take them; a session has as many unanswered at most.
 MOST_REQUESTS = 256
+#: Events that are kept for a program that has no handler for them yet.
+MOST_EVENTS = 256
 
 R = TypeVar("R", bound=IncomingRequestBase)
 N = TypeVar("N", bound=NotificationBase)
@@ -75,10 +78,15 @@ class ClientBase(Generic[R, N]):
         self._lock = threading.Lock()
         self._handler: Callable[[R], Any] | None = None
         self._state_handler: Callable[[StateChange], Any] | None = None
+        self._event_handler: Callable[[Event], Any] | None = None
+        self._untold: deque[Event] = deque(maxlen=MOST_EVENTS)
+        # Held while an event is told, which keeps their order.
+        self._telling = threading.Lock()
         self._unclaimed: deque[R] = deque(maxlen=MOST_REQUESTS)
         self._subscriptions: list[Subscribed[N]] = []
         self._subscribing = 0
         self._early: list[R] = []
+        self._closing = False
         self._closed = False
         self._point_of_access = point_of_access
         if not isinstance(point_of_access, str):
@@ -98,15 +106,25 @@ class ClientBase(Generic[R, N]):
         except (OverflowError, UnicodeEncodeError) as error:
             raise ArgumentError(f"{request!r}: {error}") from error
 
+    def _hand_over_post(self, to: int | Slot, request: Request) -> None:
+        content = request.content
+        pc = None if content is None else _content_bytes(content)
+        try:
+            self._native.post(to, request._envelope(), pc, request.request_id is not None)
+        except (OverflowError, UnicodeEncodeError) as error:
+            raise ArgumentError(f"{request!r}: {error}") from error
+
     def _hand_over_ae(
         self,
         to: int | Slot,
         app_id: str,
         name: str | None,
         registrar: str | None,
+        lifetime: float | None,
         attributes: Mapping[str, Any] | None,
     ) -> None:
-        self._native.register_ae(to, app_id, name, registrar, _json_bytes("attributes", attributes or {}))
+        more = _json_bytes("attributes", attributes or {})
+        self._native.register_ae(to, app_id, name, registrar, lifetime, more)
 
     def _hand_over_cse(
         self,
@@ -114,9 +132,11 @@ class ClientBase(Generic[R, N]):
         cse_id: str,
         cse_name: str,
         registrar: str | None,
+        lifetime: float | None,
         attributes: Mapping[str, Any] | None,
     ) -> None:
-        self._native.register_cse(to, cse_id, cse_name, registrar, _json_bytes("attributes", attributes or {}))
+        more = _json_bytes("attributes", attributes or {})
+        self._native.register_cse(to, cse_id, cse_name, registrar, lifetime, more)
 
     def _hand_over_subscription(
         self,
@@ -146,7 +166,8 @@ class ClientBase(Generic[R, N]):
         """Tells those who wait for requests that there is one, or that there will be none."""
         raise NotImplementedError
 
-    def _run_state(self, callback: Callable[[StateChange], Any], change: StateChange) -> None:
+    def _tell(self, callback: Callable[[Any], Any], what: StateChange | Event) -> None:
+        """Has the program's function hear of a change of the connection, or of an event."""
         raise NotImplementedError
 
     def _route_request(self, native: ReceivedRequest) -> None:
@@ -267,20 +288,42 @@ class ClientBase(Generic[R, N]):
     def _route_state(self, payload: tuple[str, Exception | None, int, float | None]) -> None:
         change = StateChange(*payload)
         if change.state in ("open", "registered"):
-            connection_log.info("%s: open", self._point_of_access)
+            connection_log.info("%s: %s", self._point_of_access, change.state)
         elif change.state == "closed":
             connection_log.info("%s: closed", self._point_of_access)
             self._closed = True
             self._arrived()
+        elif change.state == "closing":
+            self._closing = True
         elif change.state == "disconnected" and change.cause is not None:
+            closing, self._closing = self._closing, False
             again = "" if change.next_attempt is None else f"; next attempt in {change.next_attempt:.1f} s"
-            # An attempt that is not repeated was asked for: who asked is told.
-            level = logging.INFO if change.attempt and change.next_attempt is None else logging.WARNING
+            # What this end closed is no loss. An attempt that is not repeated was asked for: who asked is told.
+            expected = closing or (change.attempt and change.next_attempt is None)
+            level = logging.INFO if expected else logging.WARNING
             text = str(change.cause)
             where = "" if text.startswith(self._point_of_access) else f"{self._point_of_access}: "
             connection_log.log(level, "%s%s%s", where, text, again)
         if self._state_handler is not None:
-            self._run_state(self._state_handler, change)
+            self._tell(self._state_handler, change)
+
+    # --- events
+
+    def _route_event(self, payload: tuple[Any, ...]) -> None:
+        event = events._from_native(payload)
+        with self._telling:
+            handler = self._event_handler
+            events._log(self._point_of_access, event, handler is not None)
+            if handler is None:
+                self._untold.append(event)
+            else:
+                self._tell(handler, event)
+
+    def _set_event_handler(self, handler: Callable[[Event], Any]) -> None:
+        with self._telling:
+            self._event_handler = handler
+            while self._untold:
+                self._tell(handler, self._untold.popleft())
 
     def __repr__(self) -> str:
         return f"<{type(self).__module__}.{type(self).__name__} {self._point_of_access}>"

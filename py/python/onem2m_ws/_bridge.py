@@ -62,8 +62,10 @@ class Bridge:
                         continue
                     if kind == _native.REQUEST:
                         client._route_request(payload)
-                    else:
+                    elif kind == _native.STATE:
                         client._route_state(payload)
+                    elif payload is not None:
+                        client._route_event(payload)
         finally:
             if undelivered:  # a handler raised what ends the program; the rest is for those who catch it
                 asyncio.get_running_loop().call_soon(self.deliver)

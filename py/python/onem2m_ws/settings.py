@@ -32,6 +32,30 @@ class Compression:
     """Messages of fewer bytes are sent as they are."""
 
 
+@dataclass(frozen=True)
+class Outbox:
+    """How much `Client.post` accepts before it is delivered, and how that is delivered.
+
+    >>> Outbox(when_full="drop_oldest").requests
+    1024
+    """
+
+    requests: int = 1024
+    """Most requests at a time: 1 to 1 000 000."""
+    bytes: int = 8 << 20
+    """Their size in memory, about."""
+    when_full: str = "refuse"
+    """What becomes of one more: `"refuse"` raises `QueueFullError`, `"drop_oldest"` makes room, and an event tells."""
+    lifetime: float = 86400.0
+    """How long a request is kept that has no expiration of its own, in seconds: more than 0, at most a year."""
+    rate: float | None = None
+    """Most requests that are sent in a second: more than 0. `None`: as fast as they are answered."""
+    window: int = 1
+    """Requests under way at a time: 1 to 256. With 1 their order holds also where one has to be sent again."""
+    repeat: str = "all"
+    """Which requests are sent again when it is not known whether they were carried out, as `repeat` of `connect`."""
+
+
 def _native_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of `connect` as the native module takes them. No error shows what may be a password."""
     native = dict(settings)
@@ -39,6 +63,12 @@ def _native_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     native["headers"] = list(headers.items() if isinstance(headers, Mapping) else headers)
     native["compression"] = _native_compression(native["compression"])
     native["formats"] = _format_names(native["formats"])
+    outbox = native["outbox"]
+    if outbox is not None and not isinstance(outbox, Outbox):
+        raise ArgumentError(f"outbox is an Outbox or None, not {outbox!r}")
+    native["outbox"] = None if outbox is None else astuple(outbox)
+    schedule = native["schedule"]
+    native["schedule"] = [schedule] if isinstance(schedule, str) else list(schedule or ())
     proxy = native["proxy"]
     if proxy is not None and not isinstance(proxy, (str, bool)):
         raise ArgumentError(f"proxy is text, True or None, not of type {type(proxy).__name__}")
