@@ -12,7 +12,8 @@
  *              used by another thread during the call. All functions of a client and of a registrar but _free take `const`.
  * Callbacks    The callbacks of one client are never called at the same time, and in the order of events. They are called
  *              by a dispatcher thread, one for each client, or - in poll mode - only within onem2m_ws_client_dispatch(),
- *              onem2m_ws_client_close() and onem2m_ws_client_free(). No lock of the library is held: every function may be
+ *              onem2m_ws_client_close() and onem2m_ws_client_free(). The same holds for those of a registrar, with its
+ *              functions of these names. No lock of the library is held: every function may be
  *              called in every callback, blocking ones too; what would wait for itself returns ONEM2M_WS_WOULD_DEADLOCK, and
  *              _free waits for nothing there. While a callback runs, no other callback of its client does: it should be
  *              short. User data must be usable on the thread that delivers. Exceptions (C++) and longjmp() must not leave a
@@ -402,6 +403,68 @@ typedef int32_t onem2m_ws_outside_window;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
+// What a newcomer meets that speaks for an entity whose connection is open.
+enum onem2m_ws_take_over
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // The old connection is asked for a sign of life (a ping). If it gives none in time, the newcomer takes its place; otherwise
+    // the newcomer is closed with 1008. The default.
+    ONEM2M_WS_TAKE_OVER_PROBE = 0,
+    // The newcomer is closed with 1008. A registree that comes back before its dead connection was noticed (by keep-alive) has
+    // to try again.
+    ONEM2M_WS_TAKE_OVER_REFUSE = 1,
+    // The newcomer takes the place at once, and the old connection is closed with 4001. Unsafe: anybody who can reach the
+    // registrar takes any entity's notifications by naming it. For closed networks only.
+    ONEM2M_WS_TAKE_OVER_NEWEST = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum onem2m_ws_take_over onem2m_ws_take_over;
+#else
+typedef int32_t onem2m_ws_take_over;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What happened. Kinds may be added: ignore one that you do not know.
+enum onem2m_ws_registree_event_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // `entity` registered over a connection. ONEM2M_WS_REGISTREE_REACHABLE follows, unless another one of it is open.
+    ONEM2M_WS_REGISTREE_REGISTERED = 1,
+    // Its registration has ended. Nothing is routed to it any more.
+    ONEM2M_WS_REGISTREE_DEREGISTERED = 2,
+    // It was offline and is reached over `connection` now; what waits for it is sent.
+    ONEM2M_WS_REGISTREE_REACHABLE = 3,
+    // It is offline: `connection` ended, as `cause` says. Notifications for it wait until it comes back.
+    ONEM2M_WS_REGISTREE_UNREACHABLE = 4,
+    // It is reached over another connection than before, `connection`, without a time between them in which it was offline.
+    ONEM2M_WS_REGISTREE_TAKEN_OVER = 5,
+    // A newcomer, `connection` from `peer`, spoke for an entity whose connection lives, and was closed for it.
+    ONEM2M_WS_REGISTREE_NEWCOMER_REFUSED = 6,
+    // It was taken over `count` times, so often that two programs seem to have its credential. Nobody is banned for it.
+    ONEM2M_WS_REGISTREE_FLAPPING = 7,
+    // Somebody at `peer` spoke for an entity that belongs to another credential, and was refused.
+    ONEM2M_WS_REGISTREE_SECURITY_ALERT = 8,
+    // The request `request_id` that was accepted for the entity expired before the entity came to take it.
+    ONEM2M_WS_REGISTREE_REQUEST_EXPIRED = 9,
+    // The request `request_id` that was accepted for the entity will not be sent any more: it was not answered in several tries,
+    // or cannot be written.
+    ONEM2M_WS_REGISTREE_REQUEST_GIVEN_UP = 10,
+    // `count` events were not kept, since callbacks were too slow.
+    ONEM2M_WS_REGISTREE_EVENTS_MISSED = 11,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum onem2m_ws_registree_event_kind onem2m_ws_registree_event_kind;
+#else
+typedef int32_t onem2m_ws_registree_event_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
 // Bytes that the library has made.
 typedef struct onem2m_ws_buffer onem2m_ws_buffer;
 
@@ -416,7 +479,7 @@ typedef struct onem2m_ws_client_config onem2m_ws_client_config;
 typedef struct onem2m_ws_outbox onem2m_ws_outbox;
 
 // A registrar that runs in this process: CSEBase, AE, container, contentInstance, subscription, remoteCSE. For development
-// and tests; it keeps everything in memory and is no product CSE.
+// and tests; it is no product CSE. It keeps everything in memory, unless it has a store.
 typedef struct onem2m_ws_registrar onem2m_ws_registrar;
 
 // Settings of a registrar. Every setting has a default.
@@ -545,6 +608,76 @@ typedef struct onem2m_ws_counters {
     // Requests that were under way when their connection broke, and were sent again.
     uint64_t repeated;
 } onem2m_ws_counters;
+
+// Something that happened to a registree. Members that a kind does not name are empty or 0. Later versions may add members at
+// the end. Everything is valid until the callback returns.
+typedef struct onem2m_ws_registree_event {
+    // One of onem2m_ws_registree_event_kind.
+    int32_t kind;
+    // The entity, by the shortest form of its identifier: "Ca" for "/id-in/Ca".
+    struct onem2m_ws_text entity;
+    // The number of a connection; none is used twice in a process.
+    uint64_t connection;
+    // How many.
+    uint64_t count;
+    // Why, in one line that is safe to log.
+    struct onem2m_ws_text cause;
+    // The address of the other end, "192.0.2.1:40000".
+    struct onem2m_ws_text peer;
+    // Who is authenticated there.
+    struct onem2m_ws_text principal;
+    // A request identifier (`rqi`).
+    struct onem2m_ws_text request_id;
+} onem2m_ws_registree_event;
+
+// The functions of the program that a registrar calls. Set `struct_size` to sizeof(onem2m_ws_registrar_callbacks) and what is
+// not needed to NULL; the struct itself is copied. What holds for the callbacks of a client holds for them.
+typedef struct onem2m_ws_registrar_callbacks {
+    // sizeof(onem2m_ws_registrar_callbacks): a later library knows by this which members a program has.
+    size_t struct_size;
+    // Given to each function below.
+    void *user_data;
+    // Called once, as the last of all calls with `user_data`, when the registrar has ended; not if it could not be started.
+    void (*drop)(void *user_data);
+    // Called when a registree registers, comes, goes, is taken over, and so on. `event` is lent for the time of the call.
+    void (*on_event)(void *user_data, const struct onem2m_ws_registree_event *event);
+} onem2m_ws_registrar_callbacks;
+
+// What became of the notifications that a registrar stored for its registrees. Set `struct_size` to
+// sizeof(onem2m_ws_delivery_counters) before the call.
+typedef struct onem2m_ws_delivery_counters {
+    // sizeof(onem2m_ws_delivery_counters): only as much is written.
+    size_t struct_size;
+    // Stored.
+    uint64_t accepted;
+    // Answered by their registrees.
+    uint64_t delivered;
+    // Sent once more, since no answer came.
+    uint64_t repeated;
+    // Dropped because their time was over.
+    uint64_t expired;
+    // Dropped because three times no answer came, or because they cannot be written in the registree's format.
+    uint64_t given_up;
+    // Replaced by later ones of the same subscription.
+    uint64_t replaced;
+    // Not taken, because the store was full.
+    uint64_t refused;
+} onem2m_ws_delivery_counters;
+
+// How often connections met others of the same entity. Set `struct_size` to sizeof(onem2m_ws_take_over_counters) before the
+// call.
+typedef struct onem2m_ws_take_over_counters {
+    // sizeof(onem2m_ws_take_over_counters): only as much is written.
+    size_t struct_size;
+    // Entities that changed from one connection to another.
+    uint64_t taken_over;
+    // Newcomers that were refused because a connection lives.
+    uint64_t refused;
+    // Times that somebody spoke for what belongs to another credential.
+    uint64_t alerts;
+    // Times that take-overs were too many.
+    uint64_t flapping;
+} onem2m_ws_take_over_counters;
 
 #ifdef __cplusplus
 extern "C" {
@@ -1213,7 +1346,7 @@ void onem2m_ws_registrar_config_free(struct onem2m_ws_registrar_config *config);
 // one frame), `max_control_frames` (in a second: 256);
 // `answer_timeout_ms` (30 000), `pong_timeout_ms` (10 000), `write_timeout_ms` (a peer that takes no byte for so long is given
 // up: 30 000), `close_timeout_ms` (5000), `idle_close_ms` (closes connections over which nothing has travelled for so long; 0,
-// the default, for never). `compression` is true, false, or an object as onem2m_ws_client_config_load_json() takes it.
+// the default, for never); `take_over` is "probe", "refuse" or "newest"; `flapping_count`, `flapping_within_ms`. `compression` is true, false, or an object as onem2m_ws_client_config_load_json() takes it.
 // Every other number is at least 1, and a time at most a year.
 int32_t onem2m_ws_registrar_config_load_json(struct onem2m_ws_registrar_config *config,
                                              const char *json);
@@ -1269,10 +1402,44 @@ int32_t onem2m_ws_registrar_config_set_compression(struct onem2m_ws_registrar_co
 // Refuses every deviation of a registree's from the standard that is tolerated otherwise: false by default.
 int32_t onem2m_ws_registrar_config_set_strict(struct onem2m_ws_registrar_config *config, bool yes);
 
+// Keeps resources, registrations and notifications for registrees that are offline in this file, which is made if there is none:
+// what was answered with success is there after a crash. NULL, the default, keeps them in memory. One process at a time.
+int32_t onem2m_ws_registrar_config_set_store(struct onem2m_ws_registrar_config *config,
+                                             const char *path);
+
+// How long a notification without an expiration time of its own waits for its registree: 86 400 000 ms, a day, by default.
+int32_t onem2m_ws_registrar_config_set_notification_age_ms(struct onem2m_ws_registrar_config *config,
+                                                           uint64_t milliseconds);
+
+// So many stored notifications of one registree may be under way at a time: sent, and not yet known to be answered. 1 by default,
+// at most 256. A crash, or the loss of a connection, repeats so many at most. More are faster where the way is long; their
+// order is the same.
+int32_t onem2m_ws_registrar_config_set_delivery_window(struct onem2m_ws_registrar_config *config,
+                                                       uint32_t count);
+
+// What a newcomer meets that speaks for an entity whose connection is open: one of onem2m_ws_take_over.
+int32_t onem2m_ws_registrar_config_set_take_over(struct onem2m_ws_registrar_config *config, int32_t take_over);
+
+// Tells (ONEM2M_WS_REGISTREE_FLAPPING) when an entity is taken over more often than `count` times (1 to 10 000) within this time:
+// 15 times in 60 000 ms by default.
+int32_t onem2m_ws_registrar_config_set_flapping(struct onem2m_ws_registrar_config *config,
+                                                uint32_t count,
+                                                uint32_t within_ms);
+
+// No dispatcher thread: callbacks are called only by onem2m_ws_registrar_dispatch(). Off by default.
+int32_t onem2m_ws_registrar_config_set_poll_mode(struct onem2m_ws_registrar_config *config, bool yes);
+
 // Starts a registrar; it listens when this returns. `config` may be NULL. Free it with onem2m_ws_registrar_free().
 //
-// Errors: ONEM2M_WS_INVALID_ARGUMENT if a setting cannot work, ONEM2M_WS_NETWORK if it cannot listen there.
-int32_t onem2m_ws_registrar_start(const struct onem2m_ws_registrar_config *config, struct onem2m_ws_registrar **out);
+// Errors: ONEM2M_WS_INVALID_ARGUMENT if a setting cannot work, ONEM2M_WS_NETWORK if it cannot listen there, ONEM2M_WS_STORAGE if
+// its store cannot be used: the text says what to do.
+int32_t onem2m_ws_registrar_start(const struct onem2m_ws_registrar_config *config,
+                                  struct onem2m_ws_registrar **out);
+
+// As onem2m_ws_registrar_start(), with callbacks that tell what happens to its registrees; `callbacks` may be NULL.
+int32_t onem2m_ws_registrar_start_with(const struct onem2m_ws_registrar_config *config,
+                                       const struct onem2m_ws_registrar_callbacks *callbacks,
+                                       struct onem2m_ws_registrar **out);
 
 // Where registrees reach it: "ws://127.0.0.1:9000", the first with `index` 0; no text after the last. Valid until the
 // registrar is freed.
@@ -1286,8 +1453,23 @@ struct onem2m_ws_text onem2m_ws_registrar_point_of_access(const struct onem2m_ws
 int32_t onem2m_ws_registrar_stop(const struct onem2m_ws_registrar *registrar,
                                  uint32_t timeout_ms);
 
-// Stops at once, waits for nothing, and frees the registrar; NULL is fine. May be called within callbacks.
+// Stops at once and frees the registrar; NULL is fine. `drop` of its callbacks is called before this returns - or, if this is
+// called within a callback, after that callback has returned: then it does not wait. Without callbacks it waits for nothing.
 void onem2m_ws_registrar_free(struct onem2m_ws_registrar *registrar);
+
+// In poll mode: a descriptor that is readable while there is something to deliver, as onem2m_ws_client_fd().
+int onem2m_ws_registrar_fd(const struct onem2m_ws_registrar *registrar);
+
+// In poll mode: calls the callbacks for all that has happened, on this thread, as onem2m_ws_client_dispatch().
+int32_t onem2m_ws_registrar_dispatch(const struct onem2m_ws_registrar *registrar, uint32_t timeout_ms);
+
+// Writes what became of what was stored to `*counters`.
+int32_t onem2m_ws_registrar_delivery_counters(const struct onem2m_ws_registrar *registrar,
+                                              struct onem2m_ws_delivery_counters *counters);
+
+// Writes how often connections met others to `*counters`.
+int32_t onem2m_ws_registrar_take_over_counters(const struct onem2m_ws_registrar *registrar,
+                                               struct onem2m_ws_take_over_counters *counters);
 
 #ifdef __cplusplus
 }  // extern "C"

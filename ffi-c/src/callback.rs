@@ -2,14 +2,13 @@
 
 use std::cell::Cell;
 use std::ffi::c_void;
-use std::mem::{MaybeUninit, size_of};
 use std::ptr;
 
 use onem2m::client::{ConnectionState, StateChange};
-use onem2m::{Error, ErrorKind, Result};
+use onem2m::{Error, Result};
 
 use crate::event::onem2m_ws_event;
-use crate::handle::{null, read_size};
+use crate::handle::{Callbacks, null};
 use crate::request::onem2m_ws_request;
 use crate::response::onem2m_ws_response;
 use crate::text::onem2m_ws_text;
@@ -110,7 +109,7 @@ unsafe impl Send for onem2m_ws_callbacks {}
 // SAFETY: as above; callbacks of one client never run at the same time.
 unsafe impl Sync for onem2m_ws_callbacks {}
 
-impl onem2m_ws_callbacks {
+impl Callbacks for onem2m_ws_callbacks {
     const NONE: Self = Self {
         struct_size: size_of::<Self>(),
         user_data: ptr::null_mut(),
@@ -119,29 +118,6 @@ impl onem2m_ws_callbacks {
         on_state: None,
         on_event: None,
     };
-
-    /// Reads what the program has of the struct: NULL is none of it.
-    pub(crate) fn read(pointer: *const Self) -> Result<Self> {
-        if pointer.is_null() {
-            return Ok(Self::NONE);
-        }
-        let size = read_size(pointer, "callbacks")?;
-        let known = size.min(size_of::<Self>());
-        // SAFETY: header, "Arguments": the struct has as many bytes as it says; what lies past those that we know is zero
-        // in a program that does not use what only a later library has.
-        let rest = unsafe { std::slice::from_raw_parts(pointer.cast::<u8>().add(known), size - known) };
-        if rest.iter().any(|byte| *byte != 0) {
-            let text = "callbacks has members that this version of the library does not know";
-            return Err(Error::new(ErrorKind::InvalidArgument, text));
-        }
-        let mut callbacks = MaybeUninit::new(Self::NONE);
-        // SAFETY: header, "Arguments": as above; every member is a pointer or a function pointer that may be NULL, and those
-        // that the program does not have stay as they are in NONE.
-        unsafe {
-            ptr::copy_nonoverlapping(pointer.cast::<u8>(), callbacks.as_mut_ptr().cast::<u8>(), known);
-            Ok(callbacks.assume_init())
-        }
-    }
 }
 
 /// A completion callback with its user data.

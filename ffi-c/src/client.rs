@@ -14,10 +14,11 @@ use serde_json::{Map, Value};
 
 use crate::callback::{Completion, onem2m_ws_callbacks, onem2m_ws_completion, with_state};
 use crate::client_config::onem2m_ws_client_config;
-use crate::dispatch::{Dispatcher, Shared};
+use crate::courier::{Courier, Dispatcher};
+use crate::dispatch::Calls;
 use crate::format::number_of;
 use crate::guard::{guard, guard_number, guard_value};
-use crate::handle::{Handle, borrow, give, make, store_if_wanted, take};
+use crate::handle::{Handle, borrow, give, make, read_callbacks, store_if_wanted, take};
 use crate::process::Homed;
 use crate::request::onem2m_ws_request;
 use crate::response::onem2m_ws_response;
@@ -28,19 +29,19 @@ use crate::text::{content, optional_text, text};
 pub struct onem2m_ws_client(Homed<Inner>);
 
 struct Inner {
-    shared: Arc<Shared>,
+    shared: Arc<Courier<Calls>>,
     dispatcher: Dispatcher,
 }
 
 impl Handle for onem2m_ws_client {}
 
 impl onem2m_ws_client {
-    fn shared(&self) -> Result<&Arc<Shared>> {
+    fn shared(&self) -> Result<&Arc<Courier<Calls>>> {
         Ok(&self.0.get()?.shared)
     }
 }
 
-pub(crate) fn shared<'a>(client: *const onem2m_ws_client) -> Result<&'a Arc<Shared>> {
+pub(crate) fn shared<'a>(client: *const onem2m_ws_client) -> Result<&'a Arc<Courier<Calls>>> {
     borrow(client, "client")?.shared()
 }
 
@@ -54,13 +55,13 @@ pub extern "C" fn onem2m_ws_client_new(
     guard(|| {
         make(out, "out", || {
             let settings = borrow(config, "config")?.settings()?;
-            let callbacks = onem2m_ws_callbacks::read(callbacks)?;
+            let callbacks = read_callbacks(callbacks, "callbacks")?;
             let poll_mode = settings.poll_mode();
             let lifetime = settings.registration_lifetime()?;
             let queue = Arc::new(Queue::new(settings.waiting_requests())?);
             let builder = settings.builder(callbacks.on_request.is_some())?;
             let client = bridge::Client::new(builder, Arc::clone(&queue), 0)?;
-            let shared = Shared::new(client, queue, callbacks, lifetime);
+            let shared = Courier::new(Calls::new(client, callbacks, lifetime), queue);
             let dispatcher = if poll_mode { Dispatcher::none() } else { Dispatcher::start(Arc::clone(&shared))? };
             Ok(onem2m_ws_client(Homed::new(Inner { shared, dispatcher })))
         })
@@ -74,6 +75,7 @@ pub extern "C" fn onem2m_ws_client_new(
 pub extern "C" fn onem2m_ws_client_free(client: *mut onem2m_ws_client) {
     guard_value((), || {
         if let Some(Inner { shared, dispatcher }) = take(client).and_then(|client| client.0.take()) {
+            shared.client().abort();
             dispatcher.end(&shared);
         }
         Ok(())
@@ -465,7 +467,7 @@ pub extern "C" fn onem2m_ws_client_close(client: *const onem2m_ws_client, timeou
 }
 
 /// In poll mode requests of the peer's may wait for the thread that is here.
-fn close_and_dispatch(shared: &Shared, milliseconds: u32) -> Result<()> {
+fn close_and_dispatch(shared: &Courier<Calls>, milliseconds: u32) -> Result<()> {
     const STEP: Duration = Duration::from_millis(10);
     let slot = Slot::new();
     shared.client().close(&Recipient::Slot(Arc::clone(&slot)), 0)?;
@@ -532,7 +534,7 @@ pub extern "C" fn onem2m_ws_client_dispatch(client: *const onem2m_ws_client, tim
     })
 }
 
-fn polled<'a>(client: *const onem2m_ws_client) -> Result<&'a Arc<Shared>> {
+fn polled<'a>(client: *const onem2m_ws_client) -> Result<&'a Arc<Courier<Calls>>> {
     let inner = borrow(client, "client")?.0.get()?;
     if inner.dispatcher.is_thread() {
         let text = "the client is not in poll mode: onem2m_ws_client_config_set_poll_mode() before it is made";

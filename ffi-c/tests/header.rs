@@ -31,6 +31,8 @@ fn generated() -> String {
         "client",
         "outbox",
         "counters",
+        "registree",
+        "registrar_config",
         "registrar",
     ];
     let builder = sources.iter().fold(cbindgen::Builder::new().with_config(config), |builder, source| {

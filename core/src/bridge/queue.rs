@@ -11,6 +11,7 @@ use crate::Result;
 use crate::client::{ClientEvent, StateChange};
 use crate::net::link::IncomingRequest;
 use crate::primitive::{Response, StatusCode};
+use crate::server::ServerEvent;
 
 /// One thing that happened. The numbers are the caller's: of a call, or of a handle.
 #[derive(Debug)]
@@ -42,6 +43,13 @@ pub enum Delivery {
         handle: u64,
         /// What happened.
         event: ClientEvent,
+    },
+    /// Something happened to a registree of the registrar of a handle.
+    Registree {
+        /// The handle.
+        handle: u64,
+        /// What happened.
+        event: ServerEvent,
     },
 }
 
@@ -100,8 +108,10 @@ impl Queue {
                 return;
             }
             Delivery::Request { .. } => inner.requests += 1,
-            Delivery::State { .. } | Delivery::Event { .. } => {
-                let is_news = |delivery: &Delivery| matches!(delivery, Delivery::State { .. } | Delivery::Event { .. });
+            Delivery::State { .. } | Delivery::Event { .. } | Delivery::Registree { .. } => {
+                let is_news = |delivery: &Delivery| {
+                    matches!(delivery, Delivery::State { .. } | Delivery::Event { .. } | Delivery::Registree { .. })
+                };
                 if inner.news >= MOST_NEWS
                     && let Some(oldest) = inner.deliveries.iter().position(is_news)
                 {

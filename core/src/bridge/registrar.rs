@@ -1,9 +1,12 @@
 //! A registrar for a foreign language.
 
+use std::sync::Arc;
+
 use tokio::runtime::Handle;
 
-use super::{Home, Outcome, Recipient, runtime};
+use super::{Delivery, Home, Outcome, Queue, Recipient, runtime};
 use crate::registrar::{self, RegistrarBuilder};
+use crate::server::{DeliveryCounters, TakeOverCounters};
 use crate::{Error, ErrorKind, Result};
 
 /// A registrar that runs in this process. Every call returns `Forked` in a child process. Dropping it stops it at once.
@@ -18,12 +21,36 @@ impl Registrar {
     /// Starts a registrar: it listens when this returns.
     ///
     /// # Errors
-    /// `InvalidArgument` if a setting cannot work, `Network` if an address cannot be listened at, `Internal` if the
-    /// runtime cannot be started.
+    /// `InvalidArgument` if a setting cannot work, `Network` if an address cannot be listened at, `Storage` if the store cannot
+    /// be used, `Internal` if the runtime cannot be started.
     pub fn start(config: RegistrarBuilder) -> Result<Self> {
         let runtime = runtime::handle()?;
         let registrar = config.start_on(&runtime)?;
         Ok(Self { registrar: Some(registrar), runtime, home: Home::here() })
+    }
+
+    /// Starts a registrar that tells of its registrees: as [`Delivery::Registree`] with the number `handle`.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_telling(config: RegistrarBuilder, queue: Arc<Queue>, handle: u64) -> Result<Self> {
+        Self::start(config.on_event(move |_, event| queue.push(Delivery::Registree { handle, event })))
+    }
+
+    /// What became of the notifications that it stored.
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn delivery_counters(&self) -> Result<DeliveryCounters> {
+        Ok(self.registrar()?.server().delivery_counters())
+    }
+
+    /// How often connections met others of the same entity.
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn take_overs(&self) -> Result<TakeOverCounters> {
+        Ok(self.registrar()?.server().take_overs())
     }
 
     /// Where registrees reach it.
