@@ -12,8 +12,8 @@
  *              used by another thread during the call. All functions of a client and of a registrar but _free take `const`.
  * Callbacks    The callbacks of one client are never called at the same time, and in the order of events. They are called
  *              by a dispatcher thread, one for each client, or - in poll mode - only within onem2m_ws_client_dispatch(),
- *              onem2m_ws_client_close() and onem2m_ws_client_free(). The same holds for those of a registrar, with its
- *              functions of these names. No lock of the library is held: every function may be
+ *              onem2m_ws_client_close() and onem2m_ws_client_free(). So it is for a registrar, with
+ *              onem2m_ws_registrar_dispatch() and onem2m_ws_registrar_free(). No lock of the library is held: every function may be
  *              called in every callback, blocking ones too; what would wait for itself returns ONEM2M_WS_WOULD_DEADLOCK, and
  *              _free waits for nothing there. While a callback runs, no other callback of its client does: it should be
  *              short. User data must be usable on the thread that delivers. Exceptions (C++) and longjmp() must not leave a

@@ -74,40 +74,10 @@ static onem2m_ws_client *new_client(onem2m_ws_client_config *config, const onem2
 
 // --- registrars that come and go -------------------------------------------------------------------------------------
 
-static onem2m_ws_registrar *registrar_named(const char *name, const char *url) {
-    onem2m_ws_registrar_config *config = NULL;
-    onem2m_ws_registrar *r = NULL;
-    int32_t result;
-    long long end = now_ms() + 20000;
-    OK(onem2m_ws_registrar_config_new(&config));
-    OK(onem2m_ws_registrar_config_set_listen(config, url));
-    OK(onem2m_ws_registrar_config_set_cse_name(config, name));
-    // One that was freed a moment ago may still have the address.
-    while ((result = onem2m_ws_registrar_start(config, &r)) == ONEM2M_WS_NETWORK && now_ms() < end) pause_ms(20);
-    OK(result);
-    onem2m_ws_registrar_config_free(config);
-    return r;
-}
-
-static onem2m_ws_registrar *registrar_at(const char *url) {
-    return registrar_named("cse-in", url);
-}
-
 // Everything that it knew is forgotten.
 static onem2m_ws_registrar *restarted(onem2m_ws_registrar *r, const char *url) {
     onem2m_ws_registrar_free(r);
     return registrar_at(url);
-}
-
-// A path in a folder of this test's own; there is no such file.
-static const char *path_of(const char *name) {
-    static char paths[4][200];
-    static int count;
-    char *path = paths[count++ % 4];
-    const char *folder = getenv("TMPDIR");
-    snprintf(path, sizeof paths[0], "%s/onem2m-ws-%ld-%s", folder != NULL ? folder : "/tmp", (long)getpid(), name);
-    remove(path);
-    return path;
 }
 
 static onem2m_ws_request *reading(const char *to, const char *value) {
@@ -134,13 +104,6 @@ static void post_with_id(onem2m_ws_client *client, onem2m_ws_request *request, c
     onem2m_ws_buffer *buffer = post(client, with_id(request, id));
     TEXT(onem2m_ws_buffer_view(buffer), id);
     onem2m_ws_buffer_free(buffer);
-}
-
-// A client of an administrator, who needs no registration.
-static onem2m_ws_client_config *admin_at(const char *url) {
-    onem2m_ws_client_config *config = config_for(url, "CAdmin");
-    OK(onem2m_ws_client_config_set_registered(config, true));
-    return config;
 }
 
 // --- arguments and settings ------------------------------------------------------------------------------------------

@@ -123,6 +123,42 @@ const char *registrar_url(void) {
     return the_url;
 }
 
+onem2m_ws_registrar *start_registrar(onem2m_ws_registrar_config *config, const onem2m_ws_registrar_callbacks *callbacks) {
+    onem2m_ws_registrar *r = NULL;
+    int32_t result;
+    long long end = now_ms() + 20000;
+    do {
+        result = onem2m_ws_registrar_start_with(config, callbacks, &r);
+    } while ((result == ONEM2M_WS_NETWORK || result == ONEM2M_WS_STORAGE) && now_ms() < end && (pause_ms(20), 1));
+    OK(result);
+    return r;
+}
+
+onem2m_ws_registrar *registrar_named(const char *name, const char *url) {
+    onem2m_ws_registrar_config *config = NULL;
+    onem2m_ws_registrar *r;
+    OK(onem2m_ws_registrar_config_new(&config));
+    OK(onem2m_ws_registrar_config_set_listen(config, url));
+    OK(onem2m_ws_registrar_config_set_cse_name(config, name));
+    r = start_registrar(config, NULL);
+    onem2m_ws_registrar_config_free(config);
+    return r;
+}
+
+onem2m_ws_registrar *registrar_at(const char *url) {
+    return registrar_named("cse-in", url);
+}
+
+const char *path_of(const char *name) {
+    static char paths[4][200];
+    static int count;
+    char *path = paths[count++ % 4];
+    const char *folder = getenv("TMPDIR");
+    snprintf(path, sizeof paths[0], "%s/onem2m-ws-%ld-%s", folder != NULL ? folder : "/tmp", (long)getpid(), name);
+    remove(path);
+    return path;
+}
+
 static int32_t the_format = ONEM2M_WS_FORMAT_JSON;
 
 void speak(int32_t format) {
@@ -134,6 +170,12 @@ onem2m_ws_client_config *config_for(const char *url, const char *originator) {
     OK(onem2m_ws_client_config_new(url, &config));
     OK(onem2m_ws_client_config_set_formats(config, &the_format, 1));
     OK(onem2m_ws_client_config_set_originator(config, originator));
+    return config;
+}
+
+onem2m_ws_client_config *admin_at(const char *url) {
+    onem2m_ws_client_config *config = config_for(url, "CAdmin");
+    OK(onem2m_ws_client_config_set_registered(config, true));
     return config;
 }
 
