@@ -179,7 +179,6 @@ impl Error {
     }
 
     /// Adds the registrar's answer.
-    #[cfg(feature = "net")]
     #[must_use]
     pub(crate) fn with_response(mut self, response: Response) -> Self {
         self.0.response = Some(response);

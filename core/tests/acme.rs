@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use onem2m_ws::client::{AeRegistration, Client, ConnectionState, Preset, Subscription};
+use onem2m_ws::client::{AeRegistration, Client, ConnectionState, Mode, Preset, Subscription};
 use onem2m_ws::primitive::{FilterCriteria, Format, Request, ResourceType, Response, StatusCode};
 use onem2m_ws::{ErrorKind, IncomingRequest};
 use serde_json::{Value, json};
@@ -154,4 +154,58 @@ async fn ws_6_2_2_9_3_json_notifications_on_a_cbor_connection_are_taken_and_coun
     let habit = over_cbor(&acme, "rustcbor2", silent).await;
     let none = over_cbor(&acme, "rustcbor3", AeRegistration::new("Nrust")).await;
     assert!(habit > none, "{habit} deviations, and {none} where the AE says that it reads CBOR");
+}
+
+/// Every transfer mode, and what ACME answered first in each.
+async fn in_every_mode(acme: &Acme, name: &str, format: Format) -> Vec<(Mode, StatusCode)> {
+    let client = Client::builder(&acme.url).originator(format!("C{name}")).preset(Preset::Acme);
+    let client = client.formats([format]).connect().await.unwrap();
+    let (sender, mut asked) = mpsc::unbounded_channel();
+    client.on_request(move |incoming: IncomingRequest| {
+        let _ = sender.send(incoming.request.content.clone());
+        let _ = incoming.respond(Response::ok());
+    });
+    client.register_ae(AeRegistration::new("Nrust").name(name)).await.unwrap();
+    let base = format!("{}/{name}", acme.cse);
+    created(&client, base.clone(), ResourceType::CONTAINER, json!({"m2m:cnt": {"rn": "data"}})).await;
+    let mut first = Vec::new();
+    for mode in [Mode::Blocking, Mode::NonBlockingSynch, Mode::NonBlockingAsynch, Mode::FlexBlocking] {
+        let reading = json!({"m2m:cin": {"con": format!("{mode:?}")}});
+        let reading = Request::create(format!("{base}/data"), ResourceType::CONTENT_INSTANCE, reading);
+        let exchange = client.send_in(mode, reading).unwrap();
+        let patience = Duration::from_secs(20);
+        let acknowledgement = tokio::time::timeout(patience, exchange.acknowledgement()).await.unwrap().unwrap();
+        first.push((mode, acknowledgement.status));
+        let result = tokio::time::timeout(patience, exchange).await.expect("no result").unwrap();
+        assert_eq!(result.status, StatusCode::CREATED, "{format:?} {mode:?} {:?}", result.debug_text());
+        let content = result.content.unwrap().value().unwrap();
+        assert_eq!(content["m2m:cin"]["con"], format!("{mode:?}"), "{content}");
+
+        // What goes wrong is a result too. (A target that does not exist ACME refuses at once, with 4000.)
+        let again = Request::create(base.clone(), ResourceType::CONTAINER, json!({"m2m:cnt": {"rn": "data"}}));
+        let again = client.send_in(mode, again).unwrap();
+        let result = tokio::time::timeout(patience, again).await.expect("no result").unwrap();
+        assert_eq!(result.status, StatusCode::CONFLICT, "{format:?} {mode:?} {:?}", result.debug_text());
+    }
+    if let Ok(content) = asked.try_recv() {
+        panic!("it reached the application: {:?}", content.map(|content| content.value()));
+    }
+    assert_eq!(client.send(Request::delete(format!("-/{name}"))).await.unwrap().status, StatusCode::DELETED);
+    client.close().await;
+    first
+}
+
+#[tokio::test]
+async fn ws_6_5_1_every_transfer_mode() {
+    let Some(acme) = Acme::running() else { return };
+    for (name, format) in [("rustmode1", Format::Json), ("rustmode2", Format::Cbor)] {
+        let first = in_every_mode(&acme, name, format).await;
+        let expected = [
+            (Mode::Blocking, StatusCode::CREATED),
+            (Mode::NonBlockingSynch, StatusCode::ACCEPTED_FOR_NON_BLOCKING_REQUEST_SYNCH),
+            (Mode::NonBlockingAsynch, StatusCode::ACCEPTED_FOR_NON_BLOCKING_REQUEST_ASYNCH),
+            (Mode::FlexBlocking, StatusCode::CREATED), // which it answers as blocking
+        ];
+        assert_eq!(first, expected, "{format:?}");
+    }
 }

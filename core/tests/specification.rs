@@ -515,6 +515,7 @@ mod flow {
                     Effect::Registered { entity } => self.registrations.push(entity.to_string()),
                     Effect::Deregistered { entity } => panic!("{entity:?} was deregistered"),
                     Effect::Scheduled { entity, .. } => panic!("{entity:?} has no schedule"),
+                    Effect::Forward { entity, .. } => panic!("a request goes on to {entity:?}"),
                 }
             }
         }

@@ -115,6 +115,8 @@ impl Receiver for Calls {
     fn deliver(&self, delivery: Delivery, freed: bool) {
         match delivery {
             Delivery::Completed { call, result } => self.complete(call, result),
+            // Nothing here sends in a mode that is acknowledged.
+            Delivery::Acknowledged { .. } => {}
             // A program that has freed the client expects nothing else; a request is answered 5000 by being dropped.
             _ if freed => {}
             Delivery::Request { request, .. } => {

@@ -78,6 +78,8 @@ fn listed<'py>(py: Python<'py>, deliveries: VecDeque<Delivery>) -> PyResult<Boun
             Delivery::Completed { call, result: Err(error) } => {
                 list.append((ERROR, call, errors::exception(py, &error)?))?;
             }
+            // Nothing here sends in a mode that is acknowledged.
+            Delivery::Acknowledged { .. } => {}
             Delivery::Request { handle, request } => list.append((REQUEST, handle, ReceivedRequest::new(request)))?,
             Delivery::State { handle, change } => list.append((STATE, handle, state(py, &change)?))?,
             Delivery::Event { handle, event } => list.append((EVENT, handle, happened(py, event)?))?,

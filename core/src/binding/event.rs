@@ -17,10 +17,17 @@ pub enum Event<W> {
     },
     /// The outcome of a request of ours.
     Response {
-        /// What was given to [`super::Session::send`].
+        /// What was given to [`super::Session::send`] or [`super::Session::send_in`].
         waiter: W,
         /// The response, whatever its status; an error if there will be none.
         result: Result<Response>,
+    },
+    /// The peer has accepted a request of [`super::Session::send_in`]; its outcome follows (WS-6.5-1).
+    Acknowledged {
+        /// What was given to [`super::Session::send_in`].
+        waiter: W,
+        /// The acknowledgement.
+        response: Response,
     },
     /// Our registration succeeded (WS-6.4-2). That of a further entity over the same connection is not told here.
     Registered(Registration),

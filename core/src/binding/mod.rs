@@ -21,6 +21,7 @@ mod registry;
 mod schedule;
 mod session;
 pub mod subprotocol;
+mod transfer;
 mod upkeep;
 
 use std::time::{Instant, SystemTime};
@@ -41,6 +42,7 @@ pub use registry::{
 };
 pub use schedule::{Field as ScheduleField, Schedule, ScheduleError};
 pub use session::Session;
+pub use transfer::Mode;
 pub use upkeep::{Saved, Upkeep, UpkeepOutcome};
 
 /// The two clocks of a machine: one for waiting, one for the times in primitives.

@@ -38,6 +38,10 @@ impl Token {
     pub(super) const fn new(number: u64) -> Self {
         Self(number)
     }
+
+    pub(super) const fn number(self) -> u64 {
+        self.0
+    }
 }
 
 /// The low bits of a request's number are its place in the slab, so that a response finds it without a search.
@@ -102,6 +106,14 @@ struct Table<W> {
 impl<W> Outgoing<W> {
     pub(super) fn new(prefix: Prefix) -> Self {
         Self { prefix, next: 1, table: None }
+    }
+
+    /// An identifier for a request that is known by it for longer than it waits here.
+    pub(super) fn identifier_of_call(&mut self) -> String {
+        let number = self.next;
+        self.next += 1;
+        let prefix: String = self.prefix.iter().copied().map(char::from).collect();
+        format!("{prefix}-t{number}") // none of those that are made for one exchange
     }
 
     /// Takes a request in, gives it an identifier if it has none, and returns its number. It is to go on with

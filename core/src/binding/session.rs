@@ -1,10 +1,11 @@
 //! One end of the relation between a registree and its registrar.
 //!
-//! Covers: TS-0020 5.2, 6.1, 6.2.2.9, 6.3, 6.4, 6.5; rows WS-5.1-1, WS-5.2-5, -6, -9, WS-6.1-3, WS-6.2.2.9-3, WS-6.3-2, WS-6.4-3, -4, WS-6.5-2.
+//! Covers: TS-0020 5.2, 6.1, 6.2.2.9, 6.3, 6.4, 6.5; rows WS-5.1-1, WS-5.2-5, -6, -9, WS-6.1-3, WS-6.2.2.9-3, WS-6.3-2, WS-6.4-3, -4, WS-6.5-1 to -3.
 //! Correlates requests and responses, keeps their deadlines, and holds a close back while one waits. Does not open
 //! connections (the client does) and does not know who else is registered ([`super::Registry`] does).
 
 mod receive;
+mod transfer;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use super::deadline::after;
 use super::incoming::{Entry, Incoming};
 use super::outgoing::{Outgoing, Prefix};
 use super::subprotocol::message_kind;
+use super::transfer::{For, Transfers};
 use super::{Config, Counters, Event, IncomingToken, Now, Registration, Token};
 use crate::codec;
 use crate::primitive::{Format, Operation, Request, Response, StatusCode};
@@ -50,7 +52,9 @@ pub struct Session<W> {
     connection: Option<Connection>,
     format: Format,
     registration: Option<Box<Registration>>,
-    outgoing: Outgoing<W>,
+    outgoing: Outgoing<For<W>>,
+    /// Calls whose result comes later than their response (WS-6.5-1).
+    transfers: Transfers<W>,
     incoming: Incoming,
     events: VecDeque<Event<W>>,
     /// In a box, as some allocators leave room for one beside what they align.
@@ -62,6 +66,8 @@ pub struct Session<W> {
     last_primitive: Option<Instant>,
     /// The connection was closed because nothing travelled over it.
     closed_idle: bool,
+    /// The application closed the connection: nothing but a request opens it again.
+    parked: bool,
     /// Why there is no connection.
     last_failure: Option<Error>,
 }
@@ -77,6 +83,7 @@ impl<W> Session<W> {
             format: Format::Json,
             registration: None,
             outgoing: Outgoing::new(identifier_prefix(random)),
+            transfers: Transfers::default(),
             incoming: Incoming::default(),
             events: VecDeque::new(),
             counters: Box::default(),
@@ -84,6 +91,7 @@ impl<W> Session<W> {
             said_close: false,
             last_primitive: None,
             closed_idle: false,
+            parked: false,
             last_failure: None,
         }
     }
@@ -100,6 +108,7 @@ impl<W> Session<W> {
         self.last_failure = None;
         self.said_close = false;
         self.closed_idle = false;
+        self.parked = false;
         self.note_primitive(now);
         if self.phase == Phase::Closed {
             self.close_connection(now, CloseCode::Normal.into(), "");
@@ -164,11 +173,17 @@ impl<W> Session<W> {
     ///
     /// # Errors
     /// `Closed`, `NotRegistered`, `DuplicateRequestId`, `QueueFull`, or `Timeout` if its `rqet` or `rset` has passed already.
-    pub fn send(&mut self, now: Now, mut request: Request, waiter: W) -> Result<Token> {
+    pub fn send(&mut self, now: Now, request: Request, waiter: W) -> Result<Token> {
+        let wait = self.admit(now, &request)?;
+        self.dispatch(now, request, For::Caller(waiter), after(now.monotonic, wait))
+    }
+
+    /// Whether a request may be sent now, and how long its response is waited for.
+    fn admit(&self, now: Now, request: &Request) -> Result<Duration> {
         if self.phase != Phase::Open {
             return Err(Error::new(ErrorKind::Closed, "the session is closed; nothing can be sent any more"));
         }
-        if self.config.gated && self.registration.is_none() && !Registration::is_requested_by(&request) {
+        if self.config.gated && self.registration.is_none() && !Registration::is_requested_by(request) {
             return Err(Error::new(
                 ErrorKind::NotRegistered,
                 format!(
@@ -187,17 +202,21 @@ impl<W> Session<W> {
             Ok(Some((Duration::ZERO, expiration))) => {
                 return Err(Error::new(ErrorKind::Timeout, format!("{expiration} has passed")));
             }
-            Ok(Some((left, _))) => left.min(self.config.request_timeout),
-            Ok(None) => self.config.request_timeout,
+            Ok(left) => left.map_or(Duration::MAX, |(left, _)| left).min(self.config.request_timeout),
         };
+        Ok(wait)
+    }
+
+    /// Sends a request, or queues it.
+    #[inline] // a request is large
+    fn dispatch(&mut self, now: Now, mut request: Request, to: For<W>, deadline: Instant) -> Result<Token> {
         if request.from.is_none() {
             request.from.clone_from(&self.config.originator);
         }
         if request.release_version.is_none() {
             request.release_version.clone_from(&self.config.release_version);
         }
-        let deadline = after(now.monotonic, wait);
-        let number = self.outgoing.push(&self.config.outgoing, &mut request, waiter, deadline)?;
+        let number = self.outgoing.push(&self.config.outgoing, &mut request, to, deadline)?;
         self.note_primitive(now);
         if self.is_writable() && self.outgoing.send_at_once(number) {
             self.write_request(number, request);
@@ -209,7 +228,17 @@ impl<W> Session<W> {
 
     /// Forgets a request: its response will count as unmatched. Returns the waiter if the request still waited.
     pub fn cancel(&mut self, now: Now, token: Token) -> Option<W> {
-        let waiter = self.outgoing.cancel(token)?;
+        let waiter = match token.call() {
+            Some(id) => {
+                let (waiter, leg) = self.transfers.cancel(id)?;
+                leg.and_then(|leg| self.outgoing.cancel(leg));
+                waiter
+            }
+            None => match self.outgoing.cancel(token)? {
+                For::Caller(waiter) => waiter,
+                For::First(_) | For::Look(_) => return None, // nobody outside knows their tokens
+            },
+        };
         self.write_queue();
         self.go_on_closing(now);
         Some(waiter)
@@ -294,6 +323,7 @@ impl<W> Session<W> {
         for number in self.outgoing.all_numbers() {
             self.fail(number, kind, text);
         }
+        self.end_calls(ErrorKind::Closed, "the session was closed before its result came");
         self.incoming.lose();
         self.close_connection(now, code, reason);
         self.absorb(now);
@@ -302,6 +332,7 @@ impl<W> Session<W> {
     /// Closes the connection but not the session: it can be attached to another one later. What waits for a response
     /// fails with `ConnectionLost`, what is queued stays.
     pub fn disconnect(&mut self, now: Now, code: u16, reason: &str) {
+        self.parked = true;
         self.close_connection(now, code, reason);
         self.absorb(now);
     }
@@ -313,6 +344,7 @@ impl<W> Session<W> {
             for number in self.outgoing.all_numbers() {
                 self.fail_with(number, cause.clone());
             }
+            self.end_calls(cause.kind(), &format!("its result cannot come: {cause}"));
         }
         self.last_failure = Some(cause.clone());
     }
@@ -355,10 +387,8 @@ impl<W> Session<W> {
             Phase::Draining { until, .. } if self.is_connected() => Some(until),
             _ => None,
         };
-        [self.outgoing.poll_timeout(), self.incoming.poll_timeout(), connection, close, self.idle_deadline()]
-            .into_iter()
-            .flatten()
-            .min()
+        let waits = [self.outgoing.poll_timeout(), self.incoming.poll_timeout(), self.transfers.poll_timeout()];
+        waits.into_iter().chain([connection, close, self.idle_deadline()]).flatten().min()
     }
 
     // ---- state
@@ -387,10 +417,11 @@ impl<W> Session<W> {
         self.connection.as_ref().map_or(Disconnect::AtOnce, Connection::disconnect)
     }
 
-    /// True if something waits for a connection (WS-5.2-6: then the client reopens it).
+    /// True if something waits for a connection (WS-5.2-6: then the client reopens it), also the result of an accepted request,
+    /// unless the application has closed the connection itself.
     #[must_use]
     pub fn wants_connection(&self) -> bool {
-        self.connection.is_none() && self.outgoing.queued() > 0
+        self.connection.is_none() && (self.outgoing.queued() > 0 || !self.parked && self.transfers.are_expecting())
     }
 
     /// True if [`poll_event`](Self::poll_event) has something.
@@ -428,12 +459,6 @@ impl<W> Session<W> {
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.outgoing.sent()
-    }
-
-    /// Requests of the peer's that have no answer yet.
-    #[must_use]
-    pub fn owes(&self) -> usize {
-        self.incoming.len()
     }
 
     /// True if this end is a registree's, which registers first.
@@ -533,6 +558,7 @@ impl<W> Session<W> {
         for token in self.incoming.take_due(now.monotonic) {
             self.answer_for_the_application(now, token);
         }
+        self.go_on_with_calls(now);
     }
 
     fn time_out(&mut self, number: u64) {
@@ -562,7 +588,7 @@ impl<W> Session<W> {
 
     fn tell_failure(&mut self, number: u64, error: Error) {
         if let Some(finished) = self.outgoing.finish(number) {
-            self.events.push_back(Event::Response { waiter: finished.waiter, result: Err(error) });
+            self.deliver_failure(finished.waiter, error);
         }
     }
 
@@ -573,9 +599,15 @@ impl<W> Session<W> {
         }
     }
 
+    /// True if nothing waits or is under way that a close would interrupt (WS-6.5-2, WS-6.5-3).
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.outgoing.is_empty() && self.incoming.len() == 0 && self.transfers.is_empty()
+    }
+
     /// When the connection is to be closed because nothing travels over it, if nothing does until then.
     fn idle_deadline(&self) -> Option<Instant> {
-        let is_idle = self.is_connected() && self.outgoing.is_empty() && self.incoming.len() == 0;
+        let is_idle = self.is_connected() && self.is_quiet();
         if is_idle { self.last_primitive?.checked_add(self.config.idle_close?) } else { None }
     }
 
@@ -598,7 +630,7 @@ impl<W> Session<W> {
         let Phase::Draining { until, code } = self.phase else { return };
         match &self.connection {
             Some(connection) if connection.is_open() => {
-                if (self.outgoing.is_empty() && self.incoming.len() == 0) || until <= now.monotonic {
+                if self.is_quiet() || until <= now.monotonic {
                     self.close_connection(now, code.into(), "");
                 }
             }
@@ -607,6 +639,7 @@ impl<W> Session<W> {
                 for number in self.outgoing.all_numbers() {
                     self.fail(number, ErrorKind::Closed, "the session was closed before the request could be sent");
                 }
+                self.end_calls(ErrorKind::Closed, "the session was closed before its result came");
                 self.phase = Phase::Closed;
                 self.events.push_back(Event::Closed);
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::{Delivery, Home, Outcome, Queue, Recipient, runtime};
-use crate::binding::{Counters, Posted, Registration, Token};
+use crate::binding::{Counters, Mode, Posted, Registration, Token};
 use crate::client::{
     self, AeRegistration, Application, ClientBuilder, ClientEvent, CseRegistration, StateChange, Subscription,
 };
@@ -75,6 +75,19 @@ impl Client {
         match to {
             Recipient::Queue(queue) => client.send_with(request, queue.clone(), call),
             Recipient::Slot(slot) => client.send_with(request, slot.clone(), call),
+        }
+    }
+
+    /// Sends a request whose result comes in the way of `mode`. Outcome: `Response`, the result; a [`Queue`] gets
+    /// [`Delivery::Acknowledged`] before, if the registrar accepted it for later. The token cancels it.
+    ///
+    /// # Errors
+    /// Why it was not taken; see [`client::Client::send_in`]. The recipient then hears nothing.
+    pub fn send_in(&self, mode: Mode, request: Request, to: &Recipient, call: u64) -> Result<Token> {
+        let client = self.client()?;
+        match to {
+            Recipient::Queue(queue) => client.send_in_with(mode, request, queue.clone(), call),
+            Recipient::Slot(slot) => client.send_in_with(mode, request, slot.clone(), call),
         }
     }
 
@@ -243,5 +256,69 @@ impl Drop for Client {
             Ok(client) => client.abort(),
             Err(_forked) => std::mem::forget(self.client.take()),
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::bridge::{Registrar, Slot, Waited};
+    use crate::primitive::{ResourceType, StatusCode};
+    use serde_json::json;
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    /// The next thing that is no change of the connection.
+    fn next(queue: &Queue, taken: &mut VecDeque<Delivery>) -> Delivery {
+        loop {
+            match taken.pop_front() {
+                Some(Delivery::State { .. }) => {}
+                Some(delivery) => return delivery,
+                None => {
+                    taken.extend(queue.wait(PATIENCE));
+                    assert!(!taken.is_empty(), "nothing came");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn ws_6_5_1_a_call_is_acknowledged_and_then_completed() {
+        let registrar = Registrar::start(crate::registrar::Registrar::builder().listen("ws://127.0.0.1:0")).unwrap();
+        let url = registrar.points_of_access().unwrap().remove(0);
+        let queue = Arc::new(Queue::new(16).unwrap());
+        let client = Client::new(client::Client::builder(url).originator("Cqueue"), queue.clone(), 1).unwrap();
+        let (to, mut taken) = (Recipient::Queue(queue.clone()), VecDeque::new());
+        client.register_ae(AeRegistration::new("Ntest").name("queue"), &to, 1).unwrap();
+        assert!(matches!(next(&queue, &mut taken), Delivery::Completed { call: 1, result: Ok(_) }));
+        let create = |name: &str| Request::create("-/queue", ResourceType::CONTAINER, json!({"m2m:cnt": {"rn": name}}));
+        for (call, mode) in [(2, Mode::NonBlockingSynch), (3, Mode::NonBlockingAsynch), (4, Mode::FlexBlocking)] {
+            client.send_in(mode, create(&format!("c{call}")), &to, call).unwrap();
+            if mode != Mode::FlexBlocking {
+                let Delivery::Acknowledged { call: of, response } = next(&queue, &mut taken) else {
+                    panic!("{mode:?}")
+                };
+                assert_eq!((of, response.status.code()), (call, 999 + u16::try_from(call).unwrap()));
+            }
+            let Delivery::Completed { call: of, result } = next(&queue, &mut taken) else { panic!("{mode:?}") };
+            let Ok(Outcome::Response(response)) = result else { panic!("{result:?}") };
+            assert_eq!((of, response.status), (call, StatusCode::CREATED));
+        }
+        // Who blocks waits for the result.
+        let slot = Slot::new();
+        client.send_in(Mode::NonBlockingSynch, create("slot"), &Recipient::Slot(slot.clone()), 0).unwrap();
+        let Waited::Outcome(Ok(Outcome::Response(response))) = slot.wait(None, || false) else { panic!("no result") };
+        assert_eq!(response.status, StatusCode::CREATED);
+        // A call can be forgotten, once.
+        let mut request = create("forgotten");
+        request.additional_mut().operation_execution_time =
+            Some(crate::primitive::AbsRelTimestamp::relative(Duration::from_secs(60)));
+        let token = client.send_in(Mode::NonBlockingSynch, request, &to, 9).unwrap();
+        assert!(matches!(next(&queue, &mut taken), Delivery::Acknowledged { call: 9, .. }));
+        assert!(client.cancel(token) && !client.cancel(token));
     }
 }

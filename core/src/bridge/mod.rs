@@ -61,6 +61,10 @@ impl Completion for Queue {
     fn complete(&self, call: u64, result: Result<Response>) {
         self.push(Delivery::Completed { call, result: result.map(Outcome::Response) });
     }
+
+    fn acknowledge(&self, call: u64, response: Response) {
+        self.push(Delivery::Acknowledged { call, response });
+    }
 }
 
 impl Completion for Slot {

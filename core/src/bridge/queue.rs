@@ -23,6 +23,14 @@ pub enum Delivery {
         /// Its outcome.
         result: Result<Outcome>,
     },
+    /// The registrar has accepted a request of [`super::Client::send_in`] for later; the call is completed when its result is
+    /// there.
+    Acknowledged {
+        /// The call.
+        call: u64,
+        /// The acknowledgement (1001 or 1002).
+        response: Response,
+    },
     /// The peer of a handle asks for something.
     Request {
         /// The handle.
@@ -97,7 +105,7 @@ impl Queue {
     pub(super) fn push(&self, delivery: Delivery) {
         let mut inner = self.lock();
         match &delivery {
-            Delivery::Completed { .. } => {}
+            Delivery::Completed { .. } | Delivery::Acknowledged { .. } => {}
             Delivery::Request { .. } if inner.requests >= self.capacity => {
                 drop(inner);
                 if let Delivery::Request { request, .. } = delivery {

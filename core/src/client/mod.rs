@@ -1,11 +1,12 @@
 //! The registree's end: an AE, or a CSE towards its registrar.
 //!
-//! Covers: TS-0020 5.2, 6.2.2, 6.4, 6.5; rows WS-5.2-1, -4, -5, -6, -9, -10, WS-6.4-1. The settings are in
+//! Covers: TS-0020 5.2, 6.2.2, 6.4, 6.5; rows WS-5.2-1, -4, -5, -6, -9, -10, WS-6.4-1, WS-6.5-1. The settings are in
 //! [`ClientBuilder`], what a registration needs in [`AeRegistration`] and [`CseRegistration`].
 
 mod config;
 mod driver;
 mod event;
+mod exchange;
 mod outbox;
 mod reach;
 mod register;
@@ -22,8 +23,10 @@ use tokio::sync::{oneshot, watch};
 pub use crate::binding::Reopening;
 pub use config::{ClientBuilder, Preset};
 pub use event::{ClientEvent, ConnectionState, StateChange};
+pub use exchange::Exchange;
 pub use register::{AeRegistration, CseRegistration, Subscription};
 
+pub use crate::binding::Mode;
 #[cfg(feature = "bridge")]
 use crate::binding::Token;
 use crate::binding::{Counters, Event, Posted, Reachability, Registration, Session, subprotocol};
@@ -275,6 +278,18 @@ impl Client {
         self.shared().link.request_with(request, completion, id)
     }
 
+    /// [`send_in`](Self::send_in) whose acknowledgement and outcome are given to `completion`.
+    #[cfg(feature = "bridge")]
+    pub(crate) fn send_in_with(
+        &self,
+        mode: Mode,
+        request: Request,
+        completion: Arc<dyn Completion>,
+        id: u64,
+    ) -> Result<Token> {
+        self.shared().link.begin_with(mode, request, completion, id)
+    }
+
     /// Forgets a request that [`send_with`](Self::send_with) took; true if it still waited.
     #[cfg(feature = "bridge")]
     pub(crate) fn cancel(&self, token: Token) -> bool {
@@ -448,7 +463,7 @@ impl Shared {
             Event::RegistrationDoubted => self.keeper.doubted(),
             Event::Disconnected(closed) => tracing::info!(poa = %self.dial.poa, "{closed}"),
             // Outcomes go to their waiters before they come here; the end is seen in the session's state.
-            Event::Response { .. } | Event::Alive | Event::Closed => {}
+            Event::Response { .. } | Event::Acknowledged { .. } | Event::Alive | Event::Closed => {}
         }
     }
 

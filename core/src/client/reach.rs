@@ -24,7 +24,7 @@ impl Shared {
 
     fn reach(&self, session: &Session<Waiter>) -> Reach {
         let queued = session.queued() > 0 || (self.poster.len() > 0 && session.in_flight() == 0);
-        let under_way = session.in_flight() > 0 || session.owes() > 0;
+        let under_way = !session.is_quiet();
         self.reachability().decide(SystemTime::now(), Pending { queued, under_way })
     }
 

@@ -13,7 +13,7 @@ use bytes::BytesMut;
 use slab::Slab;
 
 use super::now;
-use crate::binding::{Event, IncomingToken, Now, Session, Token};
+use crate::binding::{Event, IncomingToken, Mode, Now, Session, Token};
 use crate::primitive::{Request, Response};
 use crate::{Error, ErrorKind, Result};
 
@@ -21,9 +21,13 @@ use crate::{Error, ErrorKind, Result};
 pub(crate) trait Completion: Send + Sync {
     /// Called once per request, on the task that drives the connection; must not block.
     fn complete(&self, id: u64, result: Result<Response>);
+
+    /// Called before that if the peer accepted the request for later; likewise.
+    fn acknowledge(&self, _id: u64, _acknowledgement: Response) {}
 }
 
 /// Who waits for the outcome of a request.
+#[derive(Clone)]
 pub(crate) enum Waiter {
     /// A future, by its place in the slab.
     Task(usize),
@@ -98,6 +102,20 @@ impl Tasks {
 struct Task {
     waker: Option<Waker>,
     result: Option<Result<Response>>,
+    /// Of a call in a mode of its own.
+    call: Option<Box<Acknowledgement>>,
+}
+
+#[derive(Default)]
+struct Acknowledgement {
+    waker: Option<Waker>,
+    response: Option<Response>,
+}
+
+/// Where a call in a mode of its own waits.
+pub(crate) struct Place {
+    place: usize,
+    token: Token,
 }
 
 impl Link {
@@ -149,6 +167,77 @@ impl Link {
         self.with(|session, now| session.send(now, request, Waiter::Call(completion, id)))
     }
 
+    /// [`request_with`](Self::request_with) in a mode of its own.
+    #[cfg(feature = "bridge")]
+    pub(crate) fn begin_with(
+        &self,
+        mode: Mode,
+        request: Request,
+        completion: Arc<dyn Completion>,
+        id: u64,
+    ) -> Result<Token> {
+        self.with(|session, now| session.send_in(now, mode, request, Waiter::Call(completion, id)))
+    }
+
+    /// Sends a request in a mode of its own, which waits until [`poll_result`](Self::poll_result) took its result, or it is
+    /// [forgotten](Self::forget).
+    pub(crate) fn begin(&self, mode: Mode, request: Request) -> Result<Place> {
+        let mut state = self.lock();
+        let place = state.tasks.insert(Task { waker: None, result: None, call: Some(Box::default()) });
+        let time = state.time();
+        match state.session.send_in(time, mode, request, Waiter::Task(place)) {
+            Ok(token) => {
+                changed(state, time);
+                Ok(Place { place, token })
+            }
+            Err(error) => {
+                state.tasks.remove(place);
+                Err(error)
+            }
+        }
+    }
+
+    /// The acknowledgement of a call, or its outcome if there is none.
+    pub(crate) fn poll_acknowledgement(&self, place: &Place, cx: &mut Context<'_>) -> Poll<Result<Response>> {
+        let mut state = self.lock();
+        let Some(Task { result, call: Some(call), .. }) = state.tasks.get_mut(place.place) else {
+            return Poll::Pending;
+        };
+        match (&call.response, result) {
+            (Some(response), _) => Poll::Ready(Ok(response.clone())),
+            (None, Some(result)) => Poll::Ready(result.clone()),
+            (None, None) => {
+                call.waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// The outcome of a call, which then is over.
+    pub(crate) fn poll_result(&self, place: &Place, cx: &mut Context<'_>) -> Poll<Result<Response>> {
+        let mut state = self.lock();
+        let Some(task) = state.tasks.get_mut(place.place) else { return Poll::Pending };
+        match task.result.take() {
+            Some(result) => {
+                state.tasks.remove(place.place);
+                Poll::Ready(result)
+            }
+            None => {
+                task.waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Forgets a call.
+    pub(crate) fn forget(&self, place: &Place) {
+        let mut state = self.lock();
+        let time = state.time();
+        state.session.cancel(time, place.token);
+        state.tasks.remove(place.place);
+        changed(state, time);
+    }
+
     /// For the driver: gives everything that happened to the role above; outcomes of requests go to their waiters. No lock is
     /// held meanwhile.
     pub(crate) fn hand_out(&self, on_event: impl FnMut(Event<Waiter>)) {
@@ -178,12 +267,30 @@ impl Link {
                 Some(Event::Response { waiter: Waiter::Task(place), result }) => {
                     let waker = state.tasks.get_mut(place).and_then(|task| {
                         task.result = Some(result);
+                        if let Some(other) = task.call.as_mut().and_then(|call| call.waker.take()) {
+                            other.wake();
+                        }
                         task.waker.take()
                     });
                     drop(state);
                     if let Some(waker) = waker {
                         waker.wake();
                     }
+                }
+                Some(Event::Acknowledged { waiter: Waiter::Task(place), response }) => {
+                    let call = state.tasks.get_mut(place).and_then(|task| task.call.as_mut());
+                    let waker = call.and_then(|call| {
+                        call.response = Some(response);
+                        call.waker.take()
+                    });
+                    drop(state);
+                    if let Some(waker) = waker {
+                        waker.wake();
+                    }
+                }
+                Some(Event::Acknowledged { waiter: Waiter::Call(completion, id), response }) => {
+                    drop(state);
+                    completion.acknowledge(id, response);
                 }
                 Some(Event::Response { waiter: Waiter::Call(completion, id), result }) => {
                     drop(state);
@@ -259,7 +366,7 @@ impl Future for ResponseFuture<'_> {
         match std::mem::replace(&mut this.state, FutureState::Done) {
             FutureState::Unsent(request) => {
                 let mut state = this.link.lock();
-                let place = state.tasks.insert(Task { waker: Some(cx.waker().clone()), result: None });
+                let place = state.tasks.insert(Task { waker: Some(cx.waker().clone()), result: None, call: None });
                 let time = state.time();
                 match state.session.send(time, request, Waiter::Task(place)) {
                     Ok(token) => {

@@ -83,7 +83,7 @@ pub(crate) fn release_version(text: &str) -> ReleaseVersion {
 pub struct ResponseTypeInfo {
     /// `rtv`: the mode.
     pub value: ResponseType,
-    /// `nu`: whom to notify of the result; an empty list means the originator's point of access.
+    /// `nu`: whom to notify of the result; the originator if there is none, nobody if it is empty.
     pub notification_uris: Option<Vec<String>>,
 }
 

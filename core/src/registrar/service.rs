@@ -1,7 +1,7 @@
 //! Joins the CSE to the server: requests in, answers, notifications and verifications out.
 //!
-//! Covers: rows WS-5.2-10, WS-6.2.1-3, WS-6.4-2, -5, WS-6.5-4. The lock around the CSE is held only while it thinks; the order
-//! in which it decided on notifications is the order in which they are stored. What outlives the process is
+//! Covers: rows WS-5.2-10, WS-6.2.1-3, WS-6.4-2, -5, WS-6.5-1, -4. The lock around the CSE is held only while it thinks; the
+//! order in which it decided on notifications is the order in which they are stored. What outlives the process is
 //! [`super::keeper`]'s part.
 
 use std::collections::HashMap;
@@ -92,6 +92,12 @@ impl RegistrarBuilder {
         self
     }
 
+    /// How long the result of a non-blocking request is kept whose originator gives no `rp`: 5 minutes by default.
+    pub fn result_persistence(mut self, time: Duration) -> Self {
+        self.cse.result_persistence = time;
+        self
+    }
+
     /// Bounds of the CSE.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.cse.limits = limits;
@@ -139,7 +145,9 @@ impl RegistrarBuilder {
             handler.begin(cse, Box::new(next), kept)?;
             Ok(Arc::new(handler) as Arc<dyn Handler>)
         })?;
-        service.tell_schedules(&server);
+        let in_runtime = runtime.enter();
+        service.resume(&server);
+        drop(in_runtime);
         runtime.spawn(sweep(service, server.clone()));
         Ok(Registrar { server })
     }
@@ -220,6 +228,8 @@ struct Stored {
     effects: Vec<Done<()>>,
     /// What the CSE has changed.
     changes: Option<Done<()>>,
+    /// Who has a registration in it that is still to be answered.
+    registered: Option<EntityId>,
     keeper: Option<Keeper>,
 }
 
@@ -247,12 +257,12 @@ impl Service {
         Ok(())
     }
 
-    /// The schedules of registrees that the store has brought back.
-    fn tell_schedules(&self, server: &Server) {
-        let state = self.state();
-        for (entity, schedule) in state.cse.iter().flat_map(Cse::schedules) {
+    /// Goes on with what the store has brought back: the schedules of registrees, and requests that are not carried out yet.
+    fn resume(&self, server: &Server) {
+        for (entity, schedule) in self.state().cse.iter().flat_map(Cse::schedules) {
             server.set_schedule(entity.as_str(), Some(schedule.clone()));
         }
+        self.go_on(server, |cse| cse.resume(SystemTime::now()));
     }
 
     /// Carries out effects. Notifications and what the CSE has changed are handed to the store in here, under the caller's
@@ -264,6 +274,7 @@ impl Service {
         effects: Vec<Effect>,
     ) -> (Stored, Vec<(Responder, Response)>) {
         let mut stored: Vec<Done<()>> = Vec::new();
+        let mut registered = None;
         let mut answers = Vec::new();
         for effect in effects {
             match effect {
@@ -279,10 +290,18 @@ impl Service {
                         });
                     });
                 }
+                Effect::Forward { ticket, entity, request } => {
+                    let (service, server) = (self.clone(), server.clone());
+                    tokio::spawn(async move {
+                        let response = ask(&server, &entity, *request).await;
+                        service.go_on(&server, |cse| cse.forwarded(SystemTime::now(), ticket, response));
+                    });
+                }
                 Effect::Respond { ticket, response } => {
                     answers.extend(state.later.remove(&ticket).map(|responder| (responder, response)));
                 }
-                // The server sees a registration in the answer to it.
+                // The server sees a registration in the answer to it; it may be over by then.
+                Effect::Registered { entity } if state.keeper.is_some() => registered = Some(entity),
                 Effect::Registered { .. } => {}
                 Effect::Scheduled { entity, schedule } => {
                     server.set_schedule(entity.as_str(), schedule);
@@ -299,7 +318,15 @@ impl Service {
         let State { cse, keeper, .. } = state;
         let changes = cse.as_mut().zip(keeper.as_ref()).and_then(|(cse, keeper)| keeper.keep(cse));
         let keeper = keeper.clone();
-        (Stored { effects: stored, changes, keeper }, answers)
+        (Stored { effects: stored, changes, registered, keeper }, answers)
+    }
+
+    /// The resource of a registration may have been deleted before the server learned of the registration.
+    fn end_if_over(&self, server: &Server, registered: Option<EntityId>) {
+        let Some(entity) = registered else { return };
+        if !self.state().cse.as_ref().is_some_and(|cse| cse.is_registered(&entity)) {
+            server.deregister(entity.as_str());
+        }
     }
 
     /// Lets the CSE go on by itself, and carries out what follows.
@@ -330,7 +357,7 @@ impl Handler for Service {
             return respond(responder, refusal);
         }
         let mut responder = Some(responder);
-        let (answer, stored, answers) = {
+        let (answer, mut stored, answers) = {
             let Some(cse) = &mut state.cse else { return };
             let outcome = cse.handle(SystemTime::now(), &request);
             if let Answer::Later(ticket) = &outcome.answer
@@ -342,7 +369,8 @@ impl Handler for Service {
             (outcome.answer, stored, answers)
         };
         drop(state);
-        let server = server.clone();
+        let (service, server) = (self.clone(), server.clone());
+        let registered = stored.registered.take();
         // What was accepted is stored before success is told.
         when_stored(stored, move |refusal| {
             for (responder, response) in answers {
@@ -350,7 +378,10 @@ impl Handler for Service {
             }
             let Some(responder) = responder else { return };
             match answer {
-                Answer::Response(response) => respond(responder, refusal.unwrap_or(response)),
+                Answer::Response(response) => {
+                    respond(responder, refusal.unwrap_or(response));
+                    service.end_if_over(&server, registered);
+                }
                 Answer::Later(_) => {}
                 Answer::NoResponse => responder.dismiss(),
                 Answer::Forward { entity, request } => {
@@ -378,7 +409,7 @@ impl State {
 impl Stored {
     /// Waits until all is written. What is to be answered instead of success, if it is not.
     async fn written(self) -> Option<Response> {
-        let Self { effects, changes, keeper } = self;
+        let Self { effects, changes, keeper, .. } = self;
         let mut refusal = None;
         for effect in effects {
             if let Err(error) = effect.await {
@@ -414,11 +445,15 @@ fn respond(responder: Responder, response: Response) {
 }
 
 /// Hands a request on to a registree (WS-6.4-2), whose response is the answer.
-async fn forward(server: Server, entity: EntityId, mut request: Request, responder: Responder) {
+async fn forward(server: Server, entity: EntityId, request: Request, responder: Responder) {
+    respond(responder, ask(&server, &entity, request).await);
+}
+
+async fn ask(server: &Server, entity: &EntityId, mut request: Request) -> Response {
     request.request_id.clear();
     let is_notification = request.operation == Operation::Notify;
     let again = is_notification.then(|| request.clone());
-    let answer = match (server.send(entity.as_str(), request).await, again) {
+    match (server.send(entity.as_str(), request).await, again) {
         (Ok(response), _) => response,
         (Err(error), Some(request)) if error.kind() == ErrorKind::NotConnected => {
             // WS-6.5-4: stored, and sent when the registree opens its connection again.
@@ -428,8 +463,7 @@ async fn forward(server: Server, entity: EntityId, mut request: Request, respond
             }
         }
         (Err(error), _) => Response::error(StatusCode::TARGET_NOT_REACHABLE, error.message()),
-    };
-    respond(responder, answer);
+    }
 }
 
 async fn sweep(service: Service, server: Server) {

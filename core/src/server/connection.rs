@@ -205,6 +205,7 @@ impl Gate<'_> {
             }
             // Outcomes go to their waiters before they come here; a registrar's end registers nobody itself.
             Event::Response { .. }
+            | Event::Acknowledged { .. }
             | Event::Registered(_)
             | Event::Deregistered(_)
             | Event::RegistrationDoubted

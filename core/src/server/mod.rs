@@ -150,6 +150,9 @@ impl Server {
         let registry = Registry::new(config.sp_id, config.cse_id, config.trusted).with_rules(&config.take_over);
         let mut registry = registrations::restored(registry, &*spool)?;
         let handler = handler(&bound.points_of_access, Kept { spool: &spool, registry: &mut registry })?;
+        let mut session = config.session;
+        // What may be under way is not to wait for a place in the window of the connection.
+        session.outgoing.window = session.outgoing.window.max(config.delivery_window);
         let shared = Arc::new(Shared {
             handler,
             registry: Mutex::new(registry),
@@ -163,7 +166,7 @@ impl Server {
             schedules: Schedules::default(),
             store,
             points_of_access: bound.points_of_access,
-            session: Arc::new(config.session),
+            session: Arc::new(session),
             websocket: Arc::new(config.websocket),
             listening: config.listening,
             max_connections: config.max_connections,
@@ -203,7 +206,7 @@ impl Server {
     /// Accepts a request, usually a NOTIFY, for a registree: it is sent now, or stored and sent when the registree opens its
     /// connection again (WS-6.5-4). Requests of one registree arrive in the order of these calls, whenever their futures
     /// are polled, at least once. The future resolves when the request is accepted: with a store that is durable, when it is
-    /// written.
+    /// written. Dropped before, it may be accepted all the same, and is sent with the next one.
     ///
     /// A notification with `ec` *latest* takes the place of the one before it that waits for the registree and is of the same
     /// subscription (`sur`).

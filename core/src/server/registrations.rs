@@ -38,13 +38,17 @@ impl Registree {
             shared.follow(&self.server, orders);
             return sent;
         }
+        let owner = shared.registry().owner_over(self.id(), &registration.entity);
+        let value = match registration.to_bytes(owner.as_ref()) {
+            Ok(value) => value,
+            Err(error) => return self.registered(registration, false, Err(error), token, response),
+        };
         let (is_new, written) = {
             // The order of the facts is that of what happened. From here on requests for the entity are stored; none goes out
             // to it before the answer.
             let mut registry = shared.registry();
             let key = registry.stem(&registration.entity).to_owned();
             let is_new = !registry.is_registered(&key);
-            let value = registration.to_bytes(registry.owner_over(self.id(), &key).as_ref())?;
             registry.restore(registration.clone(), None, Instant::now());
             (is_new, spool.keep(vec![Fact { kind: FactKind::Registration, key, value: Some(value) }]))
         };

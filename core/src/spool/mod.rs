@@ -128,8 +128,10 @@ pub trait Spool: Send + Sync + 'static {
     /// The future's, `Storage`.
     fn drop_entity(&self, entity: &str) -> Done<usize>;
 
-    /// How many records were replaced by later ones ([`Record::latest_of`]) since the store was opened.
-    fn replaced(&self) -> u64;
+    /// How many records were replaced by later ones ([`Record::latest_of`]) since the store was opened; 0 if none ever is.
+    fn replaced(&self) -> u64 {
+        0
+    }
 
     /// Records that wait for a registree.
     fn waiting(&self, entity: &str) -> usize;

@@ -1,7 +1,7 @@
 //! The registrar is killed at random moments under load, again and again: what it accepted is delivered, in order.
 //!
-//! Covers: rows WS-5.2-9, WS-6.4-4, -5, WS-6.5-4. `CRASHES` says how often (5), `CRASH_SEED` repeats the choices of a run, though
-//! not its timing.
+//! Covers: rows WS-5.2-9, WS-6.4-4, -5, WS-6.5-4. `CRASHES` says how often (5), `CRASH_WINDOW` how many notifications of one
+//! registree may be under way (1), `CRASH_SEED` repeats the choices of a run, though not its timing.
 //!
 //! The registrar is a process of its own, which this test starts from its own binary. Producers create contentInstances in
 //! containers that registrees are subscribed to; an answer 2001 is the acceptance of the notification. Some registrees stay,
@@ -55,9 +55,17 @@ fn ws_6_5_4_a_registrar_that_is_killed_loses_nothing() {
     if let Some((store, listen)) = server::asked_for() {
         runtime.block_on(server::serve(&store, &listen));
     } else {
-        let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
         runtime.block_on(crash(number("CRASHES").unwrap_or(5), number("CRASH_SEED")));
     }
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().and_then(|text| text.parse().ok())
+}
+
+/// Notifications of one registree that may be under way, in both processes.
+fn window() -> usize {
+    number("CRASH_WINDOW").map_or(1, |window| window as usize)
 }
 
 async fn crash(crashes: u64, seed: Option<u64>) {
@@ -136,7 +144,7 @@ async fn crash(crashes: u64, seed: Option<u64>) {
     for arrivals in &arrivals {
         let summary = arrivals.summary();
         assert!(summary.disorder.is_empty(), "{}: out of order: {:?}", arrivals.entity, summary.disorder);
-        let most = crashes + summary.cuts;
+        let most = window() as u64 * (crashes + summary.cuts);
         assert!(summary.repeated <= most, "{}: {} repeated, at most {most}", arrivals.entity, summary.repeated);
         delivered += summary.delivered;
         repeated += summary.repeated;
@@ -153,7 +161,7 @@ async fn crash(crashes: u64, seed: Option<u64>) {
         begin.elapsed().as_secs_f64(),
     );
     assert!(lost.is_empty(), "lost: {lost:?}");
-    assert!(accepted.answered.len() as u64 > crashes, "hardly anything was accepted");
+    assert!(accepted.answered.len() as u64 >= crashes, "hardly anything was accepted");
 }
 
 /// What the instances of a registree's container hold, oldest first.

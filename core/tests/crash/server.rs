@@ -18,7 +18,8 @@ pub(crate) fn asked_for() -> Option<(String, String)> {
 /// Is the registrar, until it is killed or its standard input ends.
 pub(crate) async fn serve(store: &str, listen: &str) {
     let limits = Limits { results: usize::MAX, instances: usize::MAX, resources: 1_000_000, ..Limits::default() };
-    let registrar = Registrar::builder().listen(listen).store(store).limits(limits).start().unwrap();
+    let builder = Registrar::builder().listen(listen).store(store).limits(limits);
+    let registrar = builder.with_server(|server| server.delivery_window(crate::window())).start().unwrap();
     println!("\n{READY}{}", registrar.points_of_access()[0]);
     let ended = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
     ended.await.unwrap().unwrap();

@@ -387,6 +387,10 @@ impl Spool for Broken {
         Ok(Vec::new())
     }
 
+    fn replaced(&self) -> u64 {
+        0
+    }
+
     fn is_durable(&self) -> bool {
         false
     }

@@ -82,6 +82,7 @@ async fn ws_6_4_5_a_delete_is_answered_when_the_purge_is_written_and_a_restart_d
     assert_eq!(log[2].matches("forget Resource").count(), 3, "{log:?}");
     store.release();
     assert_eq!(peer.hear().await["rsc"], 2002);
+    drop(peer);
     before.shutdown().await;
 
     let after = registrar(&store);
@@ -105,6 +106,7 @@ async fn ws_6_4_4_resources_registrations_and_notifications_are_there_after_a_re
         create["pc"]["m2m:cin"]["con"] = json!(number.to_string());
         assert_eq!(other.ask(create).await["rsc"], 2001);
     }
+    drop(other);
     before.shutdown().await;
 
     let after = registrar(&store);
@@ -123,6 +125,25 @@ async fn ws_6_4_4_resources_registrations_and_notifications_are_there_after_a_re
 }
 
 #[tokio::test]
+async fn ws_6_4_5_a_registration_that_is_ended_before_it_is_answered_does_not_stay() {
+    let store = Double::new();
+    let registrar = registrar(&store);
+    let mut peer = Peer::connect(registrar.server(), None).await;
+    let mut admin = Peer::connect(registrar.server(), None).await;
+    store.hold();
+    peer.say(ae("Ca")).await;
+    store.until_waiting(1).await;
+    let mut request = delete("cse-in/Ca");
+    request["fr"] = json!("CAdmin");
+    admin.say(request).await;
+    store.until_waiting(2).await;
+    store.release();
+    assert_eq!(peer.hear().await["rsc"], 2001, "it was so");
+    assert_eq!(admin.hear().await["rsc"], 2002);
+    until(|| !registrar.server().is_registered("Ca") && !store.knows(FactKind::Registration, "Ca")).await;
+}
+
+#[tokio::test]
 async fn a_store_that_fails_is_told_and_nothing_is_answered_with_success_until_the_next_start() {
     let store = Double::new();
     let before = registrar(&store);
@@ -138,6 +159,7 @@ async fn a_store_that_fails_is_told_and_nothing_is_answered_with_success_until_t
     {
         assert_eq!(peer.ask(request).await["rsc"], 5000);
     }
+    drop(peer);
     before.shutdown().await;
     let after = registrar(&store);
     let mut peer = Peer::connect(after.server(), Some("Ca")).await;
@@ -168,6 +190,7 @@ async fn what_a_slow_disk_refuses_is_kept_with_the_next_changes() {
     assert_eq!(answer["rsc"], 5207, "it is not looked at");
     store.be_full(false);
     assert_eq!(peer.ask(create(3, "cse-in/Ca/first", &json!({"m2m:cnt": {"rn": "second"}}))).await["rsc"], 2001);
+    drop(peer);
     before.shutdown().await;
     let after = registrar(&store);
     let mut peer = Peer::connect(after.server(), Some("Ca")).await;

@@ -76,6 +76,7 @@ async fn ws_6_4_4_a_restarted_server_knows_its_registrees_and_delivers_in_order(
     for number in 1..=20 {
         before.notify("Ca", notification(number)).await.unwrap();
     }
+    drop(cse);
     before.shutdown().await;
 
     let after = server(store.clone());

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use onem2m_ws::client::{AeRegistration, Client, Reopening, Subscription};
-use onem2m_ws::primitive::{Request, ResourceType, Response, StatusCode};
+use onem2m_ws::client::{AeRegistration, Client, Mode, Reopening, Subscription};
+use onem2m_ws::primitive::{AbsRelTimestamp, Request, ResourceType, Response, StatusCode};
 use onem2m_ws::registrar::Registrar;
 use onem2m_ws::server::{Principal, Server};
 use onem2m_ws::{ErrorKind, IncomingRequest};
@@ -162,5 +162,26 @@ async fn ws_5_2_3_an_entity_belongs_to_its_principal_after_a_restart() {
     let url = second.points_of_access()[0].to_string();
     let nobody = Client::builder(&url).originator("Cae").registered(true).connect().await.unwrap_err();
     assert_eq!(nobody.refusal().unwrap().status, 403);
+    second.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ws_6_5_1_a_request_that_waits_for_its_time_is_carried_out_by_the_next_run() {
+    let file = File::new();
+    let first = registrar(&file, "ws://127.0.0.1:0").await;
+    let url = first.points_of_access()[0].to_string();
+    let reopening = Reopening { first_delay: Duration::from_millis(20), ..Reopening::default() };
+    let client = Client::builder(&url).originator("Cae").reopening(reopening).connect().await.unwrap();
+    client.register_ae(AeRegistration::new("Ntest").name("ae")).await.unwrap();
+    let mut request = Request::create("cse-in/ae", ResourceType::CONTAINER, json!({"m2m:cnt": {"rn": "later"}}));
+    request.additional_mut().operation_execution_time = Some(AbsRelTimestamp::relative(Duration::from_secs(3)));
+    let call = client.send_in(Mode::NonBlockingAsynch, request).unwrap();
+    let acknowledged = tokio::time::timeout(PATIENCE, call.acknowledgement()).await.unwrap().unwrap();
+    assert_eq!(acknowledged.status, StatusCode::ACCEPTED_FOR_NON_BLOCKING_REQUEST_ASYNCH);
+    first.shutdown().await;
+    let second = registrar(&file, &url).await;
+    let result = tokio::time::timeout(PATIENCE, call).await.unwrap().unwrap();
+    assert_eq!(result.status, StatusCode::CREATED, "{:?}", result.debug_text());
+    client.close().await;
     second.shutdown().await;
 }

@@ -13,3 +13,4 @@ mod requests;
 mod results;
 mod schedules;
 mod subscriptions;
+mod transfer;

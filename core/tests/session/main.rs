@@ -12,3 +12,5 @@ mod limits;
 mod registration;
 mod reopening;
 mod soak;
+mod transfer;
+mod transfer_soak;

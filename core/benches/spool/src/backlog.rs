@@ -15,7 +15,7 @@ pub(crate) fn run(place: &Path) {
     let _ = std::fs::remove_dir_all(place);
     std::fs::create_dir_all(place).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let spool = RedbSpool::open(place.join("ours"), options()).unwrap();
+    let spool = RedbSpool::open(place.join("ours"), options(WINDOW)).unwrap();
     runtime.block_on(async {
         let append = async |count: usize| {
             let appended: Vec<_> = (0..count).map(|number| spool.append("Ca", record(number))).collect();

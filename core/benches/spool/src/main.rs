@@ -1,7 +1,7 @@
 //! Accepted notifications per second, each on the disk before it is accepted; and how fast a backlog is delivered.
 //!
 //! `cargo run --release --manifest-path core/benches/spool/Cargo.toml [DIRECTORY]`: on the disk of DIRECTORY, by default the
-//! one of `target`. Rounds of all contenders take turns, so that what else the machine does disturbs all of them; medians
+//! one of `target` (`make bench-spool`). Rounds of all contenders take turns, so that what else the machine does disturbs all of them; medians
 //! and what they are beside each other are printed.
 
 mod backlog;
@@ -40,16 +40,16 @@ fn payload(number: usize) -> Vec<u8> {
     bytes
 }
 
-/// Records and how many of them at a time.
-type Contender = (&'static str, fn(&Path, usize, usize));
+/// What it does with records, so many at a time, and the contender that it is compared with: redb with as many phases.
+type Contender = (&'static str, fn(&Path, usize, usize), usize);
 
 const CONTENDERS: [Contender; 6] = [
-    ("fdatasync", others::append),
-    ("redb", others::redb_one_phase),
-    ("redb, 2 phases", others::redb_two_phase),
-    ("SQLite", others::sqlite),
-    ("ours", ours::accept),
-    ("ours, 1 phase", ours::accept_one_phase),
+    ("fdatasync", others::append, 1),
+    ("redb", others::redb_one_phase, 1),
+    ("redb, 2 phases", others::redb_two_phase, 1),
+    ("SQLite", others::sqlite, 1),
+    ("ours", ours::accept, 2),
+    ("ours, 1 phase", ours::accept_one_phase, 1),
 ];
 
 /// Records of one round, and how many of them at a time.
@@ -62,7 +62,7 @@ fn main() {
     let mut rates: BTreeMap<(usize, usize), Vec<f64>> = BTreeMap::new();
     for _ in 0..ROUNDS {
         for (size, (records, at_a_time)) in SIZES.into_iter().enumerate() {
-            for (contender, (_, run)) in CONTENDERS.into_iter().enumerate() {
+            for (contender, (_, run, _)) in CONTENDERS.into_iter().enumerate() {
                 let _ = std::fs::remove_dir_all(&place);
                 std::fs::create_dir_all(&place).unwrap();
                 let begin = Instant::now();
@@ -77,11 +77,11 @@ fn main() {
         rates[rates.len() / 2]
     };
     println!("{:16}{:>28}{:>28}{:>28}", "", "1 at a time", "128 at a time", "1024 at a time");
-    for (contender, (name, _)) in CONTENDERS.into_iter().enumerate() {
+    for (contender, (name, _, base)) in CONTENDERS.into_iter().enumerate() {
         print!("{name:16}");
         for size in 0..SIZES.len() {
             let rate = median(size, contender);
-            print!("{rate:>14.0} ({:>4.2} of redb)", rate / median(size, 1));
+            print!("{rate:>13.0} ({:>5.2} of redb)", rate / median(size, base));
         }
         println!();
     }

@@ -7,9 +7,11 @@ use onem2m_ws::spool::{Record, RedbSpool, Spool, StoreLimits, StoreOptions};
 
 use crate::{REGISTREES, notification};
 
-pub(crate) fn options() -> StoreOptions {
+/// Without bounds that would end a round. A batch is as large as that of the others, but not smaller than by default.
+pub(crate) fn options(at_a_time: usize) -> StoreOptions {
+    let batch = StoreOptions::default().batch.max(at_a_time);
     let limits = StoreLimits { records: u64::MAX, bytes_per_registree: u64::MAX, bytes: u64::MAX };
-    StoreOptions { limits, ..StoreOptions::default() }
+    StoreOptions { limits, batch, ..StoreOptions::default() }
 }
 
 pub(crate) fn record(number: usize) -> Record {
@@ -19,7 +21,7 @@ pub(crate) fn record(number: usize) -> Record {
 fn run(place: &Path, records: usize, at_a_time: usize, two_phase: bool) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let names: Vec<String> = (0..REGISTREES).map(|i| format!("Csensor{i}")).collect();
-    let spool = RedbSpool::open(place.join("ours"), StoreOptions { two_phase, ..options() }).unwrap();
+    let spool = RedbSpool::open(place.join("ours"), StoreOptions { two_phase, ..options(at_a_time) }).unwrap();
     runtime.block_on(async {
         for batch in 0..records / at_a_time {
             let numbers = batch * at_a_time..(batch + 1) * at_a_time;
@@ -29,9 +31,6 @@ fn run(place: &Path, records: usize, at_a_time: usize, two_phase: bool) {
             }
         }
     });
-    if std::env::var_os("COMMITS").is_some() {
-        println!("{at_a_time} at a time: {} commits for {records} records", spool.commits());
-    }
 }
 
 pub(crate) fn accept(place: &Path, records: usize, at_a_time: usize) {

@@ -94,7 +94,7 @@ impl<W> Session<W> {
                 self.counters.deviations += decoded.deviations.iter().count() as u64;
                 match decoded.primitive {
                     Primitive::Request(request) => self.handle_request(now, request),
-                    Primitive::Response(response) => self.handle_response(response),
+                    Primitive::Response(response) => self.handle_response(now, response),
                 }
             }
             Err(error) => self.handle_malformed(&error),
@@ -166,6 +166,9 @@ impl<W> Session<W> {
             // It cannot be answered. Carried out, it would be carried out again when its sender tries again.
             return;
         }
+        if self.take_result(&request) {
+            return;
+        }
         let mut wait = self.config.answer_timeout;
         let refusal = if !self.config.accepts.takes(request.operation) {
             Some((
@@ -205,7 +208,7 @@ impl<W> Session<W> {
         }
     }
 
-    fn handle_response(&mut self, response: Response) {
+    fn handle_response(&mut self, now: Now, response: Response) {
         let number = if response.request_id.is_empty() {
             self.outgoing.only_sent()
         } else {
@@ -226,7 +229,7 @@ impl<W> Session<W> {
         {
             self.events.push_back(Event::RegistrationDoubted);
         }
-        self.tell(Event::Response { waiter: finished.waiter, result: Ok(response) });
+        self.deliver(now, finished.waiter, Ok(response));
     }
 
     /// Whether the exchange began or ended our registration (TS-0020 6.4).

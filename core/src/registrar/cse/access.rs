@@ -85,10 +85,11 @@ impl Cse {
             || self.tree.ancestry(key).any(|resource| Some(&resource.creator) == who.id.as_ref())
     }
 
-    /// Whether `who` may retrieve, discover and subscribe to the resource.
+    /// Whether `who` may retrieve, discover and subscribe to the resource. What somebody has asked is not for others to see
+    /// (TS-0004 7.3.2.2).
     pub(super) fn may_read(&self, who: &Originator, key: Key) -> bool {
         who.known().is_ok()
-            && (self.config.access == Access::Registered
+            && (self.config.access == Access::Registered && self.tree.get(key).ty != ResourceType::REQUEST
                 || self.tree.get(key).ty == ResourceType::CSE_BASE
                 || self.owns(who, key))
     }

@@ -45,6 +45,12 @@ pub struct Limits {
     pub notification_targets: usize,
     /// Subscriptions whose verification is under way. Default 256.
     pub verifications: usize,
+    /// `<request>`s of non-blocking requests; and likewise blocking requests that wait for their `oet`. Default 1000.
+    pub requests: usize,
+    /// How long a `<request>` may last, with all that `rqet`, `rset`, `oet` and `rp` ask for. Default a day.
+    pub request_life: Duration,
+    /// How far ahead the `oet` of a blocking request may be. Default 20 s: after 30 s, connections answer by themselves.
+    pub blocking_delay: Duration,
 }
 
 impl Default for Limits {
@@ -61,6 +67,9 @@ impl Default for Limits {
             subscriptions: 64,
             notification_targets: 16,
             verifications: 256,
+            requests: 1000,
+            request_life: Duration::from_secs(86_400),
+            blocking_delay: Duration::from_secs(20),
         }
     }
 }
@@ -86,6 +95,8 @@ pub struct CseConfig {
     pub default_expiration: Duration,
     /// How long a notification target has to answer a verification request. Default 10 s.
     pub verification_time: Duration,
+    /// How long the result of a non-blocking request is kept whose originator gives no `rp`. Default 5 minutes, at most a year.
+    pub result_persistence: Duration,
     /// Who may read what others have created.
     pub access: Access,
     /// Bounds.
@@ -106,6 +117,7 @@ impl Default for CseConfig {
             releases: ["2a", "3", "4", "5"].map(str::to_owned).to_vec(),
             default_expiration: 5 * YEAR,
             verification_time: Duration::from_secs(10),
+            result_persistence: Duration::from_secs(300),
             access: Access::default(),
             limits: Limits::default(),
         }
@@ -165,6 +177,9 @@ impl CseConfig {
         }
         if self.verification_time > YEAR {
             return refuse("verification_time", "at most a year");
+        }
+        if self.result_persistence.is_zero() || self.result_persistence > YEAR {
+            return refuse("result_persistence", "more than 0, and at most a year");
         }
         Ok(Identity { sp_id, cse_id, own, admin })
     }

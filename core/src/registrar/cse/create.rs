@@ -47,7 +47,7 @@ impl Cse {
             call.originator.known()?;
         }
         let schema = hosted(ty)?;
-        if edge.is_some() || ty == ResourceType::CSE_BASE {
+        if edge.is_some() || matches!(ty, ResourceType::CSE_BASE | ResourceType::REQUEST) {
             return refuse(StatusCode::OPERATION_NOT_ALLOWED, "nothing can be created there");
         }
         self.expect_child_type(parent, schema)?;
@@ -292,7 +292,7 @@ impl Cse {
     }
 
     /// The bounds of the CSE as a whole. `evicted` go before the new resource comes.
-    fn expect_capacity(&self, parent: Key, ty: ResourceType, bytes: u64, evicted: &[Key]) -> Checked {
+    pub(super) fn expect_capacity(&self, parent: Key, ty: ResourceType, bytes: u64, evicted: &[Key]) -> Checked {
         let limits = &self.config.limits;
         let full = |what: String| refuse(StatusCode::NOT_ACCEPTABLE, format!("this CSE is full: {what}"));
         if self.tree.len() - evicted.len() >= limits.resources {

@@ -36,6 +36,10 @@ impl Cse {
         if call.request.content.is_some() {
             return Err(Failure::bad("DELETE with content"));
         }
+        if self.is_forwarded(key) {
+            // TS-0004 7.4.12.2.4
+            return refuse(StatusCode::UNABLE_TO_RECALL_REQUEST, "the request is on its way to another entity");
+        }
         let filter = self.filter(call.request)?.unwrap_or_default();
         let mut response = match call.request.result_content.unwrap_or(ResultContent::NOTHING) {
             ResultContent::NOTHING => Response::new(StatusCode::DELETED),
@@ -82,6 +86,7 @@ impl Cse {
                 }
             }
             ResourceType::SUBSCRIPTION => self.tell_deletion(&resource, effects),
+            ResourceType::REQUEST => self.give_up(&resource.ri),
             ResourceType::CONTENT_INSTANCE => {
                 let size = resource.number("cs").unwrap_or(0);
                 if let Some(container) = resource.parent {
@@ -97,7 +102,8 @@ impl Cse {
         resource
     }
 
-    /// Ends what has expired: resources (`et`, `mia`) and verifications.
+    /// Ends what has expired: resources (`et`, `mia`) and verifications. Carries out the requests whose execution time
+    /// (`oet`) has come.
     ///
     /// [`Cse::handle`] does so too before it looks at a request; call this at [`Cse::deadline`] so that notifications
     /// and answers are not held up while no request comes.
@@ -108,10 +114,15 @@ impl Cse {
     }
 
     pub(super) fn expire(&mut self, now: SystemTime, effects: &mut Vec<Effect>) {
-        while let Some((due, key)) = self.tree.first_due()
-            && due <= now
-        {
-            self.remove(now, key, effects);
+        // In the order in which it is due: what is to be carried out sees the resources that there are at that time.
+        loop {
+            let ends = self.tree.first_due().filter(|(due, _)| *due <= now);
+            let begins = self.transfers.next().filter(|at| *at <= now);
+            match (begins, ends) {
+                (Some(at), ends) if ends.is_none_or(|(due, _)| at <= due) => self.carry_out_next(now, effects),
+                (_, Some((_, key))) => self.remove(now, key, effects),
+                (_, None) => break,
+            }
         }
         if !self.pending.is_empty() {
             self.give_up_waiting(now, effects);
@@ -122,6 +133,7 @@ impl Cse {
     #[must_use]
     pub fn deadline(&self) -> Option<SystemTime> {
         let due = self.tree.first_due().map(|(due, _)| due);
-        due.into_iter().chain(self.pending.values().map(|pending| pending.deadline)).min()
+        let pending = self.pending.values().map(|pending| pending.deadline);
+        due.into_iter().chain(pending).chain(self.transfers.next()).min()
     }
 }

@@ -4,11 +4,10 @@
 //! embeds it sends what the effects say, and calls back with what came of verifications.
 //!
 //! Covers: TS-0001 8.1, 10.1, 10.2 and TS-0004 7.2 to 7.5 for `<CSEBase>`, `<AE>`, `<container>`, `<contentInstance>`,
-//! `<subscription>`, `<remoteCSE>`, `<schedule>` and the virtual `<latest>` and `<oldest>`; discovery (TS-0001 10.2.6); the
-//! registration that TS-0020 6.4 needs on the registrar's side.
+//! `<subscription>`, `<remoteCSE>`, `<request>`, `<schedule>` and the virtual `<latest>` and `<oldest>`; discovery
+//! (TS-0001 10.2.6); the registration that TS-0020 6.4 needs on the registrar's side, and the transfer modes of 6.5.
 //!
-//! Does not do: access control policies (see [`Access`]), announcement, groups, non-blocking requests, notification
-//! batching. What it does not do it refuses by name.
+//! Does not do: access control policies (see [`Access`]), announcement, groups, notification batching. What it does not do it refuses by name.
 //!
 //! ```
 //! use std::time::SystemTime;
@@ -38,11 +37,13 @@ mod keeping;
 mod notification;
 mod payload;
 mod registration;
+mod request;
 mod result;
 mod retrieve;
 mod schedule;
 mod schema;
 mod subscription;
+mod transfer;
 mod tree;
 mod update;
 
@@ -61,6 +62,7 @@ use self::{
     address::Target,
     config::Identity,
     failure::{Checked, Failure, refuse, shown},
+    transfer::Transfers,
     tree::{Key, Seed, Tree},
 };
 use crate::binding::Schedule;
@@ -95,7 +97,8 @@ pub struct Outcome {
 pub enum Answer {
     /// With this. `rqi`, `to`, `fr` and `rvi` are set.
     Response(Response),
-    /// Later, by the [`Effect::Respond`] with this ticket. It comes from [`Cse::verified`] or [`Cse::sweep`].
+    /// Later, by the [`Effect::Respond`] with this ticket. It comes from [`Cse::verified`], [`Cse::forwarded`] or
+    /// [`Cse::sweep`].
     Later(Ticket),
     /// By another entity: send it `request`; what it answers, with the `rqi` of the original request put in, answers
     /// that one.
@@ -128,6 +131,16 @@ pub enum Effect {
         /// A registered AE or remote CSE.
         entity: EntityId,
         /// The verification request.
+        request: Box<Request>,
+    },
+    /// Send a request to another entity and hand its response to [`Cse::forwarded`]: the originator does not wait for it
+    /// on its connection. It is not stored, unless it is a notification.
+    Forward {
+        /// To be handed back.
+        ticket: Ticket,
+        /// A registered AE or remote CSE.
+        entity: EntityId,
+        /// The request for it. `rqi` is the original one and may be replaced on that leg.
         request: Box<Request>,
     },
     /// Answer the request that was to be answered later.
@@ -173,6 +186,8 @@ pub struct Cse {
     pending: HashMap<Ticket, Pending>,
     /// Which of them waits for which verification.
     waiting: HashMap<VerificationId, Ticket>,
+    /// Requests whose originator does not wait, or whose time has not come.
+    transfers: Transfers,
     random: RandomSource,
     serial: u64,
 }
@@ -222,6 +237,7 @@ impl Cse {
             remotes: HashMap::new(),
             pending: HashMap::new(),
             waiting: HashMap::new(),
+            transfers: Transfers::default(),
             random,
             serial: 0,
         })
@@ -252,7 +268,7 @@ impl Cse {
     pub fn handle(&mut self, now: SystemTime, request: &Request) -> Outcome {
         let mut effects = Vec::new();
         self.expire(now, &mut effects);
-        let answer = self.process(now, request, None, &mut effects).unwrap_or_else(|failure| {
+        let answer = self.answer(now, request, &mut effects).unwrap_or_else(|failure| {
             // Nothing has been changed by a request that is refused.
             Answer::Response(failure.into_response())
         });
@@ -344,26 +360,15 @@ impl Cse {
             }
         }
         match request.response_type.as_ref().map(|rt| rt.value) {
-            None | Some(ResponseType::BLOCKING_REQUEST | ResponseType::FLEX_BLOCKING | ResponseType::NO_RESPONSE) => {}
-            Some(ResponseType::NON_BLOCKING_REQUEST_SYNCH) => {
-                return refuse(
-                    StatusCode::NON_BLOCKING_SYNCH_REQUEST_NOT_SUPPORTED,
-                    "non-blocking requests are not implemented by this CSE: use rt 3, blockingRequest",
-                );
-            }
-            Some(ResponseType::NON_BLOCKING_REQUEST_ASYNCH) => {
-                return refuse(
-                    StatusCode::NOT_IMPLEMENTED,
-                    "non-blocking requests are not implemented by this CSE: use rt 3, blockingRequest",
-                );
-            }
+            None
+            | Some(
+                ResponseType::BLOCKING_REQUEST
+                | ResponseType::NON_BLOCKING_REQUEST_SYNCH
+                | ResponseType::NON_BLOCKING_REQUEST_ASYNCH
+                | ResponseType::FLEX_BLOCKING
+                | ResponseType::NO_RESPONSE,
+            ) => {}
             Some(other) => return Err(Failure::bad(format!("rt {} is not defined", other.code()))),
-        }
-        if request.additional.as_ref().is_some_and(|more| more.operation_execution_time.is_some()) {
-            return refuse(
-                StatusCode::NOT_IMPLEMENTED,
-                "oet (operation execution time) is not implemented by this CSE",
-            );
         }
         match (request.operation, request.resource_type) {
             (Operation::Create, None) => Err(Failure::bad("CREATE without ty")),

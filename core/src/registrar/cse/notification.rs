@@ -97,6 +97,11 @@ impl Cse {
             Subject::Here(key) => self.tree.get(key),
             Subject::Gone(resource) => resource,
         };
+        let watcher = &self.tree.get(subscription).creator;
+        if subject.ty == ResourceType::REQUEST && *watcher != subject.creator && *watcher != self.admin {
+            // What somebody has asked is not for others to see (TS-0004 7.3.2.2).
+            return false;
+        }
         let default = Map::new();
         let enc = self.tree.get(subscription).attributes.get("enc").and_then(Value::as_object).unwrap_or(&default);
         let list = |name: &str| enc.get(name).and_then(Value::as_array);

@@ -255,7 +255,7 @@ impl Cse {
 
     /// Addresses in the form that `drt` asks for; relative to this CSE for those who are registered to it, and
     /// SP-relative for all others.
-    fn addresses(&self, who: &Originator, request: &Request, keys: &[Key]) -> Checked<Vec<String>> {
+    pub(super) fn addresses(&self, who: &Originator, request: &Request, keys: &[Key]) -> Checked<Vec<String>> {
         let structured = match request.id_result_type {
             None | Some(IdResultType::STRUCTURED) => true,
             Some(IdResultType::UNSTRUCTURED) => false,

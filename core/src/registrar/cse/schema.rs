@@ -186,6 +186,7 @@ const SCHEMAS: &[Schema] = &[
             a("srv", Texts, Assigned),
         ],
         unsupported: &[],
+        // A <request> is one too, but not by CREATE.
         children: &[ResourceType::AE, ResourceType::CONTAINER, ResourceType::REMOTE_CSE, ResourceType::SUBSCRIPTION],
     },
     Schema {
@@ -215,6 +216,23 @@ const SCHEMAS: &[Schema] = &[
         attributes: &[a("se", Record, Required), a("nco", Flag, Free)],
         unsupported: &[],
         children: &[],
+    },
+    Schema {
+        ty: ResourceType::REQUEST,
+        root: "m2m:req",
+        prefix: "req",
+        attributes: &[
+            a("op", Count, Assigned),
+            a("tg", Text, Assigned),
+            a("org", Text, Assigned),
+            a("rid", Text, Assigned),
+            a("mi", Record, Assigned),
+            a("pc", Record, Assigned),
+            a("rs", Count, Assigned),
+            a("ors", Record, Assigned),
+        ],
+        unsupported: &[],
+        children: &[ResourceType::SUBSCRIPTION],
     },
     Schema {
         ty: ResourceType::SUBSCRIPTION,

@@ -179,8 +179,10 @@ impl Cse {
             Ok(_) => Response::error(StatusCode::INTERNAL_SERVER_ERROR, "a request waited twice"),
             Err(failure) => failure.into_response(),
         };
-        if !wants_no_response(&pending.request) {
-            let response = self.complete(response, &pending.request);
+        let response = self.complete(response, &pending.request);
+        if let Some(response) = self.settle_job(now, ticket, response, effects)
+            && !wants_no_response(&pending.request)
+        {
             effects.push(Effect::Respond { ticket, response });
         }
     }

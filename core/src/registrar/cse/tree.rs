@@ -106,6 +106,7 @@ pub(super) struct Tree {
     due: BTreeSet<(SystemTime, Key)>,
     sequence: u64,
     bytes: u64,
+    requests: usize,
     root: Key,
     /// Identifiers of the resources that were made, changed or removed since they were last taken, if somebody takes them.
     changed: Option<HashSet<String>>,
@@ -120,6 +121,7 @@ impl Tree {
             due: BTreeSet::new(),
             sequence: 0,
             bytes: 0,
+            requests: 0,
             root: 0,
             changed: None,
         };
@@ -168,6 +170,11 @@ impl Tree {
     /// Bytes of all attributes, about.
     pub(super) const fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// How many of them are `<request>`s.
+    pub(super) const fn requests(&self) -> usize {
+        self.requests
     }
 
     pub(super) fn get(&self, key: Key) -> &Resource {
@@ -223,6 +230,7 @@ impl Tree {
             schedule: None,
         });
         self.bytes += bytes;
+        self.requests += usize::from(seed.ty == ResourceType::REQUEST);
         self.ids.insert(seed.ri, key);
         if let Some(due) = seed.due {
             self.due.insert((due, key));
@@ -253,6 +261,7 @@ impl Tree {
         let resource = self.resources.remove(key);
         debug_assert!(resource.names.is_empty(), "only leaves are removed");
         self.bytes -= resource.bytes;
+        self.requests -= usize::from(resource.ty == ResourceType::REQUEST);
         self.ids.remove(&resource.ri);
         if let Some(due) = resource.due {
             self.due.remove(&(due, key));

@@ -28,7 +28,8 @@ impl Cse {
     ) -> Checked<Answer> {
         self.expect_change(&call.originator, key)?;
         let resource = self.tree.get(key);
-        let fixed = matches!(resource.ty, ResourceType::CSE_BASE | ResourceType::CONTENT_INSTANCE);
+        let fixed =
+            matches!(resource.ty, ResourceType::CSE_BASE | ResourceType::CONTENT_INSTANCE | ResourceType::REQUEST);
         let Some(schema) = schema(resource.ty).filter(|_| !fixed && edge.is_none()) else {
             return refuse(StatusCode::OPERATION_NOT_ALLOWED, "this resource cannot be updated");
         };

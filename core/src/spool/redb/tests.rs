@@ -241,3 +241,24 @@ fn while_the_disk_fails_calls_fail_at_once_and_name_the_cause() {
     disk.mend(true);
     assert_eq!(there(&disk.open()), ["3"]);
 }
+
+#[test]
+fn ws_6_4_4_after_a_resource_was_not_written_none_is_taken_that_may_stand_on_it() {
+    let disk = Faulty::default();
+    let spool = disk.open();
+    let keep = |spool: &RedbSpool, kind, key: &str| {
+        wait(spool.keep(vec![Fact { kind, key: key.to_owned(), value: Some("x".into()) }]))
+    };
+    keep(&spool, FactKind::Resource, "parent").unwrap();
+    disk.fail(0, io::ErrorKind::StorageFull);
+    keep(&spool, FactKind::Resource, "lost").unwrap_err();
+    disk.mend(false);
+    wait_until_it_works(&spool);
+    keep(&spool, FactKind::Registration, "Ca").unwrap();
+    let error = keep(&spool, FactKind::Resource, "child of lost").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Storage);
+    drop(spool);
+    let spool = disk.open();
+    assert_eq!(spool.kept(FactKind::Resource).unwrap().len(), 1, "the parent alone");
+    keep(&spool, FactKind::Resource, "new").unwrap();
+}
