@@ -403,6 +403,30 @@ typedef int32_t onem2m_ws_outside_window;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
+// How the result of a request comes to its originator: the values of `rt`.
+enum onem2m_ws_mode
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // In a `<request>` at the registrar, which the library looks at until it is there: after 0.1 s, then after twice the time, up
+    // to every 5 s.
+    ONEM2M_WS_NON_BLOCKING_SYNCH = 1,
+    // In a NOTIFY of the registrar's, which the library takes itself: it does not come to on_request.
+    ONEM2M_WS_NON_BLOCKING_ASYNCH = 2,
+    // In the response, as with onem2m_ws_client_send().
+    ONEM2M_WS_BLOCKING = 3,
+    // In whichever of these ways the registrar decides for.
+    ONEM2M_WS_FLEX_BLOCKING = 4,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum onem2m_ws_mode onem2m_ws_mode;
+#else
+typedef int32_t onem2m_ws_mode;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
 // What a newcomer meets that speaks for an entity whose connection is open.
 enum onem2m_ws_take_over
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -557,6 +581,11 @@ typedef struct onem2m_ws_callbacks {
 // for the time of the call, for calls that have one, and else NULL. If `result` is an error, onem2m_ws_last_error() has its
 // text during the call.
 typedef void (*onem2m_ws_completion)(void *user_data, int32_t result, const struct onem2m_ws_response *response);
+
+// Called at most once, before the completion, when the registrar has accepted a request of onem2m_ws_client_send_in_async() for
+// later: `response` is its acknowledgement (1001 or 1002), lent for the time of the call. A registrar that answers at once does
+// not acknowledge.
+typedef void (*onem2m_ws_acknowledged)(void *user_data, const struct onem2m_ws_response *response);
 
 // Called once with the outcome of onem2m_ws_client_post_async(): `result` is one of onem2m_ws_result; `request_id` is the `rqi`
 // under which the request was accepted, lent for the time of the call. If `result` is an error, onem2m_ws_last_error() has its
@@ -1272,6 +1301,27 @@ int32_t onem2m_ws_client_entity(const struct onem2m_ws_client *client,
                                 size_t size,
                                 size_t *length);
 
+// Sends a request whose result comes in a way of its own, one of onem2m_ws_mode, and waits for that result: as
+// onem2m_ws_client_send(), whatever the registrar makes of it. The result is waited for until the request's `rset`, or for the
+// request time-out, beginning at its `oet`; it is also taken over a connection that is opened meanwhile.
+//
+// Errors: as onem2m_ws_client_send(); ONEM2M_WS_INVALID_ARGUMENT for a registration, which is blocking always.
+int32_t onem2m_ws_client_send_in(const struct onem2m_ws_client *client,
+                                 int32_t mode,
+                                 const struct onem2m_ws_request *request,
+                                 uint32_t timeout_ms,
+                                 struct onem2m_ws_response **response);
+
+// onem2m_ws_client_send_in() with a callback for the acknowledgement, which may be NULL, and a completion callback, which gets the
+// result. Both get `user_data`. Cancelling the call forgets both.
+int32_t onem2m_ws_client_send_in_async(const struct onem2m_ws_client *client,
+                                       int32_t mode,
+                                       const struct onem2m_ws_request *request,
+                                       onem2m_ws_acknowledged acknowledged,
+                                       onem2m_ws_completion completion,
+                                       void *user_data,
+                                       uint64_t *call);
+
 // Accepts a request for delivery, and returns when it is accepted: with a file (onem2m_ws_client_config_set_outbox_file()), when
 // it is in there. It is delivered as soon as the entity is registered and connected, in the order of the calls, at least once,
 // with the same `rqi` each time; ONEM2M_WS_EVENT_DELIVERED tells what became of it. `*request_id` (`request_id` may be NULL) is
@@ -1425,6 +1475,11 @@ int32_t onem2m_ws_registrar_config_set_take_over(struct onem2m_ws_registrar_conf
 int32_t onem2m_ws_registrar_config_set_flapping(struct onem2m_ws_registrar_config *config,
                                                 uint32_t count,
                                                 uint32_t within_ms);
+
+// How long the result of a non-blocking request is kept whose originator does not say it (`rp`): 300 000 ms, five minutes, by
+// default; at least 1, at most a year.
+int32_t onem2m_ws_registrar_config_set_result_persistence_ms(struct onem2m_ws_registrar_config *config,
+                                                             uint64_t milliseconds);
 
 // No dispatcher thread: callbacks are called only by onem2m_ws_registrar_dispatch(). Off by default.
 int32_t onem2m_ws_registrar_config_set_poll_mode(struct onem2m_ws_registrar_config *config, bool yes);

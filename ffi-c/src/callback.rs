@@ -98,6 +98,12 @@ pub struct onem2m_ws_callbacks {
 pub type onem2m_ws_completion =
     Option<extern "C" fn(user_data: *mut c_void, result: i32, response: *const onem2m_ws_response)>;
 
+/// Called at most once, before the completion, when the registrar has accepted a request of onem2m_ws_client_send_in_async() for
+/// later: `response` is its acknowledgement (1001 or 1002), lent for the time of the call. A registrar that answers at once does
+/// not acknowledge.
+#[allow(non_camel_case_types)]
+pub type onem2m_ws_acknowledged = Option<extern "C" fn(user_data: *mut c_void, response: *const onem2m_ws_response)>;
+
 /// Called once with the outcome of onem2m_ws_client_post_async(): `result` is one of onem2m_ws_result; `request_id` is the `rqi`
 /// under which the request was accepted, lent for the time of the call. If `result` is an error, onem2m_ws_last_error() has its
 /// text during the call.
@@ -123,7 +129,20 @@ impl Callbacks for onem2m_ws_callbacks {
 /// A completion callback with its user data.
 pub(crate) struct Completion {
     function: Function,
+    acknowledged: onem2m_ws_acknowledged,
     user_data: *mut c_void,
+}
+
+/// An acknowledgement callback with its user data.
+pub(crate) struct Acknowledged {
+    function: extern "C" fn(*mut c_void, *const onem2m_ws_response),
+    user_data: *mut c_void,
+}
+
+impl Acknowledged {
+    pub(crate) fn call(&self, response: &onem2m_ws_response) {
+        (self.function)(self.user_data, response);
+    }
 }
 
 enum Function {
@@ -136,11 +155,23 @@ unsafe impl Send for Completion {}
 
 impl Completion {
     pub(crate) fn new(function: onem2m_ws_completion, user_data: *mut c_void) -> Result<Self> {
-        Ok(Self { function: Function::Completion(function.ok_or_else(|| null("completion"))?), user_data })
+        let function = Function::Completion(function.ok_or_else(|| null("completion"))?);
+        Ok(Self { function, acknowledged: None, user_data })
     }
 
     pub(crate) fn posted(function: onem2m_ws_posted, user_data: *mut c_void) -> Result<Self> {
-        Ok(Self { function: Function::Posted(function.ok_or_else(|| null("posted"))?), user_data })
+        let function = Function::Posted(function.ok_or_else(|| null("posted"))?);
+        Ok(Self { function, acknowledged: None, user_data })
+    }
+
+    /// With a callback for the acknowledgement, which may be NULL.
+    pub(crate) fn with_acknowledgement(mut self, function: onem2m_ws_acknowledged) -> Self {
+        self.acknowledged = function;
+        self
+    }
+
+    pub(crate) fn acknowledged(&self) -> Option<Acknowledged> {
+        self.acknowledged.map(|function| Acknowledged { function, user_data: self.user_data })
     }
 
     /// Calls it; each kind takes of the outcome what it is for.

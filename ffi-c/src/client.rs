@@ -116,7 +116,7 @@ pub(crate) fn block(client: *const onem2m_ws_client, milliseconds: u32, begin: B
 }
 
 /// The blocking form of a call that is answered.
-fn block_for_response(
+pub(crate) fn block_for_response(
     client: *const onem2m_ws_client,
     milliseconds: u32,
     out: *mut *mut onem2m_ws_response,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use onem2m::binding::Token;
 use onem2m::bridge::{self, Delivery, Outcome};
+use onem2m::primitive::Response;
 use onem2m::{Error, ErrorKind, Result};
 
 use crate::callback::{Calling, Completion, onem2m_ws_callbacks, with_state};
@@ -96,6 +97,14 @@ impl Calls {
         call.is_some()
     }
 
+    fn acknowledge(&self, call: u64, response: Response) {
+        let acknowledged = lock(&self.pending).waiting.get(&call).and_then(|call| call.completion.acknowledged());
+        if let Some(acknowledged) = acknowledged {
+            let _calling = Calling::of(self);
+            acknowledged.call(&onem2m_ws_response::new(response));
+        }
+    }
+
     fn complete(&self, call: u64, result: Result<Outcome>) {
         // Not there: it was cancelled.
         let Some(Call { completion, .. }) = lock(&self.pending).waiting.remove(&call) else { return };
@@ -115,10 +124,9 @@ impl Receiver for Calls {
     fn deliver(&self, delivery: Delivery, freed: bool) {
         match delivery {
             Delivery::Completed { call, result } => self.complete(call, result),
-            // Nothing here sends in a mode that is acknowledged.
-            Delivery::Acknowledged { .. } => {}
             // A program that has freed the client expects nothing else; a request is answered 5000 by being dropped.
             _ if freed => {}
+            Delivery::Acknowledged { call, response } => self.acknowledge(call, response),
             Delivery::Request { request, .. } => {
                 if let Some(on_request) = self.callbacks.on_request {
                     let _calling = Calling::of(self);

@@ -27,4 +27,5 @@ mod request;
 mod response;
 mod settings;
 mod text;
+mod transfer;
 mod version;

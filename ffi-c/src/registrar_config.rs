@@ -32,6 +32,7 @@ pub(crate) struct RegistrarSettings {
     take_over: Option<TakeOverSetting>,
     flapping_count: Option<usize>,
     flapping_within_ms: Option<u64>,
+    result_persistence_ms: Option<u64>,
     paths: Option<Texts>,
     allow_origins: Option<Texts>,
     formats: Option<FormatsSetting>,
@@ -111,6 +112,7 @@ impl RegistrarSettings {
             cse_name => RegistrarBuilder::cse_name;
             sp_id => RegistrarBuilder::sp_id;
             admin => RegistrarBuilder::admin;
+            result_persistence_ms => |b: RegistrarBuilder, ms| b.result_persistence(time(ms));
         }
         apply! { s:
             listen => |s, texts: Texts| texts.into_list().into_iter().fold(s, ServerBuilder::listen);
@@ -396,6 +398,16 @@ pub extern "C" fn onem2m_ws_registrar_config_set_flapping(
         settings.set("flapping_count", count)?;
         settings.set("flapping_within_ms", within_ms)
     })
+}
+
+/// How long the result of a non-blocking request is kept whose originator does not say it (`rp`): 300 000 ms, five minutes, by
+/// default; at least 1, at most a year.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_registrar_config_set_result_persistence_ms(
+    config: *mut onem2m_ws_registrar_config,
+    milliseconds: u64,
+) -> i32 {
+    change(config, |settings| settings.set("result_persistence_ms", milliseconds))
 }
 
 /// No dispatcher thread: callbacks are called only by onem2m_ws_registrar_dispatch(). Off by default.

@@ -29,6 +29,7 @@ fn generated() -> String {
         "client_config",
         "client_life",
         "client",
+        "transfer",
         "outbox",
         "counters",
         "registree",
