@@ -120,7 +120,7 @@ test-rust: $(VENV)/requirements.stamp ## the Rust tests, with a live ACME beside
 	$(CARGO) test --locked --workspace --exclude $(C_CRATE) --no-run
 	$(call logged,tests/tools/tinyproxy.sh; \
 	    $(CARGO) test --locked --no-fail-fast --release --no-default-features -p onem2m-ws $(OPTIMIZED); \
-	    $(ACME) --optional -- $(CARGO) test --locked --no-fail-fast --workspace --exclude $(C_CRATE))
+	    $(ACME) --optional --member /id-mn -- $(CARGO) test --locked --no-fail-fast --workspace --exclude $(C_CRATE))
 
 .PHONY: test-c
 test-c: $(VENV)/requirements.stamp ## the C interface: header, C99 and C++17, shared and static, with a live ACME

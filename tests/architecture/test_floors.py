@@ -30,7 +30,7 @@ FLOORS = {
     "spool": {*PURE, "error"},
     "client": {*PURE, "error", "net", "spool"},
     "server": {*PURE, "error", "net", "spool"},
-    "registrar": {*PURE, "error", "net", "spool", "server"},
+    "registrar": {*PURE, "error", "net", "spool", "client", "server"},
     "bridge": {*PURE, "error", "net", "client", "registrar"},
 }
 # `std::time::Instant` as a parameter is fine, asking for one is not; an address is a value, a socket is not.

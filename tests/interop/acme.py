@@ -3,6 +3,7 @@
     python tests/interop/acme.py --install                 makes build/acme-venv, once
     python tests/interop/acme.py -- cargo test ...         runs the command with ACME_WS_URL, ACME_CSE_ID, ACME_CSE_NAME
     python tests/interop/acme.py --mn-of ws://127.0.0.1:9000 -- ...   an MN-CSE that registers at that registrar
+    python tests/interop/acme.py --member /id-mn -- ...    an IN-CSE at which this CSE may register (ACME_MEMBERS)
     python tests/interop/acme.py                           runs until it is interrupted; says first where, as NAME=VALUE
 
 With `--optional` a command still runs, without those variables, where ACME cannot be installed, and one line on
@@ -110,6 +111,7 @@ class Acme:
     port: int
     folder: Path
     process: subprocess.Popen[bytes] = field(repr=False)
+    members: list[str] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -119,7 +121,7 @@ class Acme:
     @property
     def environment(self) -> dict[str, str]:
         """What a wrapped command is told."""
-        return {
+        told = {
             "ACME_WS_URL": self.url,
             "ACME_CSE_ID": self.cse_id,
             "ACME_CSE_NAME": self.cse_name,
@@ -127,6 +129,9 @@ class Acme:
             "ACME_PYTHON": sys.executable,
             "ACME_PID": str(self.process.pid),
         }
+        if self.members:
+            told["ACME_MEMBERS"] = ",".join(self.members)
+        return told
 
     def connect(self, originator: str = ADMIN) -> WireClient:
         """A raw connection. Two of them must not share an originator."""
@@ -266,7 +271,7 @@ def running(
                     stderr=subprocess.STDOUT,
                     cwd=folder,
                 )
-            acme = Acme(f"/{cse_id}", cse_name, chosen, folder, process)
+            acme = Acme(f"/{cse_id}", cse_name, chosen, folder, process, members or [])
             try:
                 try:
                     acme.wait_ready(seconds)
@@ -291,6 +296,9 @@ def main() -> int:
     parser.add_argument("--optional", action="store_true", help="run the command also where ACME cannot be installed")
     parser.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
     parser.add_argument("--mn-of", metavar="URL", help="be an MN-CSE under the registrar at this address")
+    parser.add_argument(
+        "--member", metavar="CSE-ID", action="append", default=[], help="let this CSE register (may be repeated)"
+    )
     parser.add_argument("command", nargs="*", metavar="-- CMD", help="command to run")
     arguments = parser.parse_args()
     # So that the `finally` above stops ACME when this program is terminated.
@@ -306,7 +314,7 @@ def main() -> int:
     if arguments.install:
         return 0
     try:
-        with running(port=arguments.port, registrar=arguments.mn_of) as acme:
+        with running(port=arguments.port, registrar=arguments.mn_of, members=arguments.member) as acme:
             if arguments.command:
                 return subprocess.run(arguments.command, env={**os.environ, **acme.environment}).returncode
             print(" ".join(f"{name}={value}" for name, value in acme.environment.items()), flush=True)

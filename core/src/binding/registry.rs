@@ -75,6 +75,8 @@ struct Entry {
     /// Those that would take the place of the route, the newest last.
     claims: Vec<ConnectionId>,
     moves: Moves,
+    /// It is the registrar of this CSE: nothing is routed over the connections that it opens.
+    is_registrar: bool,
 }
 
 /// A connection that is open.
@@ -264,6 +266,13 @@ impl Registry {
         }
     }
 
+    /// This CSE is an MN-CSE of that registrar, and has a connection to it of its own. What the registrar sends over connections
+    /// that it opens passes, as of a CSE that is registered; ACME opens one for each request, several at a time.
+    pub fn set_registrar(&mut self, registrar: Registration) {
+        let stem = self.stem(&registrar.entity).into();
+        self.entities.insert(stem, Entry { is_registrar: true, ..Entry::new(registrar) });
+    }
+
     /// A registration ended (WS-6.4-5): nothing is routed to the entity any more, and it belongs to nobody. True if it was
     /// registered.
     pub fn deregister(&mut self, entity: &str) -> bool {
@@ -357,9 +366,22 @@ impl Registry {
         Some(self.slots.of(principal))
     }
 
-    /// True if the connection belongs to a registered CSE, which forwards the requests of others.
+    /// True if the connection belongs to a registered CSE, or to the registrar, which forward the requests of others.
     fn forwards(&self, connection: ConnectionId) -> bool {
-        self.routed(connection).any(|(_, entry)| entry.registration.kind == RegistreeKind::Cse)
+        let carried = self.connections.get(&connection).into_iter().flat_map(|carrier| &carrier.carried);
+        let mut entries = carried.filter_map(|stem| self.entities.get(stem));
+        entries.any(|entry| match entry.registration.kind {
+            RegistreeKind::Cse => entry.route == Some(connection) || entry.is_registrar,
+            RegistreeKind::Ae => false,
+        })
+    }
+
+    /// True if the connection has named this entity, which is registered, as one that it speaks for.
+    #[must_use]
+    pub fn speaks_for(&self, connection: ConnectionId, entity: &str) -> bool {
+        let stem = self.stem(entity);
+        let carrier = self.connections.get(&connection);
+        carrier.is_some_and(|carrier| carrier.carried.iter().any(|other| **other == *stem))
     }
 
     /// What is reached over the connection.
@@ -382,6 +404,10 @@ impl Registry {
         let Some(entry) = self.entities.get_mut(stem) else { return Admission::Pass };
         if entry.is_of_another(slot.as_ref()) {
             return self.refuse_impostor(connection, stem);
+        }
+        if entry.is_registrar {
+            self.carry(connection, stem);
+            return Admission::Pass;
         }
         match (entry.route, self.policy) {
             (Some(holder), _) if holder == connection => {}
@@ -519,7 +545,7 @@ impl Registry {
 
 impl Entry {
     const fn new(registration: Registration) -> Self {
-        Self { registration, owner: None, route: None, claims: Vec::new(), moves: Moves::NONE }
+        Self { registration, owner: None, route: None, claims: Vec::new(), moves: Moves::NONE, is_registrar: false }
     }
 
     /// True if it belongs to another node than this one, or than nobody.

@@ -339,6 +339,11 @@ impl Client {
         self.shared().link.peek(|session| session.registration().cloned())
     }
 
+    /// Takes it that this registration is in force.
+    pub(crate) fn assume_registered(&self, registration: Registration) {
+        self.shared().link.with(|session, _| session.assume_registered(registration));
+    }
+
     /// What the client counted so far.
     #[must_use]
     pub fn counters(&self) -> Counters {

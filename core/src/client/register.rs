@@ -140,7 +140,7 @@ impl CseRegistration {
         self
     }
 
-    fn into_request(mut self) -> Request {
+    pub(crate) fn into_request(mut self) -> Request {
         self.attributes.set_lifetime(self.lifetime);
         Request::create(self.to, ResourceType::REMOTE_CSE, json!({ "m2m:csr": self.attributes.0 }))
     }

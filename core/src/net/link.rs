@@ -13,7 +13,7 @@ use bytes::BytesMut;
 use slab::Slab;
 
 use super::now;
-use crate::binding::{Event, IncomingToken, Mode, Now, Session, Token};
+use crate::binding::{ConnectionId, Event, IncomingToken, Mode, Now, Session, Token};
 use crate::primitive::{Request, Response};
 use crate::{Error, ErrorKind, Result};
 
@@ -421,6 +421,11 @@ pub(crate) trait Respond: Send + Sync {
 
     /// The request is not answered at all.
     fn dismiss(&self, token: IncomingToken);
+
+    /// The connection of a server's over which the request came.
+    fn connection(&self) -> Option<ConnectionId> {
+        None
+    }
 }
 
 impl Respond for Link {
@@ -464,6 +469,11 @@ impl Responder {
 }
 
 impl Responder {
+    /// The connection of a server's over which the request came.
+    pub(crate) fn connection(&self) -> Option<ConnectionId> {
+        self.0.as_ref().and_then(|obligation| obligation.to.connection())
+    }
+
     /// Sends no answer: the originator asked for none (`rt` 5, noResponse).
     pub(crate) fn dismiss(mut self) {
         if let Some(Obligation { to, token, .. }) = self.0.take() {

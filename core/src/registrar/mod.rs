@@ -6,10 +6,13 @@
 //! Covers: see [`cse`] and [`Registrar`].
 
 pub mod cse;
+mod forward;
 mod keeper;
 mod service;
+mod upstream;
 
 pub use cse::{
     Access, Answer, Change, ConfigError, Cse, CseConfig, Effect, Limits, Outcome, RandomSource, Ticket, VerificationId,
 };
 pub use service::{Registrar, RegistrarBuilder};
+pub use upstream::{Upstream, UpstreamState};

@@ -1,6 +1,6 @@
 //! Joins the CSE to the server: requests in, answers, notifications and verifications out.
 //!
-//! Covers: rows WS-5.2-10, WS-6.2.1-3, WS-6.4-2, -5, WS-6.5-1, -4. The lock around the CSE is held only while it thinks; the
+//! Covers: rows WS-5.2-2, -10, WS-6.2.1-3, WS-6.4-2, -5, WS-6.5-1, -4. The lock around the CSE is held only while it thinks; the
 //! order in which it decided on notifications is the order in which they are stored. What outlives the process is
 //! [`super::keeper`]'s part.
 
@@ -9,17 +9,20 @@ use std::fmt;
 use std::future::Future;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use std::time::{Duration, SystemTime};
 
 use tokio::runtime::Handle;
+use tokio::sync::{Notify, watch};
 
+use super::forward;
 use super::keeper::{self, Keeper};
+use super::upstream::{Membership, Upstream, UpstreamState};
 use super::{Access, Answer, Cse, CseConfig, Effect, Limits, RandomSource, Ticket};
 use crate::binding::PointOfAccess;
 use crate::net::OsRandom;
 use crate::net::link::{IncomingRequest, Responder};
-use crate::primitive::{EntityId, Operation, Request, Response, StatusCode};
+use crate::primitive::{CseType, EntityId, Response};
 use crate::server::{self, Handler, Server, ServerBuilder, ServerEvent};
 use crate::spool::{Done, FactKind};
 use crate::websocket::Random;
@@ -33,6 +36,7 @@ const SWEEP: Duration = Duration::from_secs(1);
 pub struct RegistrarBuilder {
     server: ServerBuilder,
     cse: CseConfig,
+    upstream: Option<Upstream>,
     on_event: Option<OnEvent>,
 }
 
@@ -48,7 +52,7 @@ impl Default for RegistrarBuilder {
 impl RegistrarBuilder {
     /// The registrar `/id-in` named `cse-in` at `ws://127.0.0.1:9000`, with the administrator `CAdmin`.
     pub fn new() -> Self {
-        Self { server: Server::builder(), cse: CseConfig::default(), on_event: None }
+        Self { server: Server::builder(), cse: CseConfig::default(), upstream: None, on_event: None }
     }
 
     /// Listens at `ws://host:port`; port 0 takes any that is free. See [`ServerBuilder::listen`].
@@ -104,6 +108,14 @@ impl RegistrarBuilder {
         self
     }
 
+    /// Makes it an MN-CSE (WS-5.2-2): it registers at this registrar, and what is for a CSE that is not registered here goes
+    /// there. The connection is opened in the background and kept; what has to be notified while it is away is stored.
+    /// [`cse_id`](Self::cse_id) and [`cse_name`](Self::cse_name) must be set to other values than those of the registrar.
+    pub fn upstream(mut self, registrar: Upstream) -> Self {
+        self.upstream = Some(registrar);
+        self
+    }
+
     /// Calls `callback` when a registree registers, comes, goes, is taken over, and so on. It must not block; see
     /// [`Handler::on_event`].
     pub fn on_event(mut self, callback: impl Fn(&Server, ServerEvent) + Send + Sync + 'static) -> Self {
@@ -130,9 +142,15 @@ impl RegistrarBuilder {
     }
 
     pub(crate) fn start_on(self, runtime: &Handle) -> Result<Registrar> {
-        let Self { server, mut cse, on_event } = self;
+        let Self { server, mut cse, upstream, on_event } = self;
+        if let Some(upstream) = &upstream {
+            Membership::check(upstream)?;
+            cse.registrar.clone_from(&upstream.cse_id);
+            cse.cse_type = CseType::MN_CSE;
+        }
+        let (cse_id, cse_name) = (cse.cse_id.clone(), cse.cse_name.clone());
         let server = server.identity(cse.sp_id.clone(), cse.cse_id.clone()).trusted([cse.admin.clone()]);
-        let service = Service { state: Arc::default(), on_event };
+        let service = Service { state: Arc::default(), changed: Arc::default(), on_event };
         let handler = service.clone();
         let server = Server::start_with(server, runtime, |points_of_access, kept| {
             cse.points_of_access = points_of_access.iter().map(PointOfAccess::to_string).collect();
@@ -148,8 +166,11 @@ impl RegistrarBuilder {
         let in_runtime = runtime.enter();
         service.resume(&server);
         drop(in_runtime);
-        runtime.spawn(sweep(service, server.clone()));
-        Ok(Registrar { server })
+        runtime.spawn(sweep(service.clone(), server.clone()));
+        let upstream = upstream.map(|upstream| {
+            Membership::start(upstream, &cse_id, &cse_name, service, &server, runtime).inspect_err(|_| server.abort())
+        });
+        Ok(Registrar { server, upstream: upstream.transpose()? })
     }
 }
 
@@ -168,6 +189,7 @@ impl RegistrarBuilder {
 #[derive(Clone)]
 pub struct Registrar {
     server: Server,
+    upstream: Option<Arc<Membership>>,
 }
 
 impl Registrar {
@@ -188,9 +210,24 @@ impl Registrar {
         &self.server
     }
 
-    /// Stops: see [`Server::shutdown`].
+    /// How it stands with its registrar; `None` if it has none.
+    #[must_use]
+    pub fn upstream_state(&self) -> Option<UpstreamState> {
+        self.upstream.as_ref().map(|upstream| upstream.state())
+    }
+
+    /// Follows how it stands with its registrar; `None` if it has none. Changes in quick succession may be seen as one.
+    #[must_use]
+    pub fn upstream_states(&self) -> Option<watch::Receiver<UpstreamState>> {
+        self.upstream.as_ref().map(|upstream| upstream.states())
+    }
+
+    /// Stops: see [`Server::shutdown`]; then closes the connection to its registrar, where it stays registered (WS-6.4-4).
     pub async fn shutdown(&self) {
         self.server.shutdown().await;
+        if let Some(upstream) = &self.upstream {
+            upstream.close().await;
+        }
     }
 
     /// Closes everything at once.
@@ -208,8 +245,10 @@ impl fmt::Debug for Registrar {
 
 /// The CSE and the requests that it answers later.
 #[derive(Clone)]
-struct Service {
+pub(super) struct Service {
     state: Arc<Mutex<State>>,
+    /// Tells that somebody was registered or deregistered.
+    changed: Arc<Notify>,
     on_event: Option<OnEvent>,
 }
 
@@ -293,7 +332,7 @@ impl Service {
                 Effect::Forward { ticket, entity, request } => {
                     let (service, server) = (self.clone(), server.clone());
                     tokio::spawn(async move {
-                        let response = ask(&server, &entity, *request).await;
+                        let response = forward::ask(&server, entity.as_str(), *request).await;
                         service.go_on(&server, |cse| cse.forwarded(SystemTime::now(), ticket, response));
                     });
                 }
@@ -301,16 +340,20 @@ impl Service {
                     answers.extend(state.later.remove(&ticket).map(|responder| (responder, response)));
                 }
                 // The server sees a registration in the answer to it; it may be over by then.
-                Effect::Registered { entity } if state.keeper.is_some() => registered = Some(entity),
-                Effect::Registered { .. } => {}
+                Effect::Registered { entity } => {
+                    self.changed.notify_one();
+                    registered = state.keeper.is_some().then_some(entity);
+                }
                 Effect::Scheduled { entity, schedule } => {
                     server.set_schedule(entity.as_str(), schedule);
                 }
                 Effect::Deregistered { entity } if state.keeper.is_some() => {
+                    self.changed.notify_one();
                     let ended = server.deregister_durably(entity.as_str());
                     stored.push(Box::pin(async move { ended.await.map(drop) }));
                 }
                 Effect::Deregistered { entity } => {
+                    self.changed.notify_one();
                     server.deregister(entity.as_str());
                 }
             }
@@ -348,8 +391,19 @@ impl Service {
     }
 }
 
-impl Handler for Service {
-    fn on_request(&self, server: &Server, incoming: IncomingRequest) {
+impl Service {
+    /// Uses the CSE for something that has no effects.
+    pub(super) fn with_cse<R>(&self, change: impl FnOnce(&mut Cse) -> R) -> Option<R> {
+        self.state().cse.as_mut().map(change)
+    }
+
+    /// Waits until somebody was registered or deregistered.
+    pub(super) async fn registrees_change(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Takes a request: from the registrar of this CSE, or from a registree.
+    pub(super) fn take(&self, server: &Server, incoming: IncomingRequest, from_registrar: bool) {
         let IncomingRequest { request, responder } = incoming;
         let mut state = self.state();
         if let Some(refusal) = state.refusal() {
@@ -359,7 +413,9 @@ impl Handler for Service {
         let mut responder = Some(responder);
         let (answer, mut stored, answers) = {
             let Some(cse) = &mut state.cse else { return };
-            let outcome = cse.handle(SystemTime::now(), &request);
+            let now = SystemTime::now();
+            let outcome =
+                if from_registrar { cse.handle_from_registrar(now, &request) } else { cse.handle(now, &request) };
             if let Answer::Later(ticket) = &outcome.answer
                 && let Some(responder) = responder.take()
             {
@@ -384,11 +440,16 @@ impl Handler for Service {
                 }
                 Answer::Later(_) => {}
                 Answer::NoResponse => responder.dismiss(),
-                Answer::Forward { entity, request } => {
-                    tokio::spawn(forward(server, entity, *request, responder));
-                }
+                Answer::Forward { entity, request } => start(forward::forward(server, entity, *request, responder)),
             }
         });
+    }
+}
+
+impl Handler for Service {
+    fn on_request(&self, server: &Server, incoming: IncomingRequest) {
+        let from_registrar = server.is_from_uplink(&incoming.responder);
+        self.take(server, incoming, from_registrar);
     }
 
     fn on_event(&self, server: &Server, event: ServerEvent) {
@@ -430,40 +491,20 @@ fn when_stored(stored: Stored, then: impl FnOnce(Option<Response>) + Send + 'sta
     if stored.effects.is_empty() && stored.changes.is_none() {
         return then(None);
     }
-    let mut written = Box::pin(stored.written());
-    match written.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(refusal) => then(refusal),
-        Poll::Pending => {
-            tokio::spawn(async move { then(written.await) });
-        }
+    start(async move { then(stored.written().await) });
+}
+
+/// Begins something now, so that what is begun in some order happens in that order; ends it on a task of its own if need be.
+fn start(task: impl Future<Output = ()> + Send + 'static) {
+    let mut task = Box::pin(task);
+    if task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+        tokio::spawn(task);
     }
 }
 
-fn respond(responder: Responder, response: Response) {
+pub(super) fn respond(responder: Responder, response: Response) {
     // A registree whose connection is gone will ask again.
     let _ = responder.respond(response);
-}
-
-/// Hands a request on to a registree (WS-6.4-2), whose response is the answer.
-async fn forward(server: Server, entity: EntityId, request: Request, responder: Responder) {
-    respond(responder, ask(&server, &entity, request).await);
-}
-
-async fn ask(server: &Server, entity: &EntityId, mut request: Request) -> Response {
-    request.request_id.clear();
-    let is_notification = request.operation == Operation::Notify;
-    let again = is_notification.then(|| request.clone());
-    match (server.send(entity.as_str(), request).await, again) {
-        (Ok(response), _) => response,
-        (Err(error), Some(request)) if error.kind() == ErrorKind::NotConnected => {
-            // WS-6.5-4: stored, and sent when the registree opens its connection again.
-            match server.notify(entity.as_str(), request).await {
-                Ok(()) => Response::new(StatusCode::ACCEPTED),
-                Err(error) => Response::error(StatusCode::TARGET_NOT_REACHABLE, error.message()),
-            }
-        }
-        (Err(error), _) => Response::error(StatusCode::TARGET_NOT_REACHABLE, error.message()),
-    }
 }
 
 async fn sweep(service: Service, server: Server) {

@@ -109,6 +109,10 @@ impl Respond for Registree {
     fn dismiss(&self, token: IncomingToken) {
         self.link.dismiss(token);
     }
+
+    fn connection(&self) -> Option<ConnectionId> {
+        Some(self.id)
+    }
 }
 
 impl Shared {

@@ -12,12 +12,13 @@ mod events;
 mod half_open;
 mod registrations;
 mod schedules;
+mod uplink;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
@@ -46,6 +47,9 @@ use delivery::Deliveries;
 use events::Events;
 use half_open::HalfOpen;
 use schedules::Schedules;
+use uplink::{Above, Way};
+
+pub(crate) use uplink::Uplink;
 
 /// Answers the requests of registrees: a CSE.
 pub trait Handler: Send + Sync + 'static {
@@ -110,6 +114,8 @@ pub(crate) struct Shared {
     schedules: Schedules,
     /// The file that this server has opened, if any.
     store: Option<Arc<RedbSpool>>,
+    /// The registrar of an MN-CSE.
+    above: OnceLock<Above>,
     points_of_access: Vec<PointOfAccess>,
     session: Arc<binding::Config>,
     websocket: Arc<websocket::Config>,
@@ -172,6 +178,7 @@ impl Server {
             max_connections: config.max_connections,
             open: watch::Sender::new(0),
             half_open: Mutex::new(HalfOpen::new(config.half_open)),
+            above: OnceLock::new(),
             turning_away: accept::turning_away(),
             refusals: RefusalCounts::default(),
             next_connection: AtomicU64::new(1),
@@ -199,8 +206,10 @@ impl Server {
     /// # Errors
     /// `NotRegistered` or `NotConnected` if it cannot be reached; what [`crate::client::Client::send`] returns.
     pub async fn send(&self, entity: &str, request: Request) -> Result<Response> {
-        let registree = self.registree_of(entity).map_err(|error| self.say_when(entity, error))?;
-        registree.link.request(request).await
+        match self.way_to(entity).map_err(|error| self.say_when(entity, error))? {
+            Way::Registree(registree) => registree.link.request(request).await,
+            Way::Uplink(uplink) => uplink.send(request).await,
+        }
     }
 
     /// Accepts a request, usually a NOTIFY, for a registree: it is sent now, or stored and sent when the registree opens its
@@ -334,6 +343,11 @@ impl Server {
 
     pub(crate) fn is_stopping(&self) -> bool {
         *self.0.stopping.borrow()
+    }
+
+    /// Waits until the server is asked to stop.
+    pub(crate) async fn stopping(&self) {
+        self.0.stopped().await;
     }
 
     fn all(&self) -> Vec<Arc<Registree>> {

@@ -8,6 +8,7 @@ mod harness;
 mod hostile;
 mod keeping;
 mod limits;
+mod next_hop;
 mod registration;
 mod requests;
 mod results;

@@ -381,3 +381,22 @@ fn a_registered_cse_forwards_for_others() {
     world.connect(TWO, None, None);
     assert!(refused(&world.speak(TWO, "/id-mn/Cx")).is_some());
 }
+
+#[test]
+fn ws_5_2_2_the_registrar_may_open_several_connections_and_nothing_is_routed_over_them() {
+    let mut world = world();
+    world.registry.set_registrar(Registration::known("/id-up"));
+    assert!(world.connect(ONE, None, Some("/id-up")).is_empty());
+    assert!(world.connect(TWO, None, None).is_empty());
+    assert_eq!(world.admit(TWO, &Request::retrieve("x").from("/id-up")), Admission::Pass);
+    for connection in [ONE, TWO] {
+        assert_eq!(world.admit(connection, &Request::retrieve("x").from("/id-up/Ca")), Admission::Pass);
+        assert!(world.registry.speaks_for(connection, "//sp.example/id-up"));
+    }
+    world.connect(THREE, None, None);
+    assert!(matches!(world.admit(THREE, &Request::retrieve("x").from("/id-up/Ca")), Admission::Refuse(..)));
+    assert!(!world.registry.speaks_for(THREE, "/id-up"));
+    assert_eq!(world.registry.route("/id-up"), None);
+    assert!(world.disconnect(ONE).is_empty());
+    assert!(!world.registry.speaks_for(ONE, "/id-up"));
+}

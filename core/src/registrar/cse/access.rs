@@ -18,7 +18,7 @@ pub(super) enum Standing {
     Admin,
     /// A registered AE.
     Ae,
-    /// A registered CSE, or an entity behind one.
+    /// A registered CSE, the registrar of this CSE, or an entity behind one of them.
     Remote,
     /// A CSE that is not registered.
     UnknownCse,
@@ -34,6 +34,8 @@ pub(super) struct Originator {
     /// Whom that means; `None` if it means nobody, or asks for an identifier.
     pub(super) id: Option<EntityId>,
     pub(super) standing: Standing,
+    /// The request came from the registrar of this CSE.
+    pub(super) from_registrar: bool,
 }
 
 impl Originator {
@@ -57,26 +59,32 @@ impl Originator {
 }
 
 impl Cse {
-    /// Who makes this request.
-    pub(super) fn originator(&self, request: &Request) -> Originator {
+    /// Who makes this request, which came from the registrar of this CSE or from anybody else.
+    ///
+    /// Who is behind the registrar is known by nothing but the way on which a request comes: any identifier may be one of
+    /// theirs. So it is believed for those, and for nobody else.
+    pub(super) fn originator(&self, request: &Request, from_registrar: bool) -> Originator {
         let text = request.from.clone().unwrap_or_default();
         let id = self.entity(&text).ok();
-        let standing = id.as_ref().map_or(Standing::Unknown, |id| self.standing(id));
-        Originator { text, id, standing }
+        let standing = id.as_ref().map_or(Standing::Unknown, |id| self.standing(id, from_registrar));
+        Originator { text, id, standing, from_registrar }
     }
 
-    fn standing(&self, id: &EntityId) -> Standing {
-        if *id == self.admin {
-            return Standing::Admin;
+    fn standing(&self, id: &EntityId, from_registrar: bool) -> Standing {
+        if !from_registrar {
+            if *id == self.admin {
+                return Standing::Admin;
+            }
+            if self.aes.contains_key(id) {
+                return Standing::Ae;
+            }
         }
-        if self.aes.contains_key(id) {
-            return Standing::Ae;
+        let Some(cse) = self.cse_of(id) else { return Standing::Unknown };
+        if from_registrar == self.is_beyond_registrar(&cse) && self.next_hop(&cse).is_some() {
+            return Standing::Remote;
         }
-        match self.cse_of(id) {
-            Some(cse) if self.next_hop(&cse).is_some() => Standing::Remote,
-            Some(cse) if cse == *id && cse != self.own => Standing::UnknownCse,
-            _ => Standing::Unknown,
-        }
+        let is_cse = cse == *id && cse != self.own && Some(&cse) != self.registrar.as_ref();
+        if is_cse && !from_registrar { Standing::UnknownCse } else { Standing::Unknown }
     }
 
     /// Whether `who` made the resource or anything above it, or is the administrator.

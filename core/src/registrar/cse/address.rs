@@ -35,7 +35,7 @@ pub(super) enum Target {
 /// Whom a notification goes to.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Recipient {
-    /// The registree that gets it: the entity itself, or the CSE on the way to it.
+    /// Who gets it: the entity itself, or the CSE on the way to it.
     pub(super) entity: EntityId,
     /// Its `<AE>` or `<remoteCSE>`.
     pub(super) key: Key,
@@ -56,6 +56,10 @@ impl Cse {
         if let Some(provider) = address.sp_id()
             && !provider.eq_ignore_ascii_case(self.sp_id.domain())
         {
+            // The IN-CSE knows other service providers (Mcc'), and the way to it begins with the registrar.
+            if let Some(registrar) = &self.registrar {
+                return Ok(Target::Elsewhere(registrar.clone()));
+            }
             return refuse(StatusCode::NOT_FOUND, format!("service provider {} is not known here", shown(provider)));
         }
         let Some(cse) = address.cse_id() else { return Ok(Target::Nowhere) };
@@ -148,18 +152,6 @@ impl Cse {
         let relative = self.sp_relative(entity);
         let cse = relative.strip_prefix('/').filter(|rest| !rest.starts_with('/'))?.split('/').next()?;
         self.entity(&format!("/{cse}")).ok()
-    }
-
-    /// The registered CSE through which another CSE is reached: itself, or the one that names it as a descendant.
-    pub(super) fn next_hop(&self, cse: &EntityId) -> Option<(&EntityId, Key)> {
-        self.remotes
-            .get_key_value(cse)
-            .or_else(|| {
-                self.remotes.iter().find(|&(_, &key)| {
-                    self.tree.get(key).texts("dcse").any(|descendant| self.entity(descendant).as_ref() == Ok(cse))
-                })
-            })
-            .map(|(hop, &key)| (hop, key))
     }
 
     /// Refuses if the entity of this `<AE>` or `<remoteCSE>` has declared that it takes no requests (`rr`; WS-6.1-3).

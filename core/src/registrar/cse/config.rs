@@ -9,7 +9,8 @@ use crate::primitive::{CseId, CseType, EntityId, IdError, SpId};
 /// Access control policies (`<accessControlPolicy>`) are not implemented; this setting stands in for them. In both
 /// settings only the creator of a resource, the creator of anything above it (the registered AE for all that lies
 /// below its `<AE>`) and the administrator may change or delete it, and every registered entity may retrieve the
-/// `<CSEBase>` and create resources directly below it. Entities behind a registered CSE count as registered.
+/// `<CSEBase>` and create resources directly below it. Entities behind a registered CSE count as registered, and so do the
+/// registrar of this CSE and those behind it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Access {
     /// Every registered entity may retrieve, discover and subscribe to everything. What examples and tests need:
@@ -85,6 +86,9 @@ pub struct CseConfig {
     pub sp_id: String,
     /// IN, MN or ASN. Default IN.
     pub cse_type: CseType,
+    /// CSE-ID of the registrar of this CSE, in SP-relative form: what is for a CSE that is not registered here goes there.
+    /// Default none, the empty text.
+    pub registrar: String,
     /// Points of access of this CSE (`poa` of the `<CSEBase>`). Default none.
     pub points_of_access: Vec<String>,
     /// The administrator: an originator that needs no registration and may do everything. Default `CAdmin`.
@@ -112,6 +116,7 @@ impl Default for CseConfig {
             cse_name: "cse-in".to_owned(),
             sp_id: "//onem2m-ws.example".to_owned(),
             cse_type: CseType::IN_CSE,
+            registrar: String::new(),
             points_of_access: Vec::new(),
             admin: "CAdmin".to_owned(),
             releases: ["2a", "3", "4", "5"].map(str::to_owned).to_vec(),
@@ -146,6 +151,7 @@ pub(super) struct Identity {
     /// The CSE itself.
     pub(super) own: EntityId,
     pub(super) admin: EntityId,
+    pub(super) registrar: Option<EntityId>,
 }
 
 impl CseConfig {
@@ -162,6 +168,14 @@ impl CseConfig {
         }
         let own = EntityId::from_originator(&self.cse_id, &sp_id, &cse_id).map_err(wrong("cse_id"))?;
         let admin = EntityId::from_originator(&self.admin, &sp_id, &cse_id).map_err(wrong("admin"))?;
+        let registrar = match self.registrar.as_str() {
+            "" => None,
+            text if CseId::new(text).map_err(wrong("registrar"))?.as_str() != text => {
+                return refuse("registrar", "must begin with `/`, as in `/id-in`");
+            }
+            text if text == self.cse_id => return refuse("registrar", "must be another CSE than this one"),
+            text => Some(EntityId::from_originator(text, &sp_id, &cse_id).map_err(wrong("registrar"))?),
+        };
         CseId::new(&self.cse_name).map_err(wrong("cse_name"))?;
         if self.cse_name.starts_with('/') || self.cse_name == "-" {
             return refuse("cse_name", "must be a name without a slash, and not `-`");
@@ -181,7 +195,7 @@ impl CseConfig {
         if self.result_persistence.is_zero() || self.result_persistence > YEAR {
             return refuse("result_persistence", "more than 0, and at most a year");
         }
-        Ok(Identity { sp_id, cse_id, own, admin })
+        Ok(Identity { sp_id, cse_id, own, admin, registrar })
     }
 
     /// The newest release, which this CSE speaks of its own accord.

@@ -33,6 +33,9 @@ impl Cse {
         if key == self.tree.root() {
             return refuse(StatusCode::OPERATION_NOT_ALLOWED, "the <CSEBase> cannot be deleted");
         }
+        if self.is_of_registrar(key) {
+            return refuse(StatusCode::OPERATION_NOT_ALLOWED, "the <remoteCSE> of the registrar cannot be deleted");
+        }
         if call.request.content.is_some() {
             return Err(Failure::bad("DELETE with content"));
         }

@@ -4,6 +4,7 @@
 //! types: a new type needs nothing here as long as what it knows is in its attributes. What does not outlive the process:
 //! requests that wait for verifications, whose originators have lost the connection that they would be answered on.
 
+use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    Cse, CseConfig, RandomSource,
+    Cse, CseConfig, RandomSource, next_hop,
     tree::{Key, Resource, Seed},
 };
 use crate::binding::{Registration, RegistreeKind};
@@ -98,10 +99,18 @@ impl Cse {
             cse.expect_own(&base, &ri)?;
             cse.tree.get_mut(cse.tree.root()).modified = moment(&ri, base.times.1)?;
         }
+        // What belongs to another registrar, which this CSE had before.
+        let mut stale = HashSet::new();
         for (resource, ri) in all {
-            cse.put_back(resource, ri)?;
+            let is_below = resource.parent.as_ref().is_some_and(|parent| stale.contains(parent));
+            if is_below || (next_hop::is_of_a_registrar(&ri) && cse.tree.by_id(&ri).is_none()) {
+                stale.insert(ri);
+            } else {
+                cse.put_back(resource, ri)?;
+            }
         }
         cse.tree.note_changes();
+        cse.tree.note_again(stale);
         Ok(cse)
     }
 
@@ -135,7 +144,8 @@ impl Cse {
             registration
         };
         let aes = self.aes.keys().map(|id| (id, RegistreeKind::Ae));
-        aes.chain(self.remotes.keys().map(|id| (id, RegistreeKind::Cse))).map(known)
+        let remotes = self.remotes.iter().filter(|&(_, &key)| !self.is_of_registrar(key));
+        aes.chain(remotes.map(|(id, _)| (id, RegistreeKind::Cse))).map(known)
     }
 
     fn written(&self, key: Key) -> Bytes {
@@ -174,6 +184,14 @@ impl Cse {
         let Kept { sequence, parent, ty, creator, times: (created, modified, due), attributes } = resource;
         let parent =
             parent.and_then(|parent| self.tree.by_id(&parent)).ok_or_else(|| damaged(&ri, "it has no parent"))?;
+        if let Some(key) = self.tree.by_id(&ri).filter(|&key| self.is_of_registrar(key)) {
+            // It is there from the beginning.
+            let modified = moment(&ri, modified)?;
+            let there = self.tree.get_mut(key);
+            (there.attributes, there.modified) = (attributes, modified);
+            self.tree.resized(key);
+            return Ok(());
+        }
         let creator = EntityId::from_originator(&creator, &self.sp_id, &self.cse_id)
             .map_err(|error| damaged(&ri, &format!("its creator: {error}")))?;
         let rn = attributes.get("rn").and_then(Value::as_str).ok_or_else(|| damaged(&ri, "it has no name"))?.to_owned();

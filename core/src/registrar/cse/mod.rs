@@ -34,6 +34,7 @@ mod delete;
 mod failure;
 mod filter;
 mod keeping;
+mod next_hop;
 mod notification;
 mod payload;
 mod registration;
@@ -58,7 +59,7 @@ use serde_json::{Map, Value, json};
 pub use self::config::{Access, ConfigError, CseConfig, Limits};
 pub use self::keeping::Change;
 use self::{
-    access::Originator,
+    access::{Originator, Standing},
     address::Target,
     config::Identity,
     failure::{Checked, Failure, refuse, shown},
@@ -103,7 +104,7 @@ pub enum Answer {
     /// By another entity: send it `request`; what it answers, with the `rqi` of the original request put in, answers
     /// that one.
     Forward {
-        /// A registered AE or remote CSE.
+        /// A registered AE or remote CSE, or the registrar of this CSE.
         entity: EntityId,
         /// The request for it. `rqi` is the original one and may be replaced on that leg.
         request: Box<Request>,
@@ -118,7 +119,7 @@ pub enum Answer {
 pub enum Effect {
     /// Send a NOTIFY to a registree; store it if the registree is offline. `rqi` is left to the sender.
     Notify {
-        /// A registered AE or remote CSE.
+        /// A registered AE or remote CSE, or the registrar of this CSE.
         entity: EntityId,
         /// The notification.
         request: Box<Request>,
@@ -128,7 +129,7 @@ pub enum Effect {
     Verify {
         /// To be handed back.
         id: VerificationId,
-        /// A registered AE or remote CSE.
+        /// A registered AE or remote CSE, or the registrar of this CSE.
         entity: EntityId,
         /// The verification request.
         request: Box<Request>,
@@ -177,10 +178,12 @@ pub struct Cse {
     cse_id: CseId,
     own: EntityId,
     admin: EntityId,
+    /// The registrar of this CSE; its `<remoteCSE>` is always there.
+    registrar: Option<EntityId>,
     tree: Tree,
     /// Registered AEs.
     aes: HashMap<EntityId, Key>,
-    /// Registered CSEs.
+    /// Registered CSEs, and the registrar.
     remotes: HashMap<EntityId, Key>,
     /// Requests that wait for verifications.
     pending: HashMap<Ticket, Pending>,
@@ -195,6 +198,7 @@ pub struct Cse {
 /// A request that waits for verifications.
 struct Pending {
     request: Box<Request>,
+    from_registrar: bool,
     /// The identifier that the targets were told.
     ri: String,
     unanswered: usize,
@@ -224,17 +228,23 @@ impl Cse {
     /// # Errors
     /// A setting that cannot work.
     pub fn new(config: CseConfig, now: SystemTime, random: RandomSource) -> Result<Self, ConfigError> {
-        let Identity { sp_id, cse_id, own, admin } = config.check()?;
-        let tree = Tree::new(base(&config, &admin, now));
+        let Identity { sp_id, cse_id, own, admin, registrar } = config.check()?;
+        let mut tree = Tree::new(base(&config, &admin, now));
+        let mut remotes = HashMap::new();
+        if let Some(registrar) = &registrar {
+            let key = tree.insert(tree.root(), next_hop::of_registrar(&config, registrar, now));
+            remotes.insert(registrar.clone(), key);
+        }
         Ok(Self {
             config,
             sp_id,
             cse_id,
             own,
             admin,
+            registrar,
             tree,
             aes: HashMap::new(),
-            remotes: HashMap::new(),
+            remotes,
             pending: HashMap::new(),
             waiting: HashMap::new(),
             transfers: Transfers::default(),
@@ -266,9 +276,13 @@ impl Cse {
     /// `now` must not run backwards by much; it decides what has expired. That `fr` may be used on the connection on
     /// which the request came is for the caller to check (TS-0004 7.3.2.1).
     pub fn handle(&mut self, now: SystemTime, request: &Request) -> Outcome {
+        self.take(now, request, false)
+    }
+
+    fn take(&mut self, now: SystemTime, request: &Request, from_registrar: bool) -> Outcome {
         let mut effects = Vec::new();
         self.expire(now, &mut effects);
-        let answer = self.answer(now, request, &mut effects).unwrap_or_else(|failure| {
+        let answer = self.answer(now, request, from_registrar, &mut effects).unwrap_or_else(|failure| {
             // Nothing has been changed by a request that is refused.
             Answer::Response(failure.into_response())
         });
@@ -284,11 +298,13 @@ impl Cse {
         &mut self,
         now: SystemTime,
         request: &Request,
+        from_registrar: bool,
         resumed: Option<String>,
         effects: &mut Vec<Effect>,
     ) -> Checked<Answer> {
         self.admit(now, request)?;
-        let call = Call { now, request, originator: self.originator(request), resumed };
+        let originator = self.originator(request, from_registrar);
+        let call = Call { now, request, originator, resumed };
         let (key, edge) = match self.locate(&request.to)? {
             Target::Here(key, edge) => (key, edge),
             Target::Elsewhere(cse) => return self.forward(&call, &cse),
@@ -315,7 +331,12 @@ impl Cse {
         let originator = call.originator.known()?;
         let unknown = || Failure::new(StatusCode::NOT_FOUND, format!("no way to {}", shown(&call.request.to)));
         let (entity, hop) = self.next_hop(cse).ok_or_else(unknown)?;
-        let from_there = self.cse_of(originator).and_then(|origin| self.next_hop(&origin).map(|(hop, _)| hop.clone()));
+        let from_there = match call.originator.standing {
+            Standing::Remote => {
+                self.cse_of(originator).and_then(|origin| self.next_hop(&origin).map(|(hop, _)| hop.clone()))
+            }
+            _ => None,
+        };
         if from_there.as_ref() == Some(entity) {
             // It would come back, and again.
             return Err(unknown());

@@ -97,6 +97,12 @@ pub(super) struct Schema {
     pub(super) children: &'static [ResourceType],
 }
 
+/// Whether an attribute of this type may have the value.
+pub(super) fn fits(ty: ResourceType, name: &str, value: &Value) -> bool {
+    let attribute = schema(ty).and_then(|schema| schema.attributes.iter().find(|attribute| attribute.name == name));
+    attribute.is_some_and(|attribute| attribute.kind.check(value).is_ok())
+}
+
 const fn a(name: &'static str, kind: Kind, usage: Usage) -> Attribute {
     Attribute { name, kind, usage }
 }

@@ -127,6 +127,7 @@ impl Cse {
         }
         let pending = Pending {
             request: Box::new(call.request.clone()),
+            from_registrar: call.originator.from_registrar,
             ri: ri.to_owned(),
             unanswered: targets.len(),
             deadline: call.now.checked_add(left + GRACE).unwrap_or(call.now),
@@ -173,7 +174,8 @@ impl Cse {
         let Some(pending) = self.pending.remove(&ticket) else { return };
         self.waiting.retain(|_, waits| *waits != ticket);
         // Everything is checked once more: what was true when the request came need not be true any longer.
-        let answer = verdict.and_then(|()| self.process(now, &pending.request, Some(pending.ri), effects));
+        let answer = verdict
+            .and_then(|()| self.process(now, &pending.request, pending.from_registrar, Some(pending.ri), effects));
         let response = match answer {
             Ok(Answer::Response(response)) => response,
             Ok(_) => Response::error(StatusCode::INTERNAL_SERVER_ERROR, "a request waited twice"),

@@ -49,6 +49,8 @@ pub(super) struct Transfers {
 struct Job {
     /// As it is carried out: blocking, at once, with absolute times.
     request: Box<Request>,
+    /// It came from the registrar of this CSE.
+    from_registrar: bool,
     asker: Asker,
 }
 
@@ -92,13 +94,19 @@ impl Transfers {
 
 impl Cse {
     /// Carries out a request in the way in which its originator wants the result.
-    pub(super) fn answer(&mut self, now: SystemTime, request: &Request, effects: &mut Vec<Effect>) -> Checked<Answer> {
+    pub(super) fn answer(
+        &mut self,
+        now: SystemTime,
+        request: &Request,
+        from_registrar: bool,
+        effects: &mut Vec<Effect>,
+    ) -> Checked<Answer> {
         let mode = Mode::of(request);
         if mode == Mode::Blocking && execution_time(request).is_none() {
-            return self.process(now, request, None, effects);
+            return self.process(now, request, from_registrar, None, effects);
         }
         self.admit(now, request)?;
-        let originator = self.originator(request);
+        let originator = self.originator(request, from_registrar);
         originator.known()?;
         let target = self.locate(&request.to)?;
         // `drt` is checked before anything is made: the acknowledgement has an address.
@@ -120,7 +128,7 @@ impl Cse {
         }
         let at = self.execution(now, request, mode, &target)?;
         match mode {
-            Mode::Blocking => self.answer_later(now, request, at, effects),
+            Mode::Blocking => self.answer_later(now, &originator, request, at, effects),
             Mode::Synch => self.accept(now, &originator, request, None, at, effects),
             Mode::Asynch => {
                 let targets = self.result_targets(request)?;
@@ -177,11 +185,13 @@ impl Cse {
     fn answer_later(
         &mut self,
         now: SystemTime,
+        originator: &Originator,
         request: &Request,
         at: Option<SystemTime>,
         effects: &mut Vec<Effect>,
     ) -> Checked<Answer> {
-        let Some(at) = at else { return self.process(now, request, None, effects) };
+        let from_registrar = originator.from_registrar;
+        let Some(at) = at else { return self.process(now, request, from_registrar, None, effects) };
         if self.transfers.blocked() >= self.config.limits.requests {
             return refuse(StatusCode::NOT_ACCEPTABLE, "too many requests wait for their execution time in this CSE");
         }
@@ -190,7 +200,7 @@ impl Cse {
             more.operation_execution_time = None;
         }
         let ticket = Ticket(self.next_serial());
-        self.delay(at, ticket, Job { request: Box::new(request), asker: Asker::Originator(ticket) });
+        self.delay(at, ticket, Job { request: Box::new(request), from_registrar, asker: Asker::Originator(ticket) });
         Ok(Answer::Later(ticket))
     }
 
@@ -207,7 +217,8 @@ impl Cse {
         let request = absolute(now, request);
         let key = self.record(now, originator.known()?, &request, effects)?;
         let acknowledgement = self.acknowledgement(originator, &request, key, targets.is_some());
-        let job = Job { asker: Asker::Resource(self.tree.get(key).ri.clone(), targets), request: blocking(request) };
+        let asker = Asker::Resource(self.tree.get(key).ri.clone(), targets);
+        let job = Job { request: blocking(request), from_registrar: originator.from_registrar, asker };
         match at {
             Some(at) => {
                 let ticket = Ticket(self.next_serial());
@@ -235,14 +246,15 @@ impl Cse {
         }
         let request = absolute(now, request);
         let bare = blocking(request.clone());
-        let answer = self.process(now, &bare, None, effects)?;
+        let from_registrar = originator.from_registrar;
+        let answer = self.process(now, &bare, from_registrar, None, effects)?;
         if !matches!(answer, Answer::Later(_) | Answer::Forward { .. }) {
             return Ok(answer);
         }
         let Ok(key) = self.record(now, originator.known()?, &request, effects) else { return Ok(answer) };
         let acknowledgement = self.acknowledgement(originator, &request, key, targets.is_some())?;
         let asker = Asker::Resource(self.tree.get(key).ri.clone(), targets);
-        self.wait(now, answer, Job { request: bare, asker }, effects);
+        self.wait(now, answer, Job { request: bare, from_registrar, asker }, effects);
         Ok(Answer::Response(acknowledgement))
     }
 
@@ -297,7 +309,7 @@ impl Cse {
     }
 
     fn carry_out(&mut self, now: SystemTime, job: Job, effects: &mut Vec<Effect>) {
-        match self.process(now, &job.request, None, effects) {
+        match self.process(now, &job.request, job.from_registrar, None, effects) {
             Ok(answer) => self.wait(now, answer, job, effects),
             Err(failure) => self.hand_over(now, job, failure.into_response(), effects),
         }
@@ -350,7 +362,7 @@ impl Cse {
 
     /// Gives the result to whoever asked for it.
     fn hand_over(&mut self, now: SystemTime, job: Job, mut response: Response, effects: &mut Vec<Effect>) {
-        let Job { request, asker } = job;
+        let Job { request, asker, .. } = job;
         if response.from.is_none() || response.request_id != request.request_id {
             let from = response.from.take();
             response = self.complete(response, &request);
@@ -427,7 +439,10 @@ impl Cse {
             });
             let targets = if asynchronous { self.result_targets(&request).ok() } else { None };
             let at = execution_time(&request).and_then(|oet| oet.remaining(now)).filter(|left| !left.is_zero());
-            let job = Job { asker: Asker::Resource(ri, targets), request: blocking(request) };
+            let originator = request.from.as_ref().and_then(|from| self.entity(from).ok());
+            let cse = originator.and_then(|originator| self.cse_of(&originator));
+            let from_registrar = cse.is_some_and(|cse| self.is_beyond_registrar(&cse));
+            let job = Job { request: blocking(request), from_registrar, asker: Asker::Resource(ri, targets) };
             match at.and_then(|left| now.checked_add(left)).filter(|_| !self.is_forwarded(key)) {
                 Some(at) => {
                     let ticket = Ticket(self.next_serial());

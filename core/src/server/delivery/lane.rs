@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 
 use crate::binding::ConnectionId;
 use crate::primitive::EventCategory;
+use crate::server::uplink::UPLINK;
 use crate::spool::{Sequence, Stored};
 
 /// The deliveries to one registree.
@@ -217,11 +218,13 @@ impl Lane {
         Some(TimedOut::Returns)
     }
 
-    /// The connection of an attempt takes nothing any more; it comes again over another one.
-    pub(super) fn lost(&mut self, id: u64) -> bool {
-        let connection = self.waiting(id).map(|at| self.under_way[at].connection);
-        self.dead = connection.or(self.dead);
-        self.failed(id)
+    /// The connection of an attempt takes nothing any more; it comes again over another one. Returns that connection.
+    pub(super) fn lost(&mut self, id: u64) -> Option<ConnectionId> {
+        let connection = self.waiting(id).map(|at| self.under_way[at].connection)?;
+        // The uplink is the same one when it is open again.
+        self.dead = Some(connection).filter(|connection| *connection != UPLINK).or(self.dead);
+        self.failed(id);
+        Some(connection)
     }
 
     /// An attempt failed, and comes again.

@@ -19,9 +19,8 @@ use tokio::runtime::Handle;
 
 pub use counters::DeliveryCounters;
 
-use super::connection::Registree;
+use super::uplink::{UPLINK, Way};
 use super::{Server, ServerEvent, Shared};
-use crate::binding::{ConnectionId, Session};
 use crate::net::OsRandom;
 use crate::net::link::Completion;
 use crate::primitive::{EventCategory, Request, Response};
@@ -218,26 +217,26 @@ impl Shared {
 
     /// Sends the next stored requests of an entity, if it is connected and they have a place.
     pub(super) fn forward(&self, server: &Server, entity: &str) {
-        let mut route = server.registree_of(entity);
+        let mut route = server.way_to(entity);
         if route.is_err() {
             return;
         }
         let Some(turn) = self.deliveries.take(entity) else { return };
         loop {
-            if let Ok(registree) = &route {
-                while self.send_some(server, registree, entity, turn) {}
+            if let Ok(way) = &route {
+                while self.send_some(server, way, entity, turn) {}
             }
             if turn.ends(entity) {
                 return;
             }
-            route = server.registree_of(entity);
+            route = server.way_to(entity);
         }
     }
 
     /// Sends as many as have a place. True if it is to be looked again.
-    fn send_some(&self, server: &Server, registree: &Arc<Registree>, entity: &str, turn: Turn<'_>) -> bool {
+    fn send_some(&self, server: &Server, way: &Way, entity: &str, turn: Turn<'_>) -> bool {
         let Deliveries { spool, window, counts, .. } = &self.deliveries;
-        let connection: ConnectionId = registree.id();
+        let connection = way.id();
         let Some(Some(Wanted { mut after, most })) = turn.with(entity, |lane| lane.wants(*window, connection)) else {
             return false;
         };
@@ -256,7 +255,7 @@ impl Shared {
         for stored in records {
             let id = self.deliveries.new_id();
             let begun = turn.with(entity, |lane| {
-                let is_behind = lane.is_waiting() && registree.link.peek(Session::queued) > 0;
+                let is_behind = lane.is_waiting() && !way.is_drained();
                 (!is_behind).then(|| lane.begin(after, id, &stored, *window, connection))
             });
             after = stored.sequence;
@@ -268,7 +267,7 @@ impl Shared {
                 Some(Begun::First) => {}
                 Some(Begun::Again) => count(&counts.repeated),
             }
-            if let Err(error) = registree.link.request_with(stored.request, Arc::clone(&outcome), id) {
+            if let Err(error) = way.request_with(server, entity, stored.request, Arc::clone(&outcome), id) {
                 // It was not taken: as with an outcome.
                 let next = self.settle(entity, id, Err(error));
                 let at_once = !matches!(next, Next::Later);
@@ -304,7 +303,13 @@ impl Shared {
                 ErrorKind::QueueFull | ErrorKind::DuplicateRequestId => {
                     return if lane.not_taken(id) { Next::Later } else { Next::Nothing };
                 }
-                _ => return if lane.lost(id) { Next::More } else { Next::Nothing },
+                _ => {
+                    return match lane.lost(id) {
+                        // It is opened again by this end, which comes back then.
+                        None | Some(UPLINK) => Next::Nothing,
+                        Some(_) => Next::More,
+                    };
+                }
             },
         };
         drop(lanes);
