@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onem2m_ws::binding::{self, Accepts, OutsideWindow};
-use onem2m_ws::bridge;
-use onem2m_ws::client::{AeRegistration, ClientBuilder, CseRegistration, Preset, Reopening, Subscription};
+use onem2m_ws::bridge::{self, Recipient};
+use onem2m_ws::client::{AeRegistration, ClientBuilder, CseRegistration, Mode, Preset, Reopening, Subscription};
 use onem2m_ws::primitive::{Format, NotificationContentType, NotificationEventType, Operation, Request, ResourceType};
 use onem2m_ws::{ErrorKind, client};
 use pyo3::prelude::*;
@@ -264,6 +264,29 @@ impl Client {
         self.hand_over(py, &to, request)
     }
 
+    /// Sends a request, given as to `send_with`, whose result comes in this mode. The acknowledgement before it goes to the
+    /// queue, with `number`.
+    #[allow(clippy::too_many_arguments)]
+    fn send_in(
+        &self,
+        py: Python<'_>,
+        to: To<'_>,
+        number: u64,
+        mode: &str,
+        envelope: &[u8],
+        content: Option<&[u8]>,
+        own_request_id: bool,
+    ) -> PyResult<Token> {
+        let mode = one_of("mode", mode, MODES).or_raise(py)?;
+        let request = whole(py, envelope, content, own_request_id)?;
+        match to {
+            To::Call(call) => self.client.send_in(mode, request, &Recipient::Queue(Arc::clone(&self.queue)), call),
+            To::Slot(slot) => self.client.send_in_telling(mode, request, &slot.get().slot, &self.queue, number),
+        }
+        .map(Token)
+        .or_raise(py)
+    }
+
     /// Accepts a request, given as to `send_with`, for delivery.
     fn post(
         &self,
@@ -449,6 +472,14 @@ impl Client {
         Ok(dict)
     }
 }
+
+/// How the result of a request may come.
+const MODES: [(&str, Mode); 4] = [
+    ("blocking", Mode::Blocking),
+    ("sync", Mode::NonBlockingSynch),
+    ("async", Mode::NonBlockingAsynch),
+    ("flex", Mode::FlexBlocking),
+];
 
 /// How long a registration is to last.
 fn lifetime_of(value: f64) -> onem2m_ws::Result<Duration> {

@@ -64,6 +64,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("REQUEST", queue::REQUEST)?;
     module.add("STATE", queue::STATE)?;
     module.add("EVENT", queue::EVENT)?;
+    module.add("ACKNOWLEDGED", queue::ACKNOWLEDGED)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     Ok(())
 }

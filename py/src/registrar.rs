@@ -1,15 +1,18 @@
 //! The embedded registrar, as its Python owners use it.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use onem2m_ws::bridge::{self, Recipient};
 use onem2m_ws::registrar::RegistrarBuilder;
-use onem2m_ws::server::{Server, ServerBuilder};
+use onem2m_ws::server::{Server, ServerBuilder, TakeOver};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::errors::OrRaise;
 use crate::format::formats;
 use crate::queue::{Queue, Slot};
-use crate::settings::{CompressionFields, apply, compression, count, or_none, seconds};
+use crate::settings::{CompressionFields, apply, compression, count, one_of, or_none, seconds};
 
 /// Settings from Python's keyword arguments; `None` means the library's default.
 #[derive(FromPyObject)]
@@ -21,6 +24,12 @@ struct Settings {
     cse_id: String,
     cse_name: String,
     admin: String,
+    store: Option<PathBuf>,
+    take_over: String,
+    flapping: Option<(i128, f64)>,
+    delivery_window: Option<i128>,
+    notification_age: Option<f64>,
+    result_persistence: Option<f64>,
     paths: Vec<String>,
     allow_origins: Vec<String>,
     formats: Option<Vec<String>>,
@@ -54,6 +63,11 @@ impl Settings {
             .allow_origins(self.allow_origins)
             .stray_subprotocols(self.stray_subprotocols)
             .strict(self.strict)
+            .take_over(one_of(
+                "take_over",
+                &self.take_over,
+                [("probe", TakeOver::Probe), ("refuse", TakeOver::Refuse), ("newest", TakeOver::Newest)],
+            )?)
             .compression(self.compression.map(compression).transpose()?);
         if let Some(names) = self.formats {
             server = server.formats(formats(&names)?);
@@ -65,6 +79,7 @@ impl Settings {
             seconds,
             [
                 ("handshake_timeout", self.handshake_timeout, ServerBuilder::handshake_timeout),
+                ("notification_age", self.notification_age, ServerBuilder::notification_age),
                 ("request_timeout", self.request_timeout, ServerBuilder::request_timeout),
                 ("answer_timeout", self.answer_timeout, ServerBuilder::answer_timeout),
                 ("ping_after", self.ping_after, |s, time| s.ping_after(or_none(time))),
@@ -78,6 +93,7 @@ impl Settings {
             server,
             count,
             [
+                ("delivery_window", self.delivery_window, ServerBuilder::delivery_window),
                 ("max_connections", self.max_connections, ServerBuilder::max_connections),
                 ("max_half_open", self.max_half_open, ServerBuilder::max_half_open),
                 ("max_half_open_per_address", self.max_half_open_per_address, ServerBuilder::max_half_open_per_address),
@@ -93,7 +109,18 @@ impl Settings {
         if let Some(value) = self.max_control_frames {
             server = server.max_control_frames(count("max_control_frames", value)?);
         }
+        if let Some((times, within)) = self.flapping {
+            server = server.flapping(count("flapping", times)?, seconds("flapping", within)?);
+        }
+        if let Some(path) = self.store {
+            server = server.store(path);
+        }
         let builder = RegistrarBuilder::new().cse_id(self.cse_id).cse_name(self.cse_name).admin(self.admin);
+        let builder = apply(
+            builder,
+            seconds,
+            [("result_persistence", self.result_persistence, RegistrarBuilder::result_persistence)],
+        )?;
         Ok(builder.with_server(|_| server))
     }
 }
@@ -105,11 +132,35 @@ pub(crate) struct Registrar(bridge::Registrar);
 #[pymethods]
 impl Registrar {
     #[new]
-    fn new(py: Python<'_>, settings: &Bound<'_, PyDict>) -> PyResult<Self> {
+    fn new(py: Python<'_>, queue: &Bound<'_, Queue>, handle: u64, settings: &Bound<'_, PyDict>) -> PyResult<Self> {
         let settings: Settings = settings.extract()?;
         let builder = settings.builder().or_raise(py)?;
-        // Names may have to be looked up, and the first handle starts threads.
-        py.detach(|| bridge::Registrar::start(builder)).map(Self).or_raise(py)
+        let queue = Arc::clone(&queue.get().queue);
+        // Names may have to be looked up, the store is read, and the first handle starts threads.
+        py.detach(|| bridge::Registrar::start_telling(builder, queue, handle)).map(Self).or_raise(py)
+    }
+
+    /// What was counted so far, by name.
+    fn counters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let deliveries = self.0.delivery_counters().or_raise(py)?;
+        let meetings = self.0.take_overs().or_raise(py)?;
+        let dict = PyDict::new(py);
+        for (name, value) in [
+            ("accepted", deliveries.accepted),
+            ("delivered", deliveries.delivered),
+            ("repeated", deliveries.repeated),
+            ("expired", deliveries.expired),
+            ("given_up", deliveries.given_up),
+            ("replaced", deliveries.replaced),
+            ("refused", deliveries.refused),
+            ("taken_over", meetings.taken_over),
+            ("newcomers_refused", meetings.refused),
+            ("security_alerts", meetings.alerts),
+            ("flapping", meetings.flapping),
+        ] {
+            dict.set_item(name, value)?;
+        }
+        Ok(dict)
     }
 
     /// Where registrees reach it.

@@ -186,7 +186,7 @@ def test_events_wait_for_a_handler(face: Face, peer: Peer) -> None:
     with face.connect(peer.url, outbox=Outbox(window=256), **READY) as ae:
         made = [ae.post(container(number)) for number in range(300)]
         ae.flush(timeout=20)
-        until(lambda: len(ae._untold if face.name == "sync" else ae._inner._untold) == 256)
+        until(lambda: len(ae._telling.untold) == 256)
         time.sleep(0.1)
         told = followed(ae)
         assert {delivered(told).request_id for _ in range(256)} <= set(made)

@@ -68,6 +68,7 @@ BLOCKING = {
     "discover": "ae.discover('x')",
     "subscribe": "ae.subscribe('x', print)",
     "requests": "next(iter(ae.requests()))",
+    "mode": "ae.send(onem2m_ws.Request(2, 'x'), mode='async', on_acknowledged=print)",
     "flush": "(ae.post(onem2m_ws.Request(2, 'x')), ae.flush())",
     "patient": "sync.connect('ws://127.0.0.1:1', patient=True, **settings)",
     "close": "(threading.Thread(target=swallow, daemon=True).start(), time.sleep(0.05), ae.close())",
@@ -279,6 +280,24 @@ def test_the_command_runs_a_registrar(number: signal.Signals) -> None:
             process.send_signal(number)
             out, err = process.communicate(timeout=10)
     assert (out, err, process.returncode) == ("", "", 0)
+
+
+def test_the_command_keeps_what_it_has_in_a_file(tmp_path: Path) -> None:
+    command = [*COMMAND, "registrar", "--listen", "ws://127.0.0.1:0", "--store", str(tmp_path / "store")]
+    with started(command) as process:
+        with sync.connect(first_line(process).split()[2], originator="Ckept") as ae:
+            ae.register_ae(app_id="Ntest", name="kept")
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+    with started(command) as process:
+        with sync.connect(first_line(process).split()[2], originator="Ckept", registered=True) as ae:
+            assert ae.retrieve("cse-in/kept").ok
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=10)
+    assert (out, err, process.returncode) == ("", "", 0)
+    Path(command[-1]).write_text("no store, but something else")
+    result = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert result.returncode == 1 and result.stderr.startswith("onem2m-ws: ") and "store" in result.stderr
 
 
 def test_the_command_says_what_is_wrong(registrar: sync.Registrar) -> None:

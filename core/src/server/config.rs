@@ -510,7 +510,7 @@ mod tests {
 
     #[test]
     fn every_time_has_a_range_and_is_named_by_its_error() {
-        let times: [(&str, Set<Duration>); 9] = [
+        let times: [(&str, Set<Duration>); 10] = [
             ("flapping: within", |b, time| b.flapping(15, time)),
             ("notification_age", ServerBuilder::notification_age),
             ("handshake_timeout", ServerBuilder::handshake_timeout),

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Callable, Generic, TypeVar
 
-from . import _native, events
+from . import _native
 from ._native import Queue, ReceivedRequest, Slot, Token
 from .enums import Operation
 from .errors import AlreadyRespondedError, ArgumentError, ConnectionLostError, DecodeError, OneM2MError, ResponseError
-from .events import Event
+from .events import Event, Telling
 from .primitives import (
     IncomingRequestBase,
     NotificationBase,
@@ -35,8 +35,6 @@ request_log = logging.getLogger("onem2m_ws.requests")
 
 #: Requests of the peer's that are kept for a program that does not take them; a session has as many unanswered at most.
 MOST_REQUESTS = 256
-#: Events that are kept for a program that has no handler for them yet.
-MOST_EVENTS = 256
 
 R = TypeVar("R", bound=IncomingRequestBase)
 N = TypeVar("N", bound=NotificationBase)
@@ -78,10 +76,7 @@ class ClientBase(Generic[R, N]):
         self._lock = threading.Lock()
         self._handler: Callable[[R], Any] | None = None
         self._state_handler: Callable[[StateChange], Any] | None = None
-        self._event_handler: Callable[[Event], Any] | None = None
-        self._untold: deque[Event] = deque(maxlen=MOST_EVENTS)
-        # Held while an event is told, which keeps their order.
-        self._telling = threading.Lock()
+        self._telling = Telling()
         self._unclaimed: deque[R] = deque(maxlen=MOST_REQUESTS)
         self._subscriptions: list[Subscribed[N]] = []
         self._subscribing = 0
@@ -103,6 +98,14 @@ class ClientBase(Generic[R, N]):
             if request._is_plain():
                 return self._native.send(to, request.operation, request.to, request.ty, pc)
             return self._native.send_with(to, request._envelope(), pc, request.request_id is not None)
+        except (OverflowError, UnicodeEncodeError) as error:
+            raise ArgumentError(f"{request!r}: {error}") from error
+
+    def _hand_over_in(self, to: int | Slot, number: int, mode: str, request: Request) -> Token:
+        content = request.content
+        pc = None if content is None else _content_bytes(content)
+        try:
+            return self._native.send_in(to, number, mode, request._envelope(), pc, request.request_id is not None)
         except (OverflowError, UnicodeEncodeError) as error:
             raise ArgumentError(f"{request!r}: {error}") from error
 
@@ -166,8 +169,8 @@ class ClientBase(Generic[R, N]):
         """Tells those who wait for requests that there is one, or that there will be none."""
         raise NotImplementedError
 
-    def _tell(self, callback: Callable[[Any], Any], what: StateChange | Event) -> None:
-        """Has the program's function hear of a change of the connection, or of an event."""
+    def _tell(self, callback: Callable[[Any], Any], what: StateChange | Event | Response) -> None:
+        """Has the program's function hear of a change of the connection, an event, or an acknowledgement."""
         raise NotImplementedError
 
     def _route_request(self, native: ReceivedRequest) -> None:
@@ -310,20 +313,7 @@ class ClientBase(Generic[R, N]):
     # --- events
 
     def _route_event(self, payload: tuple[Any, ...]) -> None:
-        event = events._from_native(payload)
-        with self._telling:
-            handler = self._event_handler
-            events._log(self._point_of_access, event, handler is not None)
-            if handler is None:
-                self._untold.append(event)
-            else:
-                self._tell(handler, event)
-
-    def _set_event_handler(self, handler: Callable[[Event], Any]) -> None:
-        with self._telling:
-            self._event_handler = handler
-            while self._untold:
-                self._tell(handler, self._untold.popleft())
+        self._telling.tell(self._point_of_access, payload, self._tell)
 
     def __repr__(self) -> str:
         return f"<{type(self).__module__}.{type(self).__name__} {self._point_of_access}>"

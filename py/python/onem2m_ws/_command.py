@@ -22,6 +22,7 @@ def _registrar(arguments: argparse.Namespace) -> int:
         cse_id=arguments.cse_id,
         cse_name=arguments.cse_name,
         admin=arguments.admin,
+        store=arguments.store,
         allow_insecure=arguments.allow_insecure,
     ) as registrar:
         for point_of_access in registrar.points_of_access:
@@ -101,6 +102,12 @@ def main() -> int:
     registrar.add_argument("--cse-id", default="/id-in", metavar="ID", help="CSE-ID")
     registrar.add_argument("--cse-name", default="cse-in", metavar="NAME", help="name of the CSEBase")
     registrar.add_argument("--admin", default="CAdmin", metavar="ID", help="originator that may do everything")
+    registrar.add_argument(
+        "--store",
+        metavar="FILE",
+        help="keep resources, registrations and notifications in this file, so that they are there after a restart or"
+        " a crash; in memory if not given",
+    )
     registrar.add_argument(
         "--allow-insecure",
         action="store_true",

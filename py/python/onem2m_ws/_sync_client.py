@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import queue
 import threading
 import weakref
@@ -52,6 +53,7 @@ RequestHandler = Callable[[IncomingRequest], Answer]
 NotificationHandler = Callable[[Notification], Answer]
 StateHandler = Callable[[StateChange], None]
 EventHandler = Callable[[Event], None]
+AcknowledgementHandler = Callable[[Response], None]
 H = TypeVar("H", bound=RequestHandler)
 S = TypeVar("S", bound=StateHandler)
 E = TypeVar("E", bound=EventHandler)
@@ -90,11 +92,15 @@ def _receive(deliveries: _native.Queue, reference: weakref.ref[Client]) -> None:
         if client is None:
             return
         payload: Any
-        for kind, _, payload in batch:
+        for kind, number, payload in batch:
             if kind == _native.REQUEST:
                 client._route_request(payload)
             elif kind == _native.STATE:
                 client._route_state(payload)
+            elif kind == _native.ACKNOWLEDGED:
+                client._route_acknowledgement(number, payload)
+            elif kind == _native.RESULT:
+                client._acknowledgements.pop(number, None)
             elif kind == _native.EVENT and payload is not None:
                 client._route_event(payload)
         closed = client._closed
@@ -129,6 +135,8 @@ class Client(ClientBase[IncomingRequest, Notification]):
         self._arrival = threading.Condition()
         self._work: queue.SimpleQueue[_Work] = queue.SimpleQueue()
         self._worker: threading.Thread | None = None
+        self._numbers = itertools.count(1)
+        self._acknowledgements: dict[int, AcknowledgementHandler] = {}
         super().__init__(deliveries, 0, point_of_access, settings)
         # Neither thread holds the client: it ends when the program forgets it.
         threading.Thread(
@@ -243,17 +251,39 @@ class Client(ClientBase[IncomingRequest, Notification]):
             *self._call(lambda slot: self._hand_over_cse(slot, cse_id, cse_name, registrar, lifetime, attributes))
         )
 
-    def send(self, request: Request) -> Response:
+    def send(
+        self,
+        request: Request,
+        *,
+        mode: str = "blocking",
+        on_acknowledged: AcknowledgementHandler | None = None,
+    ) -> Response:
         """Sends a request and waits for its response, whatever its status.
 
         Without a connection the request waits for one, which is opened.
+
+        Args:
+            request: what to send.
+            mode: how the result comes. `"blocking"`: in the response. `"sync"`: the registrar only acknowledges, and
+                keeps the result, which is fetched when it is there. `"async"`: it sends the result later, as a
+                notification. `"flex"`: as the registrar likes. In each, the final result is what is returned.
+            on_acknowledged: a function that gets the registrar's acknowledgement, a `Response`, before the result.
 
         Raises:
             NotRegisteredError, ClosedError, QueueFullError, ArgumentError, EncodeError: it was not sent.
             RequestTimeoutError, ConnectionLostError: there is no response; `outcome_unknown` of the error says whether
                 it may have been carried out.
         """
-        return Response._received(self._call(lambda slot: self._hand_over(slot, request)))
+        if mode == "blocking":
+            return Response._received(self._call(lambda slot: self._hand_over(slot, request)))
+        number = next(self._numbers)
+        if on_acknowledged is not None:
+            self._acknowledgements[number] = on_acknowledged
+        try:
+            return Response._received(self._call(lambda slot: self._hand_over_in(slot, number, mode, request)))
+        except BaseException:  # it may not have been sent, or is cancelled: nobody else forgets it
+            self._acknowledgements.pop(number, None)
+            raise
 
     def post(self, request: Request) -> str:
         """Accepts a request, and delivers it when that is possible: now, or when the connection is open again.
@@ -477,7 +507,7 @@ class Client(ClientBase[IncomingRequest, Notification]):
         Events are the classes in `onem2m_ws.events`: what becomes of the registration, and of each request that was
         posted. Those that came before there was a handler come now, the latest 256 of them.
         """
-        self._set_event_handler(handler)
+        self._telling.set_handler(handler, self._tell)
         return handler
 
     def requests(self) -> Requests:
@@ -518,7 +548,7 @@ class Client(ClientBase[IncomingRequest, Notification]):
         else:
             self._finish(request, result)
 
-    def _tell(self, callback: Callable[[Any], Any], what: StateChange | Event) -> None:
+    def _tell(self, callback: Callable[[Any], Any], what: StateChange | Event | Response) -> None:
         def work() -> None:
             try:
                 callback(what)
@@ -526,6 +556,11 @@ class Client(ClientBase[IncomingRequest, Notification]):
                 connection_log.exception("the handler of %s failed", type(what).__name__)
 
         self._start(work)
+
+    def _route_acknowledgement(self, number: int, native: _native.ReceivedResponse) -> None:
+        handler = self._acknowledgements.get(number)
+        if handler is not None:
+            self._tell(handler, Response._received(native))
 
     def _start(self, work: Callable[[], None]) -> None:
         with self._lock:

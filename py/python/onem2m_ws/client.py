@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 from collections.abc import Awaitable, Coroutine, Iterable, Mapping
 from types import TracebackType
@@ -52,6 +53,7 @@ RequestHandler = Callable[[IncomingRequest], Union[Answer, Awaitable[Answer]]]
 NotificationHandler = Callable[[Notification], Union[Answer, Awaitable[Answer]]]
 StateHandler = Callable[[StateChange], Union[Awaitable[None], None]]
 EventHandler = Callable[[Event], Union[Awaitable[None], None]]
+AcknowledgementHandler = Callable[[Response], Union[Awaitable[None], None]]
 H = TypeVar("H", bound=RequestHandler)
 S = TypeVar("S", bound=StateHandler)
 E = TypeVar("E", bound=EventHandler)
@@ -202,10 +204,23 @@ class Client(ClientBase[IncomingRequest, Notification]):
             *await self._call(lambda call: self._hand_over_cse(call, cse_id, cse_name, registrar, lifetime, attributes))
         )
 
-    async def send(self, request: Request) -> Response:
+    async def send(
+        self,
+        request: Request,
+        *,
+        mode: str = "blocking",
+        on_acknowledged: AcknowledgementHandler | None = None,
+    ) -> Response:
         """Sends a request and waits for its response, whatever its status.
 
         Without a connection the request waits for one, which is opened.
+
+        Args:
+            request: what to send.
+            mode: how the result comes. `"blocking"`: in the response. `"sync"`: the registrar only acknowledges, and
+                keeps the result, which is fetched when it is there. `"async"`: it sends the result later, as a
+                notification. `"flex"`: as the registrar likes. In each, the final result is what is returned.
+            on_acknowledged: a function that gets the registrar's acknowledgement, a `Response`, before the result.
 
         Raises:
             NotRegisteredError, ClosedError, QueueFullError, ArgumentError, EncodeError: it was not sent.
@@ -215,7 +230,12 @@ class Client(ClientBase[IncomingRequest, Notification]):
         bridge = self._bridge
         self._check_loop()
         number = next(bridge.numbers)
-        token = self._hand_over(number, request)
+        if mode == "blocking":
+            token = self._hand_over(number, request)
+        else:
+            token = self._hand_over_in(number, number, mode, request)
+            if on_acknowledged is not None:
+                bridge.acknowledgements[number] = functools.partial(self._tell, on_acknowledged)
         bridge.calls[number] = future = self._loop.create_future()
         try:
             return Response._received(await future)
@@ -223,6 +243,8 @@ class Client(ClientBase[IncomingRequest, Notification]):
             if bridge.calls.pop(number, None) is not None:
                 self._native.cancel(token)
             raise
+        finally:
+            bridge.acknowledgements.pop(number, None)
 
     async def post(self, request: Request) -> str:
         """Accepts a request, and delivers it when that is possible: now, or when the connection is open again.
@@ -448,7 +470,7 @@ class Client(ClientBase[IncomingRequest, Notification]):
         Events are the classes in `onem2m_ws.events`: what becomes of the registration, and of each request that was
         posted. Those that came before there was a handler come now, the latest 256 of them.
         """
-        self._set_event_handler(handler)
+        self._telling.set_handler(handler, self._tell)
         return handler
 
     def requests(self) -> Requests:
@@ -510,10 +532,10 @@ class Client(ClientBase[IncomingRequest, Notification]):
         else:
             self._finish(request, answer)
 
-    def _tell(self, callback: Callable[[Any], Any], what: StateChange | Event) -> None:
+    def _tell(self, callback: Callable[[Any], Any], what: StateChange | Event | Response) -> None:
         self._start(self._tell_later(callback, what))
 
-    async def _tell_later(self, callback: Callable[[Any], Any], what: StateChange | Event) -> None:
+    async def _tell_later(self, callback: Callable[[Any], Any], what: StateChange | Event | Response) -> None:
         try:
             result = callback(what)
             if inspect.isawaitable(result):

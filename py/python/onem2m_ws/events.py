@@ -1,23 +1,39 @@
-"""What happens to a client besides requests and its connection; `Client.on_event` tells.
+"""What happens to a client besides requests and its connection, and to the registrees of a registrar.
 
-RegistrationConfirmed     the registrar still knows us
-RegistrationRenewed       the registration lasts longer
-RegisteredAgain           the registrar had forgotten us: what was below our resource is gone
-RegistrationFailed        it could not be checked, renewed or made again; it is tried again
-Delivered                 a posted request was answered, or was given up
-StorageFailed             what the next run is to know could not be written
+`Client.on_event` tells:
+
+    RegistrationConfirmed     the registrar still knows us
+    RegistrationRenewed       the registration lasts longer
+    RegisteredAgain           the registrar had forgotten us: what was below our resource is gone
+    RegistrationFailed        it could not be checked, renewed or made again; it is tried again
+    Delivered                 a posted request was answered, or was given up
+    StorageFailed             what the next run is to know could not be written
+
+`Registrar.on_event` tells:
+
+    Registered, Deregistered  a registration began, or ended
+    Reachable, Unreachable    the entity has a connection, or has none any more
+    TakenOver                 the entity is reached over another connection than before
+    NewcomerRefused           somebody spoke for an entity whose connection lives
+    Flapping                  an entity is taken over too often
+    SecurityAlert             somebody spoke for an entity that belongs to another credential
+    RequestExpired            a stored request was not fetched in time
+    RequestGivenUp            a stored request will not be sent any more
+    Missed                    events that were not kept
 """
 
 from __future__ import annotations
 
 import logging
+import threading
+from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Union
+from typing import Any, Callable, Union, get_args
 
 from .primitives import Response, _time
 
-registration_log = logging.getLogger("onem2m_ws.connection")
+connection_log = logging.getLogger("onem2m_ws.connection")
 request_log = logging.getLogger("onem2m_ws.requests")
 
 
@@ -82,37 +98,192 @@ class StorageFailed:
     """Why; its text names the file."""
 
 
-#: What a handler of events gets.
+@dataclass(frozen=True)
+class Registered:
+    """A registration succeeded."""
+
+    entity: str
+    """Who: the shortest form of the AE-ID or CSE-ID."""
+
+
+@dataclass(frozen=True)
+class Deregistered:
+    """A registration has ended; nothing is routed to the entity any more."""
+
+    entity: str
+    """Who."""
+
+
+@dataclass(frozen=True)
+class Reachable:
+    """The entity was offline and has a connection now; what waits for it is sent."""
+
+    entity: str
+    """Who."""
+
+
+@dataclass(frozen=True)
+class Unreachable:
+    """The entity is offline. Notifications for it wait until it comes back."""
+
+    entity: str
+    """Who."""
+    cause: str
+    """How its connection ended."""
+
+
+@dataclass(frozen=True)
+class TakenOver:
+    """The entity is reached over another connection than before, and was not offline between."""
+
+    entity: str
+    """Who."""
+
+
+@dataclass(frozen=True)
+class NewcomerRefused:
+    """Somebody spoke for an entity whose connection lives, and was closed for it."""
+
+    entity: str
+    """For whom."""
+    peer: str | None
+    """Whence, as `address:port`; `None` if it has gone meanwhile."""
+
+
+@dataclass(frozen=True)
+class Flapping:
+    """An entity is taken over so often that two programs seem to be it. Nobody is banned for it."""
+
+    entity: str
+    """Who."""
+    count: int
+    """Take-overs within the time that `flapping` says."""
+
+
+@dataclass(frozen=True)
+class SecurityAlert:
+    """Somebody spoke for an entity that belongs to another credential, and was refused."""
+
+    entity: str
+    """For whom."""
+    peer: str | None
+    """Whence, as `address:port`."""
+
+
+@dataclass(frozen=True)
+class RequestExpired:
+    """A request that was accepted for an entity expired before the entity came to take it."""
+
+    entity: str
+    """For whom."""
+    request_id: str
+    """Its identifier."""
+
+
+@dataclass(frozen=True)
+class RequestGivenUp:
+    """A request that was accepted for an entity will not be sent any more.
+
+    It was not answered in several tries, or cannot be written.
+    """
+
+    entity: str
+    """For whom."""
+    request_id: str
+    """Its identifier."""
+
+
+@dataclass(frozen=True)
+class Missed:
+    """So many events came faster than they were taken, and were not kept."""
+
+    count: int
+    """How many."""
+
+
+#: What a handler of a client's events gets.
 Event = Union[RegistrationConfirmed, RegistrationRenewed, RegisteredAgain, RegistrationFailed, Delivered, StorageFailed]
 
 
-def _from_native(payload: tuple[Any, ...]) -> Event:
-    """The event that the native module tells of."""
+#: What a handler of a registrar's events gets.
+RegistrarEvent = Union[
+    Registered,
+    Deregistered,
+    Reachable,
+    Unreachable,
+    TakenOver,
+    NewcomerRefused,
+    Flapping,
+    SecurityAlert,
+    RequestExpired,
+    RequestGivenUp,
+    Missed,
+]
+
+_CLASSES: dict[str, Callable[..., Any]] = {
+    kind.__name__: kind for union in (Event, RegistrarEvent) for kind in get_args(union)
+}
+
+
+def _from_native(payload: tuple[Any, ...]) -> Any:
+    """The event that the native module tells of, by its name and its fields."""
     name, *fields = payload
     if name == "Delivered":
         request_id, response, error = fields
         return Delivered(request_id, None if response is None else Response._received(response), error)
-    (field,) = fields
-    if name == "RegistrationConfirmed":
-        return RegistrationConfirmed(None if field is None else _time(field))
-    if name == "RegistrationRenewed":
-        return RegistrationRenewed(_time(field))
-    if name == "RegisteredAgain":
-        return RegisteredAgain(field)
-    return RegistrationFailed(field) if name == "RegistrationFailed" else StorageFailed(field)
+    if name in ("RegistrationConfirmed", "RegistrationRenewed"):
+        fields = [None if field is None else _time(field) for field in fields]
+    return _CLASSES[name](*fields)
 
 
-def _log(point_of_access: str, event: Event, told: bool) -> None:
+def _log(where: str, event: Event | RegistrarEvent, told: bool) -> None:
     """Logs an event; as a warning only what is bad and not told to the program."""
     warning = logging.DEBUG if told else logging.WARNING
     if isinstance(event, Delivered):
         level = logging.DEBUG if event.ok else warning
         what = event.response if event.error is None else f"not delivered: {event.error}"
-        request_log.log(level, "%s: posted request %s: %s", point_of_access, event.request_id, what)
+        request_log.log(level, "%s: posted request %s: %s", where, event.request_id, what)
     elif isinstance(event, RegisteredAgain):
         text = "%s: the registrar had forgotten %s, which is registered again"
-        registration_log.log(warning, text, point_of_access, event.entity)
+        connection_log.log(warning, text, where, event.entity)
     elif isinstance(event, (RegistrationFailed, StorageFailed)):
-        registration_log.log(warning, "%s: %s", point_of_access, event.error)
+        connection_log.log(warning, "%s: %s", where, event.error)
+    elif isinstance(event, (RequestExpired, RequestGivenUp)):
+        request_log.log(warning, "%s: not delivered: %s", where, event)
+    elif isinstance(event, (Flapping, SecurityAlert, Missed)):
+        connection_log.log(warning, "%s: %s", where, event)
     else:
-        registration_log.debug("%s: the registration is in force until %s", point_of_access, event.until)
+        connection_log.debug("%s: %s", where, event)
+
+
+#: Has a function of the program called with an event.
+Run = Callable[[Callable[[Any], Any], Any], None]
+
+
+class Telling:
+    """Events on their way to the function of the program that hears of them, in order.
+
+    Those that come before there is one are kept, the latest 256 of them.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._handler: Callable[[Any], Any] | None = None
+        self.untold: deque[Any] = deque(maxlen=256)
+
+    def tell(self, where: str, payload: tuple[Any, ...], run: Run) -> None:
+        """Tells of what the native module delivered."""
+        event = _from_native(payload)
+        with self._lock:
+            _log(where, event, self._handler is not None)
+            if self._handler is None:
+                self.untold.append(event)
+            else:
+                run(self._handler, event)
+
+    def set_handler(self, handler: Callable[[Any], Any], run: Run) -> None:
+        """From now on, `handler` is told; first what was kept."""
+        with self._lock:
+            self._handler = handler
+            while self.untold:
+                run(handler, self.untold.popleft())

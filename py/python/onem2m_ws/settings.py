@@ -96,7 +96,7 @@ def _native_compression(compression: Any) -> tuple[Any, ...] | None:
 
 def _registrar_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of a `Registrar` as the native module takes them."""
-    native = {name: value for name, value in settings.items() if name != "self"}
+    native = {name: value for name, value in settings.items() if name not in ("self", "__class__")}
     for name in ("listen", "point_of_access", "paths", "allow_origins"):
         value = native[name]
         native[name] = [value] if isinstance(value, str) else list(value)
