@@ -9,7 +9,7 @@ use onem2m::client::{Client, ClientBuilder, Preset, Reopening};
 use onem2m::websocket::handshake::proxy::Credentials;
 use onem2m::{Error, ErrorKind, Result};
 use serde::Deserialize;
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 use crate::client_life::{OutsideSetting, RepeatSetting, WhenFullSetting};
 use crate::format::{FormatsSetting, formats};
@@ -140,10 +140,15 @@ impl ClientSettings {
     }
 
     /// The core's settings; `answers` if the program has an `on_request`.
-    pub(crate) fn builder(self, answers: bool) -> Result<ClientBuilder> {
+    pub(crate) fn builder(mut self, answers: bool) -> Result<ClientBuilder> {
+        let b = Client::builder(std::mem::take(&mut self.point_of_access));
+        self.apply(b, answers)
+    }
+
+    /// Makes all settings but the point of access.
+    pub(crate) fn apply(self, b: ClientBuilder, answers: bool) -> Result<ClientBuilder> {
         let time = Duration::from_millis;
-        let outbox = self.outbox();
-        let mut b = Client::builder(self.point_of_access).outbox(outbox);
+        let mut b = b.outbox(self.outbox());
         // First: what is set besides it holds.
         if let Some(name) = self.preset {
             b = b.preset(Preset::by_name(&name)?);
@@ -225,6 +230,11 @@ impl Handle for onem2m_ws_client_config {}
 impl onem2m_ws_client_config {
     pub(crate) fn settings(&self) -> Result<ClientSettings> {
         self.0.get()
+    }
+
+    /// Everything that was set, as JSON.
+    pub(crate) fn values(&self) -> Map<String, Value> {
+        self.0.values()
     }
 }
 

@@ -140,7 +140,7 @@ impl Receiver for Calls {
                 }
             }
             // It goes to registrars.
-            Delivery::Registree { .. } => {}
+            Delivery::Registree { .. } | Delivery::Upstream { .. } => {}
             Delivery::Event { event, .. } => {
                 if let Some(on_event) = self.callbacks.on_event {
                     let _calling = Calling::of(self);

@@ -1,6 +1,6 @@
 //! The embedded registrar: a small CSE, so that a program can be written and tested with nothing else installed.
 
-use std::ffi::c_int;
+use std::ffi::{c_char, c_int};
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,12 +11,13 @@ use onem2m::{Error, ErrorKind, Result};
 use crate::callback::Calling;
 use crate::client::wait;
 use crate::courier::{Courier, Dispatcher};
+use crate::error::{OK, remember};
 use crate::guard::{guard, guard_number, guard_value};
-use crate::handle::{Handle, borrow, make, read_callbacks, store_sized, take};
+use crate::handle::{Handle, borrow, make, read_callbacks, store_if_wanted, store_sized, take};
 use crate::process::Homed;
 use crate::registrar_config::onem2m_ws_registrar_config;
 use crate::registree::{Listener, onem2m_ws_registrar_callbacks};
-use crate::text::onem2m_ws_text;
+use crate::text::{onem2m_ws_text, text};
 
 struct Running {
     registrar: Registrar,
@@ -60,12 +61,12 @@ pub extern "C" fn onem2m_ws_registrar_start_with(
             let settings = onem2m_ws_registrar_config::settings(config)?;
             let poll_mode = settings.poll_mode();
             let (registrar, listener) = if callbacks.is_null() {
-                (Registrar::start(settings.builder())?, None)
+                (Registrar::start(settings.builder()?)?, None)
             } else {
                 // No requests come this way.
                 let queue = Arc::new(Queue::new(0)?);
                 let courier = Courier::new(Listener::new(read_callbacks(callbacks, "callbacks")?), Arc::clone(&queue));
-                let registrar = Registrar::start_telling(settings.builder(), queue, 0)?;
+                let registrar = Registrar::start_telling(settings.builder()?, queue, 0)?;
                 let dispatcher = if poll_mode { Dispatcher::none() } else { Dispatcher::start(Arc::clone(&courier))? };
                 (registrar, Some((courier, dispatcher)))
             };
@@ -148,6 +149,41 @@ pub extern "C" fn onem2m_ws_registrar_dispatch(registrar: *const onem2m_ws_regis
         // A callback may free the registrar.
         let courier = Arc::clone(polled(registrar)?);
         courier.dispatch(Duration::from_millis(timeout_ms.into()))
+    })
+}
+
+// --- its own registrar ------------------------------------------------------------------------------------------------
+
+/// How an MN-CSE stands with its registrar: 1 if there is a connection and the registration is known to be in force, 0 if not,
+/// negative for an error. `*registrations` (may be NULL) is how often this registrar has registered there: more than once if that
+/// one has forgotten it. If it is 0, `*cause` (may be NULL) is why, one of onem2m_ws_result, and onem2m_ws_last_error() has its text;
+/// ONEM2M_WS_OK if it is not known or not tried yet.
+///
+/// Errors: ONEM2M_WS_INVALID_STATE if it has no registrar.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_registrar_upstream_state(
+    registrar: *const onem2m_ws_registrar,
+    registrations: *mut u64,
+    cause: *mut i32,
+) -> i32 {
+    guard_number(|| {
+        let state = running(registrar)?.registrar.upstream_state()?.ok_or_else(|| {
+            let text = "this registrar has no registrar itself: onem2m_ws_registrar_config_set_upstream()";
+            Error::new(ErrorKind::InvalidState, text)
+        })?;
+        store_if_wanted(registrations, || state.registrations);
+        let why = state.cause.filter(|_| !state.is_registered).map_or(OK, remember);
+        store_if_wanted(cause, || why);
+        Ok(state.is_registered.into())
+    })
+}
+
+/// How many notifications wait for an entity ("Ca", "/id-mn"); negative for an error.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_registrar_waiting(registrar: *const onem2m_ws_registrar, entity: *const c_char) -> i32 {
+    guard_number(|| {
+        let waiting = running(registrar)?.registrar.waiting(text(entity, "entity")?)?;
+        Ok(i32::try_from(waiting).unwrap_or(i32::MAX))
     })
 }
 

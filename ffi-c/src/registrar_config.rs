@@ -3,12 +3,16 @@
 use std::ffi::c_char;
 use std::time::Duration;
 
-use onem2m::Result;
-use onem2m::registrar::RegistrarBuilder;
+use onem2m::binding::PointOfAccess;
+use onem2m::client::Client;
+use onem2m::registrar::{RegistrarBuilder, Upstream};
 use onem2m::server::{Flapping, Server, ServerBuilder, TakeOver};
-use serde::Deserialize;
-use serde_json::Map;
+use onem2m::{Error, ErrorKind, Result};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
 
+use crate::client_config::{ClientSettings, onem2m_ws_client_config};
 use crate::format::{FormatsSetting, formats};
 use crate::guard::{guard, guard_value};
 use crate::handle::{Handle, borrow, borrow_mut, make, take};
@@ -33,6 +37,12 @@ pub(crate) struct RegistrarSettings {
     flapping_count: Option<usize>,
     flapping_within_ms: Option<u64>,
     result_persistence_ms: Option<u64>,
+    upstream: Option<String>,
+    upstream_cse_id: Option<String>,
+    upstream_below: Option<String>,
+    upstream_attributes: Option<Map<String, Value>>,
+    upstream_check_every_ms: Option<u64>,
+    upstream_client: Option<ConnectionSettings>,
     paths: Option<Texts>,
     allow_origins: Option<Texts>,
     formats: Option<FormatsSetting>,
@@ -57,6 +67,17 @@ pub(crate) struct RegistrarSettings {
     close_timeout_ms: Option<u64>,
     idle_close_ms: Option<u64>,
     poll_mode: Option<bool>,
+}
+
+/// Settings of a client, but for the point of access, which is that of the registrar.
+struct ConnectionSettings(ClientSettings);
+
+impl<'de> Deserialize<'de> for ConnectionSettings {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let mut values = Map::deserialize(deserializer)?;
+        values.insert("point_of_access".to_owned(), Value::from(""));
+        ClientSettings::deserialize(Value::Object(values)).map(Self).map_err(D::Error::custom)
+    }
 }
 
 /// What a newcomer meets that speaks for an entity whose connection is open.
@@ -94,12 +115,40 @@ impl From<TakeOverSetting> for TakeOver {
 }
 
 impl RegistrarSettings {
+    /// The registrar of this one.
+    fn upstream(&mut self) -> Result<Option<Upstream>> {
+        let (address, cse_id) = match (self.upstream.take(), self.upstream_cse_id.take()) {
+            (None, _) => return Ok(None),
+            (Some(address), Some(cse_id)) => (address, cse_id),
+            (Some(_), None) => {
+                let text = "upstream needs upstream_cse_id, the CSE-ID of that registrar (\"/id-in\")";
+                return Err(Error::new(ErrorKind::InvalidArgument, text));
+            }
+        };
+        let mut upstream = Upstream::new(&address, cse_id);
+        if let Some(ConnectionSettings(settings)) = self.upstream_client.take() {
+            let client = settings.apply(Client::builder(address), true)?;
+            upstream = upstream.with_client(|_| client);
+        }
+        if let Some(below) = self.upstream_below.take() {
+            upstream = upstream.below(below);
+        }
+        if let Some(ms) = self.upstream_check_every_ms {
+            upstream = upstream.check_every((ms > 0).then(|| Duration::from_millis(ms)));
+        }
+        let attributes = self.upstream_attributes.take().unwrap_or_default();
+        Ok(Some(attributes.into_iter().fold(upstream, |upstream, (name, value)| upstream.set(&name, value))))
+    }
+
     pub(crate) fn poll_mode(&self) -> bool {
         self.poll_mode.unwrap_or(false)
     }
 
-    pub(crate) fn builder(self) -> RegistrarBuilder {
+    pub(crate) fn builder(mut self) -> Result<RegistrarBuilder> {
         let mut b = RegistrarBuilder::new();
+        if let Some(upstream) = self.upstream()? {
+            b = b.upstream(upstream);
+        }
         let mut s = Server::builder();
         let time = Duration::from_millis;
         macro_rules! apply {
@@ -150,7 +199,7 @@ impl RegistrarSettings {
             let Flapping { count, within } = Flapping::default();
             s = s.flapping(self.flapping_count.unwrap_or(count), self.flapping_within_ms.map_or(within, time));
         }
-        b.with_server(|_| s)
+        Ok(b.with_server(|_| s))
     }
 }
 
@@ -202,7 +251,9 @@ fn change(
 /// one frame), `max_control_frames` (in a second: 256);
 /// `answer_timeout_ms` (30 000), `pong_timeout_ms` (10 000), `write_timeout_ms` (a peer that takes no byte for so long is given
 /// up: 30 000), `close_timeout_ms` (5000), `idle_close_ms` (closes connections over which nothing has travelled for so long; 0,
-/// the default, for never); `take_over` is "probe", "refuse" or "newest"; `flapping_count`, `flapping_within_ms`. `compression` is true, false, or an object as onem2m_ws_client_config_load_json() takes it.
+/// the default, for never); `take_over` is "probe", "refuse" or "newest"; `flapping_count`, `flapping_within_ms`; `upstream`, `upstream_cse_id`,
+/// `upstream_client` (an object as onem2m_ws_client_config_load_json() takes it), `upstream_attributes` (of the `<remoteCSE>` that it
+/// registers, an object). `compression` is true, false, or an object as onem2m_ws_client_config_load_json() takes it.
 /// Every other number is at least 1, and a time at most a year.
 #[unsafe(no_mangle)]
 pub extern "C" fn onem2m_ws_registrar_config_load_json(
@@ -408,6 +459,60 @@ pub extern "C" fn onem2m_ws_registrar_config_set_result_persistence_ms(
     milliseconds: u64,
 ) -> i32 {
     change(config, |settings| settings.set("result_persistence_ms", milliseconds))
+}
+
+// --- its own registrar ------------------------------------------------------------------------------------------------
+
+/// Makes it an MN-CSE: it registers at the registrar at `point_of_access` ("ws://host[:port]"), whose CSE-ID is `cse_id`
+/// ("/id-in"), and what is for a CSE that is not registered here goes there. The connection is opened in the background and kept;
+/// what has to be notified while it is away is stored. Its own CSE-ID and name must differ from those of that registrar. NULL for
+/// both, the default, for none.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_registrar_config_set_upstream(
+    config: *mut onem2m_ws_registrar_config,
+    point_of_access: *const c_char,
+    cse_id: *const c_char,
+) -> i32 {
+    change(config, |settings| {
+        let (address, cse_id) = (optional_text(point_of_access, "point_of_access")?, optional_text(cse_id, "cse_id")?);
+        address.map(str::parse::<PointOfAccess>).transpose()?;
+        settings.set("upstream", address)?;
+        settings.set("upstream_cse_id", cse_id)
+    })
+}
+
+/// Takes the settings of that connection (preset, times, proxy, compression...) from those of a client, which are copied; its
+/// point of access, its originator and its callbacks do not count. NULL, the default, for the defaults.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_registrar_config_set_upstream_client(
+    config: *mut onem2m_ws_registrar_config,
+    client: *const onem2m_ws_client_config,
+) -> i32 {
+    change(config, |settings| {
+        if client.is_null() {
+            return settings.set("upstream_client", Value::Null);
+        }
+        settings.set("upstream_client", borrow(client, "client")?.values())
+    })
+}
+
+/// The address of that registrar's `<CSEBase>`: "-" by default, which every CSE has; "cse-in" for older ones.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_registrar_config_set_upstream_below(
+    config: *mut onem2m_ws_registrar_config,
+    cse_base: *const c_char,
+) -> i32 {
+    change(config, |settings| settings.set("upstream_below", optional_text(cse_base, "cse_base")?))
+}
+
+/// How often it is looked whether the registration there is still in force: every 60 000 ms, and after each opening of the
+/// connection; 0 for the latter only. At most a year.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_registrar_config_set_upstream_check_every_ms(
+    config: *mut onem2m_ws_registrar_config,
+    milliseconds: u32,
+) -> i32 {
+    change(config, |settings| settings.set("upstream_check_every_ms", milliseconds))
 }
 
 /// No dispatcher thread: callbacks are called only by onem2m_ws_registrar_dispatch(). Off by default.

@@ -3,11 +3,14 @@
 use std::ffi::c_void;
 use std::ptr;
 
+use onem2m::Error;
 use onem2m::bridge::Delivery;
+use onem2m::registrar::UpstreamState;
 use onem2m::server::ServerEvent;
 
 use crate::callback::Calling;
 use crate::courier::Receiver;
+use crate::error::OK;
 use crate::handle::Callbacks;
 use crate::text::onem2m_ws_text;
 
@@ -78,6 +81,23 @@ pub struct onem2m_ws_registrar_callbacks {
     pub drop: Option<extern "C" fn(user_data: *mut c_void)>,
     /// Called when a registree registers, comes, goes, is taken over, and so on. `event` is lent for the time of the call.
     pub on_event: Option<extern "C" fn(user_data: *mut c_void, event: *const onem2m_ws_registree_event)>,
+    /// Called with how it stands with its own registrar, if it has one: at the beginning, and after each change; changes in quick
+    /// succession may be told as one. `state` is lent for the time of the call.
+    pub on_upstream: Option<extern "C" fn(user_data: *mut c_void, state: *const onem2m_ws_upstream_state)>,
+}
+
+/// How an MN-CSE stands with its registrar. Later versions may add members at the end.
+#[repr(C)]
+#[allow(non_camel_case_types)]
+pub struct onem2m_ws_upstream_state {
+    /// There is a connection, and the registration is known to be in force.
+    pub is_registered: bool,
+    /// Why it is not, as far as that is known: one of onem2m_ws_result; 0 if there is no cause.
+    pub cause: i32,
+    /// How often this registrar has registered there: more than once if that one has forgotten it.
+    pub registrations: u64,
+    /// The text of the cause. Valid until the callback returns.
+    pub message: onem2m_ws_text,
 }
 
 // SAFETY: header, "Threads and callbacks": callbacks and their user data may be used on the thread that delivers them.
@@ -86,7 +106,13 @@ unsafe impl Send for onem2m_ws_registrar_callbacks {}
 unsafe impl Sync for onem2m_ws_registrar_callbacks {}
 
 impl Callbacks for onem2m_ws_registrar_callbacks {
-    const NONE: Self = Self { struct_size: size_of::<Self>(), user_data: ptr::null_mut(), drop: None, on_event: None };
+    const NONE: Self = Self {
+        struct_size: size_of::<Self>(),
+        user_data: ptr::null_mut(),
+        drop: None,
+        on_event: None,
+        on_upstream: None,
+    };
 }
 
 /// The callbacks of a registrar.
@@ -102,10 +128,22 @@ impl Receiver for Listener {
     const WHAT: &'static str = "registrar";
 
     fn deliver(&self, delivery: Delivery, freed: bool) {
-        let (Delivery::Registree { event, .. }, Some(on_event)) = (delivery, self.0.on_event) else { return };
-        if !freed {
-            let _calling = Calling::of(self);
-            with_event(&event, |event| on_event(self.0.user_data, event));
+        let onem2m_ws_registrar_callbacks { user_data, on_event, on_upstream, .. } = self.0;
+        let _calling = Calling::of(self);
+        match delivery {
+            _ if freed => {}
+            Delivery::Registree { event, .. } => {
+                if let Some(on_event) = on_event {
+                    with_event(&event, |event| on_event(user_data, event));
+                }
+            }
+            Delivery::Upstream { state, .. } => {
+                if let Some(on_upstream) = on_upstream {
+                    with_upstream(&state, |state| on_upstream(user_data, state));
+                }
+            }
+            // The rest is of clients.
+            _ => {}
         }
     }
 
@@ -115,6 +153,15 @@ impl Receiver for Listener {
             drop(self.0.user_data);
         }
     }
+}
+
+fn with_upstream(state: &UpstreamState, use_state: impl FnOnce(&onem2m_ws_upstream_state)) {
+    use_state(&onem2m_ws_upstream_state {
+        is_registered: state.is_registered,
+        cause: state.cause.as_ref().map_or(OK, |cause| cause.kind().c_code()),
+        registrations: state.registrations,
+        message: onem2m_ws_text::of_option(state.cause.as_ref().map(Error::message)),
+    });
 }
 
 /// Calls `use_event` with the event as C sees it; not at all for one that this interface does not have.

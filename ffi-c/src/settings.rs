@@ -148,6 +148,11 @@ impl<S: DeserializeOwned> Settings<S> {
         self.get().map(|_| ()).inspect_err(|_| self.values = before)
     }
 
+    /// What was set. It may have passwords in it.
+    pub(crate) fn values(&self) -> Map<String, Value> {
+        self.values.0.clone()
+    }
+
     pub(crate) fn get(&self) -> Result<S> {
         S::deserialize(&self.values.0)
             .map_err(|error| Error::new(ErrorKind::InvalidArgument, format!("setting: {error}")))

@@ -91,6 +91,8 @@ fn listed<'py>(py: Python<'py>, deliveries: VecDeque<Delivery>) -> PyResult<Boun
             Delivery::Request { handle, request } => list.append((REQUEST, handle, ReceivedRequest::new(request)))?,
             Delivery::State { handle, change } => list.append((STATE, handle, state(py, &change)?))?,
             Delivery::Event { handle, event } => list.append((EVENT, handle, happened(py, event)?))?,
+            // Python asks for it.
+            Delivery::Upstream { .. } => {}
             Delivery::Registree { handle, event } => list.append((EVENT, handle, registree(py, event)?))?,
         }
     }

@@ -11,6 +11,7 @@ use crate::Result;
 use crate::client::{ClientEvent, StateChange};
 use crate::net::link::IncomingRequest;
 use crate::primitive::{Response, StatusCode};
+use crate::registrar::UpstreamState;
 use crate::server::ServerEvent;
 
 /// One thing that happened. The numbers are the caller's: of a call, or of a handle.
@@ -58,6 +59,13 @@ pub enum Delivery {
         handle: u64,
         /// What happened.
         event: ServerEvent,
+    },
+    /// The registrar of a handle stands in another way with its own registrar.
+    Upstream {
+        /// The handle.
+        handle: u64,
+        /// How.
+        state: UpstreamState,
     },
 }
 
@@ -116,9 +124,15 @@ impl Queue {
                 return;
             }
             Delivery::Request { .. } => inner.requests += 1,
-            Delivery::State { .. } | Delivery::Event { .. } | Delivery::Registree { .. } => {
+            Delivery::State { .. }
+            | Delivery::Event { .. }
+            | Delivery::Registree { .. }
+            | Delivery::Upstream { .. } => {
                 let is_news = |delivery: &Delivery| {
-                    matches!(delivery, Delivery::State { .. } | Delivery::Event { .. } | Delivery::Registree { .. })
+                    !matches!(
+                        delivery,
+                        Delivery::Completed { .. } | Delivery::Acknowledged { .. } | Delivery::Request { .. }
+                    )
                 };
                 if inner.news >= MOST_NEWS
                     && let Some(oldest) = inner.deliveries.iter().position(is_news)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use super::{Delivery, Home, Outcome, Queue, Recipient, runtime};
-use crate::registrar::{self, RegistrarBuilder};
+use crate::registrar::{self, RegistrarBuilder, UpstreamState};
 use crate::server::{DeliveryCounters, TakeOverCounters};
 use crate::{Error, ErrorKind, Result};
 
@@ -29,12 +29,42 @@ impl Registrar {
         Ok(Self { registrar: Some(registrar), runtime, home: Home::here() })
     }
 
-    /// Starts a registrar that tells of its registrees: as [`Delivery::Registree`] with the number `handle`.
+    /// Starts a registrar that tells of its registrees, as [`Delivery::Registree`] with the number `handle`, and how it stands with
+    /// its own registrar, if it has one, as [`Delivery::Upstream`].
     ///
     /// # Errors
     /// As [`start`](Self::start).
     pub fn start_telling(config: RegistrarBuilder, queue: Arc<Queue>, handle: u64) -> Result<Self> {
-        Self::start(config.on_event(move |_, event| queue.push(Delivery::Registree { handle, event })))
+        let to_queue = Arc::clone(&queue);
+        let this = Self::start(config.on_event(move |_, event| to_queue.push(Delivery::Registree { handle, event })))?;
+        if let Some(mut states) = this.registrar()?.upstream_states() {
+            this.runtime.spawn(async move {
+                loop {
+                    let state = states.borrow_and_update().clone();
+                    queue.push(Delivery::Upstream { handle, state });
+                    if states.changed().await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        Ok(this)
+    }
+
+    /// How it stands with its registrar; `None` if it has none.
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn upstream_state(&self) -> Result<Option<UpstreamState>> {
+        Ok(self.registrar()?.upstream_state())
+    }
+
+    /// Notifications that wait for an entity.
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn waiting(&self, entity: &str) -> Result<usize> {
+        Ok(self.registrar()?.server().waiting(entity))
     }
 
     /// What became of the notifications that it stored.
