@@ -659,6 +659,18 @@ typedef struct onem2m_ws_registree_event {
     struct onem2m_ws_text request_id;
 } onem2m_ws_registree_event;
 
+// How an MN-CSE stands with its registrar. Later versions may add members at the end.
+typedef struct onem2m_ws_upstream_state {
+    // There is a connection, and the registration is known to be in force.
+    bool is_registered;
+    // Why it is not, as far as that is known: one of onem2m_ws_result; 0 if there is no cause.
+    int32_t cause;
+    // How often this registrar has registered there: more than once if that one has forgotten it.
+    uint64_t registrations;
+    // The text of the cause. Valid until the callback returns.
+    struct onem2m_ws_text message;
+} onem2m_ws_upstream_state;
+
 // The functions of the program that a registrar calls. Set `struct_size` to sizeof(onem2m_ws_registrar_callbacks) and what is
 // not needed to NULL; the struct itself is copied. What holds for the callbacks of a client holds for them.
 typedef struct onem2m_ws_registrar_callbacks {
@@ -670,6 +682,9 @@ typedef struct onem2m_ws_registrar_callbacks {
     void (*drop)(void *user_data);
     // Called when a registree registers, comes, goes, is taken over, and so on. `event` is lent for the time of the call.
     void (*on_event)(void *user_data, const struct onem2m_ws_registree_event *event);
+    // Called with how it stands with its own registrar, if it has one: at the beginning, and after each change; changes in quick
+    // succession may be told as one. `state` is lent for the time of the call.
+    void (*on_upstream)(void *user_data, const struct onem2m_ws_upstream_state *state);
 } onem2m_ws_registrar_callbacks;
 
 // What became of the notifications that a registrar stored for its registrees. Set `struct_size` to
@@ -1386,7 +1401,7 @@ void onem2m_ws_registrar_config_free(struct onem2m_ws_registrar_config *config);
 // Sets everything that a JSON object names, {"listen":"ws://127.0.0.1:9000"}; null sets the default. An unknown name or a
 // wrong value is an error and changes nothing; what is out of range is one when the registrar is started. The names are those
 // of the setters, and:
-// `listen` and `points_of_access`, also with a list; `sp_id` ("//sp.example");
+// `listen` and `points_of_access`, also with a list;
 // `formats` (a list of "json", "xml" and "cbor"); `paths` (those that are served, a list: any; a handshake for another one
 // is answered 404), `allow_origins` (the web pages that may open connections, as "https://app.example", a list: none; others
 // are answered 403), `stray_subprotocols` (takes spellings of older texts: false);
@@ -1396,7 +1411,9 @@ void onem2m_ws_registrar_config_free(struct onem2m_ws_registrar_config *config);
 // one frame), `max_control_frames` (in a second: 256);
 // `answer_timeout_ms` (30 000), `pong_timeout_ms` (10 000), `write_timeout_ms` (a peer that takes no byte for so long is given
 // up: 30 000), `close_timeout_ms` (5000), `idle_close_ms` (closes connections over which nothing has travelled for so long; 0,
-// the default, for never); `take_over` is "probe", "refuse" or "newest"; `flapping_count`, `flapping_within_ms`. `compression` is true, false, or an object as onem2m_ws_client_config_load_json() takes it.
+// the default, for never); `take_over` is "probe", "refuse" or "newest"; `flapping_count`, `flapping_within_ms`; `upstream`, `upstream_cse_id`,
+// `upstream_client` (an object as onem2m_ws_client_config_load_json() takes it), `upstream_attributes` (of the `<remoteCSE>` that it
+// registers, an object). `compression` is true, false, or an object as onem2m_ws_client_config_load_json() takes it.
 // Every other number is at least 1, and a time at most a year.
 int32_t onem2m_ws_registrar_config_load_json(struct onem2m_ws_registrar_config *config,
                                              const char *json);
@@ -1406,6 +1423,9 @@ int32_t onem2m_ws_registrar_config_set_listen(struct onem2m_ws_registrar_config 
 
 // The CSE-ID: "/id-in" by default.
 int32_t onem2m_ws_registrar_config_set_cse_id(struct onem2m_ws_registrar_config *config, const char *cse_id);
+
+// The identifier of the service provider ("//sp.example"): none by default.
+int32_t onem2m_ws_registrar_config_set_sp_id(struct onem2m_ws_registrar_config *config, const char *sp_id);
 
 // The resource name of the CSEBase: "cse-in" by default.
 int32_t onem2m_ws_registrar_config_set_cse_name(struct onem2m_ws_registrar_config *config, const char *cse_name);
@@ -1481,6 +1501,27 @@ int32_t onem2m_ws_registrar_config_set_flapping(struct onem2m_ws_registrar_confi
 int32_t onem2m_ws_registrar_config_set_result_persistence_ms(struct onem2m_ws_registrar_config *config,
                                                              uint64_t milliseconds);
 
+// Makes it an MN-CSE: it registers at the registrar at `point_of_access` ("ws://host[:port]"), whose CSE-ID is `cse_id`
+// ("/id-in"), and what is for a CSE that is not registered here goes there. The connection is opened in the background and kept;
+// what has to be notified while it is away is stored. Its own CSE-ID and name must differ from those of that registrar. NULL for
+// both, the default, for none.
+int32_t onem2m_ws_registrar_config_set_upstream(struct onem2m_ws_registrar_config *config,
+                                                const char *point_of_access,
+                                                const char *cse_id);
+
+// Takes the settings of that connection (preset, times, proxy, compression...) from those of a client, which are copied; its
+// point of access, its originator and its callbacks do not count. NULL, the default, for the defaults.
+int32_t onem2m_ws_registrar_config_set_upstream_client(struct onem2m_ws_registrar_config *config,
+                                                       const struct onem2m_ws_client_config *client);
+
+// The address of that registrar's `<CSEBase>`: "-" by default, which every CSE has; "cse-in" for older ones.
+int32_t onem2m_ws_registrar_config_set_upstream_below(struct onem2m_ws_registrar_config *config, const char *cse_base);
+
+// How often it is looked whether the registration there is still in force: every 60 000 ms, and after each opening of the
+// connection; 0 for the latter only. At most a year.
+int32_t onem2m_ws_registrar_config_set_upstream_check_every_ms(struct onem2m_ws_registrar_config *config,
+                                                               uint32_t milliseconds);
+
 // No dispatcher thread: callbacks are called only by onem2m_ws_registrar_dispatch(). Off by default.
 int32_t onem2m_ws_registrar_config_set_poll_mode(struct onem2m_ws_registrar_config *config, bool yes);
 
@@ -1517,6 +1558,19 @@ int onem2m_ws_registrar_fd(const struct onem2m_ws_registrar *registrar);
 
 // In poll mode: calls the callbacks for all that has happened, on this thread, as onem2m_ws_client_dispatch().
 int32_t onem2m_ws_registrar_dispatch(const struct onem2m_ws_registrar *registrar, uint32_t timeout_ms);
+
+// How an MN-CSE stands with its registrar: 1 if there is a connection and the registration is known to be in force, 0 if not,
+// negative for an error. `*registrations` (may be NULL) is how often this registrar has registered there: more than once if that
+// one has forgotten it. If it is 0, `*cause` (may be NULL) is why, one of onem2m_ws_result, and onem2m_ws_last_error() has its text;
+// ONEM2M_WS_OK if it is not known or not tried yet.
+//
+// Errors: ONEM2M_WS_INVALID_STATE if it has no registrar.
+int32_t onem2m_ws_registrar_upstream_state(const struct onem2m_ws_registrar *registrar,
+                                           uint64_t *registrations,
+                                           int32_t *cause);
+
+// How many notifications wait for an entity ("Ca", "/id-mn"); negative for an error.
+int32_t onem2m_ws_registrar_waiting(const struct onem2m_ws_registrar *registrar, const char *entity);
 
 // Writes what became of what was stored to `*counters`.
 int32_t onem2m_ws_registrar_delivery_counters(const struct onem2m_ws_registrar *registrar,

@@ -241,7 +241,7 @@ fn change(
 /// Sets everything that a JSON object names, {"listen":"ws://127.0.0.1:9000"}; null sets the default. An unknown name or a
 /// wrong value is an error and changes nothing; what is out of range is one when the registrar is started. The names are those
 /// of the setters, and:
-/// `listen` and `points_of_access`, also with a list; `sp_id` ("//sp.example");
+/// `listen` and `points_of_access`, also with a list;
 /// `formats` (a list of "json", "xml" and "cbor"); `paths` (those that are served, a list: any; a handshake for another one
 /// is answered 404), `allow_origins` (the web pages that may open connections, as "https://app.example", a list: none; others
 /// are answered 403), `stray_subprotocols` (takes spellings of older texts: false);
@@ -279,6 +279,15 @@ pub extern "C" fn onem2m_ws_registrar_config_set_cse_id(
     cse_id: *const c_char,
 ) -> i32 {
     change(config, |settings| settings.set("cse_id", text(cse_id, "cse_id")?))
+}
+
+/// The identifier of the service provider ("//sp.example"): none by default.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_registrar_config_set_sp_id(
+    config: *mut onem2m_ws_registrar_config,
+    sp_id: *const c_char,
+) -> i32 {
+    change(config, |settings| settings.set("sp_id", optional_text(sp_id, "sp_id")?))
 }
 
 /// The resource name of the CSEBase: "cse-in" by default.

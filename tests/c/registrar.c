@@ -121,6 +121,18 @@ static void registrar_null_is_an_error_everywhere(void) {
     EQUAL(onem2m_ws_registrar_config_set_result_persistence_ms(NULL, 1), bad);
     EQUAL(onem2m_ws_registrar_config_set_flapping(NULL, 1, 1), bad);
     EQUAL(onem2m_ws_registrar_config_set_poll_mode(NULL, true), bad);
+    EQUAL(onem2m_ws_registrar_config_set_sp_id(NULL, "//a"), bad);
+    OK(onem2m_ws_registrar_config_set_sp_id(config, NULL));
+    EQUAL(onem2m_ws_registrar_config_set_upstream(NULL, "ws://h", "/id-in"), bad);
+    EQUAL(onem2m_ws_registrar_config_set_upstream(config, "nowhere", "/id-in"), bad);
+    ERROR_SAYS("nowhere");
+    OK(onem2m_ws_registrar_config_set_upstream(config, NULL, NULL));
+    EQUAL(onem2m_ws_registrar_config_set_upstream_client(NULL, NULL), bad);
+    OK(onem2m_ws_registrar_config_set_upstream_client(config, NULL));
+    EQUAL(onem2m_ws_registrar_config_set_upstream_below(NULL, "-"), bad);
+    EQUAL(onem2m_ws_registrar_config_set_upstream_check_every_ms(NULL, 1), bad);
+    EQUAL(onem2m_ws_registrar_upstream_state(NULL, NULL, NULL), bad);
+    EQUAL(onem2m_ws_registrar_waiting(NULL, "Ca"), bad);
     EQUAL(onem2m_ws_registrar_start_with(config, &callbacks, NULL), bad);
     EQUAL(onem2m_ws_registrar_fd(NULL), bad);
     EQUAL(onem2m_ws_registrar_dispatch(NULL, 0), bad);
@@ -141,6 +153,10 @@ static void registrar_null_is_an_error_everywhere(void) {
     OK(onem2m_ws_registrar_start_with(config, &newer.known, &r));
     EQUAL(onem2m_ws_registrar_fd(r), ONEM2M_WS_INVALID_STATE); // it has a thread
     EQUAL(onem2m_ws_registrar_dispatch(r, 0), ONEM2M_WS_INVALID_STATE);
+    EQUAL(onem2m_ws_registrar_upstream_state(r, NULL, NULL), ONEM2M_WS_INVALID_STATE);
+    ERROR_SAYS("onem2m_ws_registrar_config_set_upstream()");
+    EQUAL(onem2m_ws_registrar_waiting(r, NULL), bad);
+    EQUAL(onem2m_ws_registrar_waiting(r, "Cnobody"), 0);
     EQUAL(onem2m_ws_registrar_delivery_counters(r, NULL), bad);
     EQUAL(onem2m_ws_registrar_take_over_counters(r, NULL), bad);
     delivered.struct_size = 0;
@@ -168,6 +184,14 @@ static void registrar_settings_have_ranges_and_are_named_by_their_errors(void) {
         {"{\"notification_age_ms\":31536000001}", "notification_age"},
         {"{\"result_persistence_ms\":0}", "result_persistence"},
         {"{\"result_persistence_ms\":31536000001}", "result_persistence"},
+        {"{\"upstream\":\"ws://127.0.0.1:1\"}", "upstream_cse_id"},
+        {"{\"upstream\":\"ws://127.0.0.1:1\",\"upstream_cse_id\":\"/id-in\"}", "another CSE than this one"},
+        {"{\"cse_id\":\"/id-mn\",\"cse_name\":\"cse-mn\",\"upstream\":\"ws://127.0.0.1:1\",\"upstream_cse_id\":\"/id-in\","
+         "\"upstream_check_every_ms\":31536000001}",
+         "check_every"},
+        {"{\"cse_id\":\"/id-mn\",\"cse_name\":\"cse-mn\",\"upstream\":\"ws://127.0.0.1:1\",\"upstream_cse_id\":\"/id-in\","
+         "\"upstream_client\":{\"window\":0}}",
+         "window"},
         {"{\"flapping_count\":0}", "flapping: count"},
         {"{\"flapping_count\":10001}", "flapping: count"},
         {"{\"flapping_within_ms\":0}", "flapping: within"},
@@ -193,6 +217,9 @@ static void registrar_settings_have_ranges_and_are_named_by_their_errors(void) {
         OK(onem2m_ws_registrar_start(config, &r));
         onem2m_ws_registrar_free(r);
     }
+    EQUAL(onem2m_ws_registrar_config_load_json(config, "{\"upstream_client\":{\"windoww\":1}}"), ONEM2M_WS_INVALID_ARGUMENT);
+    ERROR_SAYS("windoww");
+    EQUAL(onem2m_ws_registrar_config_load_json(config, "{\"upstream_attributes\":[]}"), ONEM2M_WS_INVALID_ARGUMENT);
     EQUAL(onem2m_ws_registrar_config_load_json(config, "{\"take_over\":\"oldest\"}"), ONEM2M_WS_INVALID_ARGUMENT);
     ERROR_SAYS("oldest");
     EQUAL(onem2m_ws_registrar_config_set_take_over(config, 3), ONEM2M_WS_INVALID_ARGUMENT);
@@ -448,6 +475,139 @@ static void registrar_ws_5_2_3_the_newest_takes_over_or_is_refused(void) {
     }
 }
 
+// --- its own registrar -----------------------------------------------------------------------------------------------
+
+typedef struct {
+    counter *changes;
+    int registered[60], causes[60];
+    char messages[60][100];
+} upstreams;
+
+static void note_upstream(void *user_data, const onem2m_ws_upstream_state *state) {
+    upstreams *u = (upstreams *)user_data;
+    int at = counter_get(u->changes);
+    if (at >= 60) return;
+    u->registered[at] = state->is_registered;
+    u->causes[at] = state->cause;
+    copy(u->messages[at], sizeof u->messages[at], state->message);
+    counter_add(u->changes);
+}
+
+// Until it is registered above, or not; what it counts.
+static unsigned long long upstream_is(onem2m_ws_registrar *gateway, int registered) {
+    uint64_t registrations = 0;
+    long long end = now_ms() + 20000;
+    while (onem2m_ws_registrar_upstream_state(gateway, &registrations, NULL) != registered) {
+        CHECK(now_ms() < end);
+        pause_ms(10);
+    }
+    return registrations;
+}
+
+static void nothing_waits(onem2m_ws_registrar *gateway) {
+    long long end = now_ms() + 20000;
+    while (onem2m_ws_registrar_waiting(gateway, "/id-in") != 0) {
+        CHECK(now_ms() < end);
+        pause_ms(10);
+    }
+}
+
+static void registrar_ws_5_2_2_an_mn_cse_forwards_and_survives_the_loss_of_its_registrar(void) {
+    char *url = nobody();
+    onem2m_ws_registrar *above, *gateway;
+    onem2m_ws_registrar_config *config = settings_at("ws://127.0.0.1:0");
+    onem2m_ws_client_config *connection = NULL;
+    onem2m_ws_registrar_callbacks callbacks;
+    onem2m_ws_callbacks hears;
+    onem2m_ws_client *ae, *boss;
+    onem2m_ws_response *response = NULL;
+    upstreams u;
+    counter *heard = counter_new();
+    uint64_t registrations = 7;
+    int32_t cause = 7;
+    char below[64], found[200];
+    long long end;
+    int i;
+
+    memset(&u, 0, sizeof u);
+    u.changes = counter_new();
+    memset(&callbacks, 0, sizeof callbacks);
+    callbacks.struct_size = sizeof callbacks;
+    callbacks.user_data = &u;
+    callbacks.on_upstream = note_upstream;
+    OK(onem2m_ws_client_config_new("ws://elsewhere.invalid", &connection)); // where it is does not count here
+    OK(onem2m_ws_client_config_load_json(connection, "{\"reopening_first_delay_ms\":20,\"reopening_largest_delay_ms\":100}"));
+    OK(onem2m_ws_registrar_config_set_cse_id(config, "/id-mn"));
+    OK(onem2m_ws_registrar_config_set_cse_name(config, "cse-mn"));
+    OK(onem2m_ws_registrar_config_set_upstream(config, url, "/id-in"));
+    OK(onem2m_ws_registrar_config_set_upstream_client(config, connection));
+    OK(onem2m_ws_registrar_config_set_upstream_below(config, "cse-in"));
+    OK(onem2m_ws_registrar_config_set_upstream_check_every_ms(config, 200));
+    OK(onem2m_ws_registrar_config_load_json(config, "{\"upstream_attributes\":{\"lbl\":[\"mine\"]}}"));
+    onem2m_ws_client_config_free(connection);
+    gateway = start_registrar(config, &callbacks); // whether there is one above or not
+    onem2m_ws_registrar_config_free(config);
+    end = now_ms() + 20000;
+    while (cause != ONEM2M_WS_CONNECTION_REFUSED) {
+        CHECK(now_ms() < end);
+        EQUAL(onem2m_ws_registrar_upstream_state(gateway, &registrations, &cause), 0);
+        EQUAL(registrations, 0);
+        pause_ms(5);
+    }
+    ERROR_SAYS(strrchr(url, ':') + 1);
+
+    above = registrar_at(url);
+    EQUAL(upstream_is(gateway, 1), 1);
+    {
+        onem2m_ws_text address = onem2m_ws_registrar_point_of_access(gateway, 0);
+        copy(below, sizeof below, address);
+    }
+    // Up: an AE of the gateway's creates and retrieves at the registrar above, which knows the gateway.
+    ae = registered_at(below, "low", NULL);
+    create_container(ae, "cse-mn/low", "data");
+    EQUAL(status_of(ae, request_for(ONEM2M_WS_RETRIEVE, "/id-in/cse-in", 0, NULL)), 2000);
+    boss = new_client(admin_at(url), NULL);
+    {
+        onem2m_ws_request *request = request_for(ONEM2M_WS_RETRIEVE, "cse-in", 0, NULL);
+        OK(onem2m_ws_request_set(request, "fc", "{\"fu\":1,\"ty\":[16],\"lbl\":[\"mine\"]}"));
+        OK(onem2m_ws_client_send(boss, request, 10000, &response));
+        copy(found, sizeof found, onem2m_ws_response_content(response));
+        CONTAINS(found, "cse-in/");
+        onem2m_ws_response_free(response);
+        onem2m_ws_request_free(request);
+    }
+    onem2m_ws_client_free(boss);
+    // Down: somebody at the registrar above hears what happens here; also of what happened while that one was away.
+    hears = callbacks_with(heard);
+    hears.on_request = count_request;
+    boss = registered_at(url, "boss", &hears);
+    OK(onem2m_ws_client_subscribe(boss, "/id-mn/cse-mn/low/data", "{\"nu\":[\"/id-in/Cboss\"]}", 0, &response));
+    EQUAL(onem2m_ws_response_status(response), 2001);
+    onem2m_ws_response_free(response);
+    EQUAL(publish(ae, "cse-mn/low/data", "1"), 2001);
+    WAIT_FOR(heard, 1);
+    nothing_waits(gateway);
+    onem2m_ws_registrar_free(above);
+    upstream_is(gateway, 0);
+    for (i = 2; i <= 4; i++) EQUAL(publish(ae, "cse-mn/low/data", "x"), 2001);
+    EQUAL(onem2m_ws_registrar_waiting(gateway, "/id-in"), 3);
+    EQUAL(status_of(ae, request_for(ONEM2M_WS_RETRIEVE, "/id-in/cse-in", 0, NULL)), 5103);
+    above = registrar_at(url); // has forgotten everybody
+    CHECK(upstream_is(gateway, 1) >= 2);
+    nothing_waits(gateway);
+    CHECK(counter_get(u.changes) >= 4);
+    for (i = 0; i < counter_get(u.changes); i++) {
+        if (u.registered[i]) EQUAL(u.causes[i], 0);
+        CHECK((u.causes[i] != 0) == (u.messages[i][0] != '\0'));
+    }
+    onem2m_ws_client_free(ae);
+    onem2m_ws_client_free(boss);
+    OK(onem2m_ws_registrar_stop(gateway, 10000));
+    onem2m_ws_registrar_free(gateway);
+    onem2m_ws_registrar_free(above);
+    free(url);
+}
+
 const test tests_registrar[] = {
     {"registrar_null_is_an_error_everywhere", registrar_null_is_an_error_everywhere},
     {"registrar_settings_have_ranges_and_are_named_by_their_errors",
@@ -459,5 +619,7 @@ const test tests_registrar[] = {
     {"registrar_may_be_freed_by_its_callback", registrar_may_be_freed_by_its_callback},
     {"registrar_tells_what_expires", registrar_tells_what_expires},
     {"registrar_ws_5_2_3_the_newest_takes_over_or_is_refused", registrar_ws_5_2_3_the_newest_takes_over_or_is_refused},
+    {"registrar_ws_5_2_2_an_mn_cse_forwards_and_survives_the_loss_of_its_registrar",
+     registrar_ws_5_2_2_an_mn_cse_forwards_and_survives_the_loss_of_its_registrar},
     {NULL, NULL},
 };
