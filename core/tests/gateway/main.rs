@@ -8,3 +8,4 @@ mod losses;
 mod notifications;
 mod registration;
 mod requests;
+mod restart;
