@@ -46,7 +46,7 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Secret {
 /// Settings from Python's keyword arguments; `None` means the library's default.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
-struct Settings {
+pub(crate) struct Settings {
     preset: String,
     originator: Option<String>,
     registered: bool,
@@ -94,7 +94,7 @@ struct Settings {
 }
 
 impl Settings {
-    fn builder(self, point_of_access: &str) -> onem2m_ws::Result<ClientBuilder> {
+    pub(crate) fn builder(self, point_of_access: &str) -> onem2m_ws::Result<ClientBuilder> {
         let mut builder = client::Client::builder(point_of_access)
             .preset(Preset::by_name(&self.preset)?)
             .originator(self.originator.unwrap_or_default())
@@ -205,7 +205,7 @@ impl Settings {
 }
 
 /// Attributes of a resource, by their short names, as a JSON object that Python wrote.
-fn attributes(json: &[u8]) -> onem2m_ws::Result<serde_json::Map<String, serde_json::Value>> {
+pub(crate) fn attributes(json: &[u8]) -> onem2m_ws::Result<serde_json::Map<String, serde_json::Value>> {
     serde_json::from_slice(json).map_err(|error| bad(format!("attributes: {error}")))
 }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use onem2m_ws::binding::{Registration, RegistreeKind};
 use onem2m_ws::bridge::{self, Delivery, Outcome, Recipient, Waited};
 use onem2m_ws::client::{ClientEvent, ConnectionState, StateChange};
+use onem2m_ws::registrar::UpstreamState;
 use onem2m_ws::server::ServerEvent;
 use onem2m_ws::{Error, ErrorKind};
 use pyo3::IntoPyObjectExt;
@@ -91,9 +92,8 @@ fn listed<'py>(py: Python<'py>, deliveries: VecDeque<Delivery>) -> PyResult<Boun
             Delivery::Request { handle, request } => list.append((REQUEST, handle, ReceivedRequest::new(request)))?,
             Delivery::State { handle, change } => list.append((STATE, handle, state(py, &change)?))?,
             Delivery::Event { handle, event } => list.append((EVENT, handle, happened(py, event)?))?,
-            // Python asks for it.
-            Delivery::Upstream { .. } => {}
             Delivery::Registree { handle, event } => list.append((EVENT, handle, registree(py, event)?))?,
+            Delivery::Upstream { handle, state } => list.append((EVENT, handle, upstream(py, &state)?))?,
         }
     }
     Ok(list)
@@ -172,6 +172,12 @@ fn registree(py: Python<'_>, event: ServerEvent) -> PyResult<Bound<'_, PyAny>> {
         ServerEvent::Missed { count } => ("Missed", count).into_bound_py_any(py),
         _ => Ok(py.None().into_bound(py)),
     }
+}
+
+/// How a registrar stands with its own, likewise.
+pub(crate) fn upstream<'py>(py: Python<'py>, state: &UpstreamState) -> PyResult<Bound<'py, PyAny>> {
+    let cause = state.cause.as_ref().map(|error| errors::exception(py, error)).transpose()?;
+    ("UpstreamState", state.is_registered, state.registrations, cause).into_bound_py_any(py)
 }
 
 /// A time as Python counts it: in seconds since 1970.

@@ -4,15 +4,36 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use onem2m_ws::bridge::{self, Recipient};
-use onem2m_ws::registrar::RegistrarBuilder;
+use onem2m_ws::registrar::{RegistrarBuilder, Upstream};
 use onem2m_ws::server::{Server, ServerBuilder, TakeOver};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::client;
 use crate::errors::OrRaise;
 use crate::format::formats;
-use crate::queue::{Queue, Slot};
+use crate::queue::{self, Queue, Slot};
 use crate::settings::{CompressionFields, apply, compression, count, one_of, or_none, seconds};
+
+/// What `onem2m_ws.Upstream` has: point of access, CSE-ID, address of the CSEBase, attributes as JSON, seconds between two looks,
+/// settings of the connection.
+type UpstreamFields = (String, String, Option<String>, Vec<u8>, Option<f64>, client::Settings);
+
+fn upstream(fields: UpstreamFields) -> onem2m_ws::Result<Upstream> {
+    let (point_of_access, cse_id, below, more, check_every, connection) = fields;
+    let connection = connection.builder(&point_of_access)?;
+    let mut upstream = Upstream::new(point_of_access, cse_id).with_client(|_| connection);
+    if let Some(below) = below {
+        upstream = upstream.below(below);
+    }
+    for (short_name, value) in client::attributes(&more)? {
+        upstream = upstream.set(&short_name, value);
+    }
+    if let Some(time) = check_every {
+        upstream = upstream.check_every(or_none(seconds("check_every", time)?));
+    }
+    Ok(upstream)
+}
 
 /// Settings from Python's keyword arguments; `None` means the library's default.
 #[derive(FromPyObject)]
@@ -24,6 +45,8 @@ struct Settings {
     cse_id: String,
     cse_name: String,
     admin: String,
+    sp_id: Option<String>,
+    upstream: Option<UpstreamFields>,
     store: Option<PathBuf>,
     take_over: String,
     flapping: Option<(i128, f64)>,
@@ -115,7 +138,13 @@ impl Settings {
         if let Some(path) = self.store {
             server = server.store(path);
         }
-        let builder = RegistrarBuilder::new().cse_id(self.cse_id).cse_name(self.cse_name).admin(self.admin);
+        let mut builder = RegistrarBuilder::new().cse_id(self.cse_id).cse_name(self.cse_name).admin(self.admin);
+        if let Some(id) = self.sp_id {
+            builder = builder.sp_id(id);
+        }
+        if let Some(fields) = self.upstream {
+            builder = builder.upstream(upstream(fields)?);
+        }
         let builder = apply(
             builder,
             seconds,
@@ -138,6 +167,16 @@ impl Registrar {
         let queue = Arc::clone(&queue.get().queue);
         // Names may have to be looked up, the store is read, and the first handle starts threads.
         py.detach(|| bridge::Registrar::start_telling(builder, queue, handle)).map(Self).or_raise(py)
+    }
+
+    /// How it stands with its registrar, as an event; `None` if it has none.
+    fn upstream<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.0.upstream_state().or_raise(py)?.map(|state| queue::upstream(py, &state)).transpose()
+    }
+
+    /// Notifications that wait for an entity.
+    fn waiting(&self, py: Python<'_>, entity: &str) -> PyResult<usize> {
+        self.0.waiting(entity).or_raise(py)
     }
 
     /// What was counted so far, by name.

@@ -300,6 +300,17 @@ def test_the_command_keeps_what_it_has_in_a_file(tmp_path: Path) -> None:
     assert result.returncode == 1 and result.stderr.startswith("onem2m-ws: ") and "store" in result.stderr
 
 
+def test_ws_5_2_2_the_command_runs_an_mn_cse(registrar: sync.Registrar) -> None:
+    arguments = ["--cse-id", "/id-command", "--cse-name", "cse-mn", "--upstream", registrar.url]
+    with started([*COMMAND, "registrar", "--listen", "ws://127.0.0.1:0", *arguments]) as process:
+        with sync.connect(first_line(process).split()[2], originator="Cbehind") as ae:
+            ae.register_ae(app_id="Ntest", name="behind")
+            assert ae.retrieve("/id-in/cse-in").content["m2m:cb"]["csi"] == "/id-in"  # type: ignore[index]
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=10)
+    assert (out, err, process.returncode) == ("", "", 0)
+
+
 def test_the_command_says_what_is_wrong(registrar: sync.Registrar) -> None:
     def fails(*arguments: str) -> tuple[int, str]:
         result = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=30)

@@ -22,7 +22,7 @@ from .errors import OneM2MError
 from .formats import Format, convert, register_flex_container, register_namespace
 from .primitives import Posted, Registration, Request, Response, StateChange
 from .registrar import Registrar
-from .settings import Compression, Outbox
+from .settings import Compression, Outbox, Upstream
 
 __all__ = [
     "Client",
@@ -45,6 +45,7 @@ __all__ = [
     "StateChange",
     "StatusCode",
     "Subscription",
+    "Upstream",
     "__version__",
     "connect",
     "convert",

@@ -10,6 +10,7 @@ from pathlib import Path
 from . import __version__, convert, sync
 from .errors import OneM2MError
 from .formats import Format
+from .settings import Upstream
 
 _STOP = (signal.SIGTERM, signal.SIGINT)
 
@@ -23,6 +24,7 @@ def _registrar(arguments: argparse.Namespace) -> int:
         cse_name=arguments.cse_name,
         admin=arguments.admin,
         store=arguments.store,
+        upstream=Upstream(arguments.upstream, arguments.upstream_cse_id) if arguments.upstream else None,
         allow_insecure=arguments.allow_insecure,
     ) as registrar:
         for point_of_access in registrar.points_of_access:
@@ -108,6 +110,10 @@ def main() -> int:
         help="keep resources, registrations and notifications in this file, so that they are there after a restart or"
         " a crash; in memory if not given",
     )
+    registrar.add_argument(
+        "--upstream", metavar="URL", help="point of access of its own registrar, if it is to be an MN-CSE"
+    )
+    registrar.add_argument("--upstream-cse-id", default="/id-in", metavar="ID", help="CSE-ID of that")
     registrar.add_argument(
         "--allow-insecure",
         action="store_true",

@@ -6,7 +6,7 @@ from typing import Any, Callable
 
 from . import _native
 from .errors import StateError
-from .events import RegistrarEvent, Telling
+from .events import RegistrarEvent, Telling, UpstreamState
 from .settings import _registrar_settings
 
 
@@ -37,6 +37,19 @@ class RegistrarBase:
     def url(self) -> str:
         """The first point of access, as `ws://127.0.0.1:9000`."""
         return self.points_of_access[0]
+
+    @property
+    def upstream(self) -> UpstreamState | None:
+        """How it stands with its own registrar; `None` if it has none."""
+        state = self._running().upstream()
+        return None if state is None else UpstreamState(*state[1:])
+
+    def waiting(self, entity: str) -> int:
+        """How many notifications wait for an entity.
+
+        Those for its own registrar, and for everybody behind it, wait under the CSE-ID of that.
+        """
+        return self._running().waiting(entity)
 
     @property
     def counters(self) -> dict[str, int]:

@@ -19,6 +19,7 @@
     SecurityAlert             somebody spoke for an entity that belongs to another credential
     RequestExpired            a stored request was not fetched in time
     RequestGivenUp            a stored request will not be sent any more
+    UpstreamState             how an MN-CSE stands with its registrar
     Missed                    events that were not kept
 """
 
@@ -194,6 +195,18 @@ class RequestGivenUp:
 
 
 @dataclass(frozen=True)
+class UpstreamState:
+    """How an MN-CSE stands with its registrar."""
+
+    is_registered: bool
+    """There is a connection, and the registration is in force: what is for the registrar, or behind it, is sent now."""
+    registrations: int
+    """How often this process has registered there: more than once if the registrar has forgotten it."""
+    cause: Exception | None
+    """Why it is not registered now, as far as that is known."""
+
+
+@dataclass(frozen=True)
 class Missed:
     """So many events came faster than they were taken, and were not kept."""
 
@@ -217,6 +230,7 @@ RegistrarEvent = Union[
     SecurityAlert,
     RequestExpired,
     RequestGivenUp,
+    UpstreamState,
     Missed,
 ]
 
@@ -248,6 +262,8 @@ def _log(where: str, event: Event | RegistrarEvent, told: bool) -> None:
         connection_log.log(warning, text, where, event.entity)
     elif isinstance(event, (RegistrationFailed, StorageFailed)):
         connection_log.log(warning, "%s: %s", where, event.error)
+    elif isinstance(event, UpstreamState) and event.cause is not None and not event.is_registered:
+        connection_log.log(warning, "%s: not registered at its registrar: %s", where, event.cause)
     elif isinstance(event, (RequestExpired, RequestGivenUp)):
         request_log.log(warning, "%s: not delivered: %s", where, event)
     elif isinstance(event, (Flapping, SecurityAlert, Missed)):

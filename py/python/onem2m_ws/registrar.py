@@ -14,7 +14,7 @@ from ._bridge import Bridge
 from ._registrar_base import RegistrarBase
 from .events import RegistrarEvent
 from .formats import Format
-from .settings import Compression
+from .settings import Compression, Upstream
 
 EventHandler = Callable[[RegistrarEvent], Union[Awaitable[None], None]]
 E = TypeVar("E", bound=EventHandler)
@@ -32,6 +32,9 @@ class Registrar(RegistrarBase):
         cse_id: its CSE-ID.
         cse_name: the name of its CSEBase.
         admin: the originator that needs no registration and may do everything.
+        sp_id: the identifier of the service provider, as `//sp.example`.
+        upstream: its own registrar, an `Upstream`: it is an MN-CSE then. It registers there, and what is for the
+            registrar, or for somebody behind it, goes there; notifications wait while it is away. None by default.
 
     What it keeps:
         store: a file in which it keeps resources, registrations and notifications, made if it does not exist: what was
@@ -93,6 +96,8 @@ class Registrar(RegistrarBase):
         cse_id: str = "/id-in",
         cse_name: str = "cse-in",
         admin: str = "CAdmin",
+        sp_id: str | None = None,
+        upstream: Upstream | None = None,
         store: str | os.PathLike[str] | None = None,
         notification_age: float | None = None,
         result_persistence: float | None = None,
@@ -164,8 +169,8 @@ class Registrar(RegistrarBase):
     def on_event(self, handler: E) -> E:
         """Has `handler` called when something happens to a registree. Usable as a decorator.
 
-        Events are classes in `onem2m_ws.events`. Those that came before there was a handler come now, the latest 256 of
-        them.
+        Events are classes in `onem2m_ws.events`; one tells how it stands with its own registrar. Those that came before
+        there was a handler come now, the latest 256 of them.
         """
         self._telling.set_handler(handler, self._tell)
         return handler
