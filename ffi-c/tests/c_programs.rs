@@ -2,7 +2,7 @@
 //! linked to the shared and to the static library.
 //!
 //! Covers: rows WS-5.2-6, WS-5.2-9, WS-6.4-3, WS-6.5-1 and WS-6.5-4 are seen from C in `tests/c/exchange.c` and
-//! `tests/c/bad_input.c`; WS-5.2-7, WS-5.2-8 and WS-6.4-4 in `tests/c/life.c`; WS-5.2-2 and WS-5.2-3 in `tests/c/registrar.c`.
+//! `tests/c/bad_input.c`; WS-5.2-7 and WS-6.4-4 in `tests/c/life.c`; WS-5.2-8 in `tests/c/outbox.c`; WS-5.2-2 and WS-5.2-3 in `tests/c/registrar.c`.
 //! The compilers are `$CC` and `$CXX`, `cc` and `c++` without them. No library of this crate is linked here: cargo does not
 //! promise where it leaves one, so it is asked.
 

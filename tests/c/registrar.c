@@ -8,60 +8,56 @@ typedef struct {
     int kind;
     unsigned long long connection, count;
     char entity[40], cause[200], peer[60], id[80];
-} seen_event;
+} registree_event;
 
 typedef struct {
     counter *called;
-    seen_event events[60];
+    registree_event events[60];
     onem2m_ws_registrar *registrar;
     int dropped, poll;
     pthread_t thread;
-} context;
+} listener;
 
-static context *context_new(void) {
-    context *c = (context *)calloc(1, sizeof *c);
+static listener *listener_new(void) {
+    listener *c = (listener *)calloc(1, sizeof *c);
     c->called = counter_new();
     return c;
 }
 
-static void copy(char *to, size_t size, onem2m_ws_text from) {
-    snprintf(to, size, "%.*s", (int)from.len, from.data != NULL ? from.data : "");
-}
-
-static void note_event(void *user_data, const onem2m_ws_registree_event *event) {
-    context *c = (context *)user_data;
-    seen_event *e = &c->events[counter_get(c->called)];
+static void note_registree(void *user_data, const onem2m_ws_registree_event *event) {
+    listener *c = (listener *)user_data;
+    registree_event *e = &c->events[counter_get(c->called)];
     CHECK(e < c->events + sizeof c->events / sizeof *c->events && !c->dropped);
     if (c->poll) CHECK(pthread_equal(c->thread, pthread_self()));
     e->kind = event->kind;
     e->connection = event->connection;
     e->count = event->count;
-    copy(e->entity, sizeof e->entity, event->entity);
-    copy(e->cause, sizeof e->cause, event->cause);
-    copy(e->peer, sizeof e->peer, event->peer);
-    copy(e->id, sizeof e->id, event->request_id);
+    copy_text(e->entity, sizeof e->entity, event->entity);
+    copy_text(e->cause, sizeof e->cause, event->cause);
+    copy_text(e->peer, sizeof e->peer, event->peer);
+    copy_text(e->id, sizeof e->id, event->request_id);
     TEXT(event->principal, NULL); // nobody is authenticated
     counter_add(c->called);
 }
 
 static void note_drop(void *user_data) {
-    context *c = (context *)user_data;
+    listener *c = (listener *)user_data;
     CHECK(c->dropped == 0);
     c->dropped = 1;
 }
 
-static onem2m_ws_registrar_callbacks events_to(context *c) {
+static onem2m_ws_registrar_callbacks events_of_registrees(listener *c) {
     onem2m_ws_registrar_callbacks callbacks;
     memset(&callbacks, 0, sizeof callbacks);
     callbacks.struct_size = sizeof callbacks;
     callbacks.user_data = c;
     callbacks.drop = note_drop;
-    callbacks.on_event = note_event;
+    callbacks.on_event = note_registree;
     return callbacks;
 }
 
 // The first event of this kind for this entity, which is waited for.
-static const seen_event *event_of(context *c, int kind, const char *entity) {
+static const registree_event *event_of(listener *c, int kind, const char *entity) {
     long long end = now_ms() + 20000;
     for (;;) {
         int i, count = counter_get(c->called);
@@ -80,14 +76,6 @@ static onem2m_ws_registrar_config *settings_at(const char *url) {
     return config;
 }
 
-static onem2m_ws_client *new_client(onem2m_ws_client_config *config, const onem2m_ws_callbacks *callbacks) {
-    onem2m_ws_client *client = NULL;
-    OK(onem2m_ws_client_config_set_reopening(config, 20, 100, 30000));
-    OK(onem2m_ws_client_new(config, callbacks, &client));
-    onem2m_ws_client_config_free(config);
-    return client;
-}
-
 static onem2m_ws_client *registered_at(const char *url, const char *name, const onem2m_ws_callbacks *callbacks) {
     char originator[32];
     onem2m_ws_client *client;
@@ -103,8 +91,8 @@ static void registrar_null_is_an_error_everywhere(void) {
     const int32_t bad = ONEM2M_WS_INVALID_ARGUMENT;
     onem2m_ws_registrar_config *config = settings_at("ws://127.0.0.1:0");
     onem2m_ws_registrar *r = NULL;
-    context *c = context_new();
-    onem2m_ws_registrar_callbacks callbacks = events_to(c);
+    listener *c = listener_new();
+    onem2m_ws_registrar_callbacks callbacks = events_of_registrees(c);
     onem2m_ws_delivery_counters delivered;
     onem2m_ws_take_over_counters taken;
     struct {
@@ -144,7 +132,7 @@ static void registrar_null_is_an_error_everywhere(void) {
     ERROR_SAYS("callbacks.struct_size");
     CHECK(r == NULL);
     memset(&newer, 0, sizeof newer);
-    newer.known = events_to(c);
+    newer.known = events_of_registrees(c);
     newer.known.struct_size = sizeof newer;
     newer.later = &newer;
     EQUAL(onem2m_ws_registrar_start_with(config, &newer.known, &r), bad);
@@ -302,10 +290,10 @@ static void registrar_ws_6_5_4_a_store_keeps_resources_registrations_and_notific
 static void tells(int poll_mode) {
     char *url = nobody();
     onem2m_ws_registrar_config *config = settings_at(url);
-    context *c = context_new();
-    onem2m_ws_registrar_callbacks callbacks = events_to(c);
+    listener *c = listener_new();
+    onem2m_ws_registrar_callbacks callbacks = events_of_registrees(c);
     onem2m_ws_client *ae;
-    const seen_event *e;
+    const registree_event *e;
     int i;
 
     c->poll = poll_mode;
@@ -348,7 +336,7 @@ static void registrar_tells_of_its_registrees_in_poll_mode(void) {
 }
 
 static void stops_and_frees(void *user_data, const onem2m_ws_registree_event *event) {
-    context *c = (context *)user_data;
+    listener *c = (listener *)user_data;
     CHECK(event->kind == ONEM2M_WS_REGISTREE_REGISTERED && c->registrar != NULL);
     EQUAL(onem2m_ws_registrar_stop(c->registrar, 100), ONEM2M_WS_WOULD_DEADLOCK);
     if (c->poll) EQUAL(onem2m_ws_registrar_dispatch(c->registrar, 0), ONEM2M_WS_WOULD_DEADLOCK);
@@ -363,8 +351,8 @@ static void registrar_may_be_freed_by_its_callback(void) {
     for (poll_mode = 0; poll_mode < 2; poll_mode++) {
         char *url = nobody();
         onem2m_ws_registrar_config *config = settings_at(url);
-        context *c = context_new();
-        onem2m_ws_registrar_callbacks callbacks = events_to(c);
+        listener *c = listener_new();
+        onem2m_ws_registrar_callbacks callbacks = events_of_registrees(c);
         onem2m_ws_client *ae = new_client(config_for(url, "Cone"), NULL);
         long long end = now_ms() + 20000;
         callbacks.on_event = stops_and_frees;
@@ -389,12 +377,12 @@ static void registrar_may_be_freed_by_its_callback(void) {
 static void registrar_tells_what_expires(void) {
     char *url = nobody();
     onem2m_ws_registrar_config *config = settings_at(url);
-    context *c = context_new();
-    onem2m_ws_registrar_callbacks callbacks = events_to(c);
+    listener *c = listener_new();
+    onem2m_ws_registrar_callbacks callbacks = events_of_registrees(c);
     onem2m_ws_client *ae;
     onem2m_ws_response *response = NULL;
     onem2m_ws_delivery_counters counters;
-    const seen_event *e;
+    const registree_event *e;
     OK(onem2m_ws_registrar_config_set_notification_age_ms(config, 300));
     c->registrar = start_registrar(config, &callbacks);
     ae = registered_at(url, "late", NULL);
@@ -435,12 +423,12 @@ static void registrar_ws_5_2_3_the_newest_takes_over_or_is_refused(void) {
     for (i = 0; i < 3; i++) {
         char *url = nobody();
         onem2m_ws_registrar_config *config = settings_at(url);
-        context *c = context_new();
-        onem2m_ws_registrar_callbacks callbacks = events_to(c);
+        listener *c = listener_new();
+        onem2m_ws_registrar_callbacks callbacks = events_of_registrees(c);
         onem2m_ws_client *first, *second;
         onem2m_ws_request *request = request_for(ONEM2M_WS_RETRIEVE, "cse-in", 0, NULL);
         onem2m_ws_take_over_counters counters;
-        const seen_event *e;
+        const registree_event *e;
         OK(onem2m_ws_registrar_config_set_take_over(config, rules[i]));
         OK(onem2m_ws_registrar_config_set_flapping(config, 1, 60000));
         c->registrar = start_registrar(config, &callbacks);
@@ -489,7 +477,7 @@ static void note_upstream(void *user_data, const onem2m_ws_upstream_state *state
     if (at >= 60) return;
     u->registered[at] = state->is_registered;
     u->causes[at] = state->cause;
-    copy(u->messages[at], sizeof u->messages[at], state->message);
+    copy_text(u->messages[at], sizeof u->messages[at], state->message);
     counter_add(u->changes);
 }
 
@@ -560,7 +548,7 @@ static void registrar_ws_5_2_2_an_mn_cse_forwards_and_survives_the_loss_of_its_r
     EQUAL(upstream_is(gateway, 1), 1);
     {
         onem2m_ws_text address = onem2m_ws_registrar_point_of_access(gateway, 0);
-        copy(below, sizeof below, address);
+        copy_text(below, sizeof below, address);
     }
     // Up: an AE of the gateway's creates and retrieves at the registrar above, which knows the gateway.
     ae = registered_at(below, "low", NULL);
@@ -571,7 +559,7 @@ static void registrar_ws_5_2_2_an_mn_cse_forwards_and_survives_the_loss_of_its_r
         onem2m_ws_request *request = request_for(ONEM2M_WS_RETRIEVE, "cse-in", 0, NULL);
         OK(onem2m_ws_request_set(request, "fc", "{\"fu\":1,\"ty\":[16],\"lbl\":[\"mine\"]}"));
         OK(onem2m_ws_client_send(boss, request, 10000, &response));
-        copy(found, sizeof found, onem2m_ws_response_content(response));
+        copy_text(found, sizeof found, onem2m_ws_response_content(response));
         CONTAINS(found, "cse-in/");
         onem2m_ws_response_free(response);
         onem2m_ws_request_free(request);

@@ -232,6 +232,58 @@ int publish(onem2m_ws_client *client, const char *to, const char *value) {
     return status_of(client, request_for(ONEM2M_WS_CREATE, to, ONEM2M_WS_CONTENT_INSTANCE, content));
 }
 
+// --- what happened to a client ---------------------------------------------------------------------------------------
+
+client_log *client_log_new(void) {
+    client_log *c = (client_log *)calloc(1, sizeof *c);
+    c->called = counter_new();
+    c->stated = counter_new();
+    return c;
+}
+
+void copy_text(char *to, size_t size, onem2m_ws_text from) {
+    snprintf(to, size, "%.*s", (int)from.len, from.data != NULL ? from.data : "");
+}
+
+static void log_event(void *user_data, const onem2m_ws_event *event) {
+    client_log *c = (client_log *)user_data;
+    client_event *e = &c->events[counter_get(c->called)];
+    CHECK(e < c->events + sizeof c->events / sizeof *c->events);
+    e->kind = event->kind;
+    e->result = event->result;
+    e->until_ms = event->until_ms;
+    e->status = event->response != NULL ? (int)onem2m_ws_response_status(event->response) : 0;
+    copy_text(e->id, sizeof e->id, event->request_id);
+    copy_text(e->entity, sizeof e->entity, event->entity);
+    copy_text(e->message, sizeof e->message, event->message);
+    if (event->result != 0) {
+        CONTAINS(onem2m_ws_last_error(), e->message);
+        e->unknown = onem2m_ws_last_error_outcome_unknown();
+    }
+    counter_add(c->called);
+}
+
+void log_state(void *user_data, const onem2m_ws_state *state) {
+    client_log *c = (client_log *)user_data;
+    int at = counter_get(c->stated);
+    if (at < 40) c->states[at] = state->state;
+    counter_add(c->stated);
+}
+
+onem2m_ws_callbacks logs_to(client_log *c) {
+    onem2m_ws_callbacks callbacks = callbacks_with(c);
+    callbacks.on_event = log_event;
+    return callbacks;
+}
+
+onem2m_ws_client *new_client(onem2m_ws_client_config *config, const onem2m_ws_callbacks *callbacks) {
+    onem2m_ws_client *client = NULL;
+    OK(onem2m_ws_client_config_set_reopening(config, 20, 100, 30000));
+    OK(onem2m_ws_client_new(config, callbacks, &client));
+    onem2m_ws_client_config_free(config);
+    return client;
+}
+
 // --- peers that misbehave --------------------------------------------------------------------------------------------
 
 static int listener(char *url, size_t size) {

@@ -18,7 +18,7 @@ typedef struct {
 
 // Each file's tests; the last one has no name.
 extern const test tests_api[], tests_bad_input[], tests_exchange[], tests_callbacks[], tests_process[], tests_formats[],
-    tests_life[], tests_registrar[];
+    tests_life[], tests_outbox[], tests_registrar[];
 
 // --- checks: the first that fails ends the program, with file and line -----------------------------------------------
 
@@ -75,6 +75,28 @@ onem2m_ws_request *request_for(int operation, const char *to, int type, const ch
 int status_of(onem2m_ws_client *client, onem2m_ws_request *request);
 void create_container(onem2m_ws_client *client, const char *to, const char *name);
 int publish(onem2m_ws_client *client, const char *to, const char *value);
+
+// --- what happened to a client ---------------------------------------------------------------------------------------
+
+typedef struct {
+    int kind, result, status, unknown;
+    long long until_ms;
+    char id[80], entity[40], message[200];
+} client_event;
+
+typedef struct {
+    counter *called, *stated; // events, and changes of the connection
+    client_event events[40];
+    int states[40];
+} client_log;
+
+client_log *client_log_new(void);
+void copy_text(char *to, size_t size, onem2m_ws_text from);
+void log_state(void *user_data, const onem2m_ws_state *state);
+// Callbacks that note every event.
+onem2m_ws_callbacks logs_to(client_log *c);
+// A client that tries again soon; frees its settings.
+onem2m_ws_client *new_client(onem2m_ws_client_config *config, const onem2m_ws_callbacks *callbacks);
 
 // --- peers that misbehave --------------------------------------------------------------------------------------------
 
