@@ -324,7 +324,8 @@ enum onem2m_ws_event_kind
     // The registrar had forgotten the entity, and it was registered again, as `entity`. Containers and subscriptions below its
     // resource are gone: make them again.
     ONEM2M_WS_EVENT_REGISTERED_AGAIN = 3,
-    // The registration could not be checked, renewed or made again. `result`, `message`; it is tried again after a while.
+    // The registration could not be checked, renewed or made again. `result`, `message`, and onem2m_ws_last_error_response() during
+    // the call; it is tried again after a while.
     ONEM2M_WS_EVENT_REGISTRATION_FAILED = 4,
     // A request that was posted, `request_id`, has left the outbox: `response` is its response, whatever its status. NULL if there
     // is none, and `result` says why: ONEM2M_WS_QUEUE_FULL if it made room for a newer one, ONEM2M_WS_TIMEOUT if it expired,
@@ -752,7 +753,8 @@ struct onem2m_ws_text onem2m_ws_last_error_http_body(void);
 const struct onem2m_ws_response *onem2m_ws_last_error_response(void);
 
 // True if the last error on this thread leaves it open whether the request was carried out: it was sent, and no response came.
-// Sending it again may do it twice. False: it was not carried out, or the error is not about a request.
+// Sending it again may do it twice. Always true after the time-out of a blocking call. False: it was not carried out, or the error
+// is not about a request.
 bool onem2m_ws_last_error_outcome_unknown(void);
 
 // The name of a result code, "ONEM2M_WS_TIMEOUT"; "unknown" for one that this version does not have. Valid for ever.

@@ -156,7 +156,8 @@ pub extern "C" fn onem2m_ws_last_error_response() -> *const onem2m_ws_response {
 }
 
 /// True if the last error on this thread leaves it open whether the request was carried out: it was sent, and no response came.
-/// Sending it again may do it twice. False: it was not carried out, or the error is not about a request.
+/// Sending it again may do it twice. Always true after the time-out of a blocking call. False: it was not carried out, or the error
+/// is not about a request.
 #[unsafe(no_mangle)]
 pub extern "C" fn onem2m_ws_last_error_outcome_unknown() -> bool {
     look(false, |last| last.outcome_unknown)

@@ -22,7 +22,8 @@ pub enum onem2m_ws_event_kind {
     /// The registrar had forgotten the entity, and it was registered again, as `entity`. Containers and subscriptions below its
     /// resource are gone: make them again.
     ONEM2M_WS_EVENT_REGISTERED_AGAIN = 3,
-    /// The registration could not be checked, renewed or made again. `result`, `message`; it is tried again after a while.
+    /// The registration could not be checked, renewed or made again. `result`, `message`, and onem2m_ws_last_error_response() during
+    /// the call; it is tried again after a while.
     ONEM2M_WS_EVENT_REGISTRATION_FAILED = 4,
     /// A request that was posted, `request_id`, has left the outbox: `response` is its response, whatever its status. NULL if there
     /// is none, and `result` says why: ONEM2M_WS_QUEUE_FULL if it made room for a newer one, ONEM2M_WS_TIMEOUT if it expired,

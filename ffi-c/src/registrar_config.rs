@@ -16,7 +16,7 @@ use crate::client_config::{ClientSettings, onem2m_ws_client_config};
 use crate::format::{FormatsSetting, formats};
 use crate::guard::{guard, guard_value};
 use crate::handle::{Handle, borrow, borrow_mut, make, take};
-use crate::settings::{CompressionSetting, Settings, Texts, choice};
+use crate::settings::{CompressionSetting, Settings, Texts, choice, wipe};
 use crate::text::{optional_text, text};
 
 /// What can be set, under the names that [`onem2m_ws_registrar_config_load_json`] takes.
@@ -76,7 +76,9 @@ impl<'de> Deserialize<'de> for ConnectionSettings {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let mut values = Map::deserialize(deserializer)?;
         values.insert("point_of_access".to_owned(), Value::from(""));
-        ClientSettings::deserialize(Value::Object(values)).map(Self).map_err(D::Error::custom)
+        let settings = ClientSettings::deserialize(&values).map(Self).map_err(D::Error::custom);
+        values.values_mut().for_each(wipe);
+        settings
     }
 }
 

@@ -25,7 +25,8 @@ impl Drop for Values {
     }
 }
 
-fn wipe(value: &mut Value) {
+/// Leaves none of its texts in memory.
+pub(crate) fn wipe(value: &mut Value) {
     match value {
         Value::String(text) => text.zeroize(),
         Value::Array(values) => values.iter_mut().for_each(wipe),

@@ -356,6 +356,7 @@ static void life_a_registration_that_cannot_be_made_again_is_told(void) {
     OK(onem2m_ws_client_connect(client, 5000));
     e = event_of(c, ONEM2M_WS_EVENT_REGISTRATION_FAILED);
     EQUAL(e->result, ONEM2M_WS_REGISTRATION_REFUSED);
+    EQUAL(e->status, 4103);
     CONTAINS(e->message, "4103");
     EQUAL(e->until_ms, -1);
     onem2m_ws_client_free(client);

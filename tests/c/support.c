@@ -259,6 +259,7 @@ static void log_event(void *user_data, const onem2m_ws_event *event) {
     if (event->result != 0) {
         CONTAINS(onem2m_ws_last_error(), e->message);
         e->unknown = onem2m_ws_last_error_outcome_unknown();
+        if (onem2m_ws_last_error_response() != NULL) e->status = onem2m_ws_response_status(onem2m_ws_last_error_response());
     }
     counter_add(c->called);
 }

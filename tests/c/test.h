@@ -79,7 +79,7 @@ int publish(onem2m_ws_client *client, const char *to, const char *value);
 // --- what happened to a client ---------------------------------------------------------------------------------------
 
 typedef struct {
-    int kind, result, status, unknown;
+    int kind, result, status, unknown; // the status of the response, or of the answer that is the error's
     long long until_ms;
     char id[80], entity[40], message[200];
 } client_event;
