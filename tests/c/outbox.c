@@ -142,28 +142,30 @@ static void outbox_posting_in_poll_mode(void) {
     onem2m_ws_client_config *config = admin_at(registrar_url());
     onem2m_ws_client *client;
     onem2m_ws_request *request = request_for(ONEM2M_WS_RETRIEVE, "cse-in", 0, NULL);
-    posted_ids p;
+    posted_ids p, mine;
     uint64_t call = 0;
     int flushed = 0;
     long long end = now_ms() + 20000;
 
     memset(&p, 0, sizeof p);
+    memset(&mine, 0, sizeof mine);
     the_thread = pthread_self();
     OK(onem2m_ws_client_config_set_poll_mode(config, true));
     OK(onem2m_ws_client_config_set_outbox_bounds(config, 2, 100000));
     client = new_client(config, &callbacks);
     OK(onem2m_ws_client_post_async(client, request, note_posted, &p, NULL));
-    OK(onem2m_ws_client_post_async(client, with_id(request, "mine"), note_posted, &p, &call));
+    OK(onem2m_ws_client_post_async(client, with_id(request, "mine"), note_posted, &mine, &call));
     CHECK(call != 0);
-    EQUAL(p.calls, 0); // nothing is called outside of dispatch
+    EQUAL(p.calls + mine.calls, 0); // nothing is called outside of dispatch
     OK(onem2m_ws_client_flush_async(client, note_flushed, &flushed, NULL));
-    while (p.calls < 2 || flushed < 1 || counter_get(c->called) < 2) {
+    while (p.calls < 1 || mine.calls < 1 || flushed < 1 || counter_get(c->called) < 2) {
         CHECK(now_ms() < end);
         OK(onem2m_ws_client_dispatch(client, 200));
     }
     EQUAL(p.result, 0);
+    EQUAL(mine.result, 0);
     CHECK(strcmp(p.ids[0], c->events[0].id) == 0 && p.ids[0][0] == 'p');
-    CHECK(strcmp(p.ids[1], "mine") == 0 && strcmp(c->events[1].id, "mine") == 0);
+    CHECK(strcmp(mine.ids[0], "mine") == 0 && strcmp(c->events[1].id, "mine") == 0);
     EQUAL(c->events[1].status, 2000);
     EQUAL(onem2m_ws_client_cancel(client, call), ONEM2M_WS_INVALID_STATE);
     // What is refused is told to the callback; cancelling forgets the callback, not the request.
@@ -172,7 +174,7 @@ static void outbox_posting_in_poll_mode(void) {
     OK(onem2m_ws_request_set(request, "rqet", "null"));
     OK(onem2m_ws_client_post_async(client, request, never_posted, NULL, &call));
     OK(onem2m_ws_client_cancel(client, call));
-    while (p.calls < 3 || counter_get(c->called) < 3) {
+    while (p.calls < 2 || counter_get(c->called) < 3) {
         CHECK(now_ms() < end);
         OK(onem2m_ws_client_dispatch(client, 200));
     }

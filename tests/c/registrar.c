@@ -207,6 +207,20 @@ static void registrar_settings_have_ranges_and_are_named_by_their_errors(void) {
     }
     EQUAL(onem2m_ws_registrar_config_load_json(config, "{\"upstream_client\":{\"windoww\":1}}"), ONEM2M_WS_INVALID_ARGUMENT);
     ERROR_SAYS("windoww");
+    {
+        // A password is in no error, and a setting of the connection that cannot work is named when it is started.
+        onem2m_ws_registrar_config *other = settings_at("ws://127.0.0.1:0");
+        onem2m_ws_client_config *connection = config_for("ws://127.0.0.1:1", "Cx");
+        OK(onem2m_ws_registrar_config_load_json(other, "{\"cse_id\":\"/id-mn\",\"cse_name\":\"cse-mn\"}"));
+        OK(onem2m_ws_client_config_load_json(connection, "{\"proxy\":\"ftp://u:hunter2@proxy\"}"));
+        OK(onem2m_ws_registrar_config_set_upstream(other, "ws://127.0.0.1:1", "/id-in"));
+        OK(onem2m_ws_registrar_config_set_upstream_client(other, connection));
+        onem2m_ws_client_config_free(connection); // it was copied
+        EQUAL(onem2m_ws_registrar_start(other, &r), ONEM2M_WS_INVALID_ARGUMENT);
+        ERROR_SAYS("http://[user:password@]host[:port]");
+        CHECK(strstr(onem2m_ws_last_error(), "hunter2") == NULL);
+        onem2m_ws_registrar_config_free(other);
+    }
     EQUAL(onem2m_ws_registrar_config_load_json(config, "{\"upstream_attributes\":[]}"), ONEM2M_WS_INVALID_ARGUMENT);
     EQUAL(onem2m_ws_registrar_config_load_json(config, "{\"take_over\":\"oldest\"}"), ONEM2M_WS_INVALID_ARGUMENT);
     ERROR_SAYS("oldest");
