@@ -51,8 +51,9 @@ pub extern "C" fn onem2m_ws_client_post(
 }
 
 /// onem2m_ws_client_post() with a callback, which gets the `rqi` when the request is accepted, and errors likewise. The request may
-/// be freed at once. ONEM2M_WS_EVENT_DELIVERED may come first: a program that is to know the `rqi` by then sets it,
-/// onem2m_ws_request_set_id(). onem2m_ws_client_cancel() only forgets the callback.
+/// be freed at once. The order of the calls is that of delivery, but their callbacks may come in any order, and
+/// ONEM2M_WS_EVENT_DELIVERED before them: a program that is to know the `rqi` by then sets it, onem2m_ws_request_set_id().
+/// onem2m_ws_client_cancel() only forgets the callback.
 #[unsafe(no_mangle)]
 pub extern "C" fn onem2m_ws_client_post_async(
     client: *const onem2m_ws_client,
