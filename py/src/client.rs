@@ -1,10 +1,12 @@
 //! A client, as its Python owners use it: every call names where its outcome goes, and returns at once.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use onem2m_ws::binding::{self, Accepts};
-use onem2m_ws::bridge;
-use onem2m_ws::client::{AeRegistration, ClientBuilder, CseRegistration, Preset, Reopening, Subscription};
+use onem2m_ws::binding::{self, Accepts, OutsideWindow};
+use onem2m_ws::bridge::{self, Recipient};
+use onem2m_ws::client::{AeRegistration, ClientBuilder, CseRegistration, Mode, Preset, Reopening, Subscription};
 use onem2m_ws::primitive::{Format, NotificationContentType, NotificationEventType, Operation, Request, ResourceType};
 use onem2m_ws::{ErrorKind, client};
 use pyo3::prelude::*;
@@ -13,8 +15,10 @@ use zeroize::Zeroizing;
 
 use crate::errors::OrRaise;
 use crate::format::formats;
-use crate::queue::{Queue, To, registered, state};
-use crate::settings::{CompressionFields, apply, bad, compression, count, or_none, seconds};
+use crate::queue::{Queue, To, registered, since_epoch, state};
+use crate::settings::{
+    CompressionFields, OutboxFields, apply, bad, compression, count, one_of, or_none, outbox, repeat, seconds,
+};
 use crate::{errors, message};
 
 /// Names one request that was sent, to cancel it.
@@ -42,11 +46,19 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Secret {
 /// Settings from Python's keyword arguments; `None` means the library's default.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
-struct Settings {
+pub(crate) struct Settings {
     preset: String,
     originator: Option<String>,
     registered: bool,
     stay_connected: bool,
+    patient: bool,
+    keep_registered: bool,
+    state_file: Option<PathBuf>,
+    repeat: String,
+    outbox: Option<OutboxFields>,
+    outbox_file: Option<PathBuf>,
+    schedule: Vec<String>,
+    outside_window: String,
     open_timeout: Option<f64>,
     request_timeout: Option<f64>,
     answer_timeout: Option<f64>,
@@ -82,25 +94,43 @@ struct Settings {
 }
 
 impl Settings {
-    fn builder(self, point_of_access: &str) -> onem2m_ws::Result<ClientBuilder> {
+    pub(crate) fn builder(self, point_of_access: &str) -> onem2m_ws::Result<ClientBuilder> {
         let mut builder = client::Client::builder(point_of_access)
             .preset(Preset::by_name(&self.preset)?)
             .originator(self.originator.unwrap_or_default())
             .registered(self.registered)
             .stay_connected(self.stay_connected)
+            .patient(self.patient)
+            .keep_registered(self.keep_registered)
+            .repeat(repeat("repeat", &self.repeat)?)
+            .schedule(self.schedule)
+            .outside_window(one_of(
+                "outside_window",
+                &self.outside_window,
+                [("open", OutsideWindow::Open), ("hold", OutsideWindow::Hold)],
+            )?)
             .proxy_from_environment(self.proxy_from_environment)
             .origin_header(self.origin_header)
             .allow_missing_subprotocol(self.allow_missing_subprotocol)
             .strict(self.strict)
-            .accepts(match self.accepts.as_str() {
-                "all" => Accepts::AllRequests,
-                "notifications" => Accepts::NotificationsOnly,
-                "nothing" => Accepts::Nothing,
-                other => {
-                    let text = format!("accepts: {other:?} is not one of \"all\", \"notifications\", \"nothing\"");
-                    return Err(bad(text));
-                }
-            });
+            .accepts(one_of(
+                "accepts",
+                &self.accepts,
+                [
+                    ("all", Accepts::AllRequests),
+                    ("notifications", Accepts::NotificationsOnly),
+                    ("nothing", Accepts::Nothing),
+                ],
+            )?);
+        if let Some(path) = self.state_file {
+            builder = builder.state_file(path);
+        }
+        if let Some(fields) = self.outbox {
+            builder = builder.outbox(outbox(fields)?);
+        }
+        if let Some(path) = self.outbox_file {
+            builder = builder.outbox_file(path);
+        }
         builder = apply(
             builder,
             seconds,
@@ -175,7 +205,7 @@ impl Settings {
 }
 
 /// Attributes of a resource, by their short names, as a JSON object that Python wrote.
-fn attributes(json: &[u8]) -> onem2m_ws::Result<serde_json::Map<String, serde_json::Value>> {
+pub(crate) fn attributes(json: &[u8]) -> onem2m_ws::Result<serde_json::Map<String, serde_json::Value>> {
     serde_json::from_slice(json).map_err(|error| bad(format!("attributes: {error}")))
 }
 
@@ -230,11 +260,62 @@ impl Client {
         content: Option<&[u8]>,
         own_request_id: bool,
     ) -> PyResult<Token> {
-        let mut request = message::request(py, envelope, content)?;
-        if !own_request_id {
-            request.request_id.clear();
-        }
+        let request = whole(py, envelope, content, own_request_id)?;
         self.hand_over(py, &to, request)
+    }
+
+    /// Sends a request, given as to `send_with`, whose result comes in this mode. The acknowledgement before it goes to the
+    /// queue, with `number`.
+    #[allow(clippy::too_many_arguments)]
+    fn send_in(
+        &self,
+        py: Python<'_>,
+        to: To<'_>,
+        number: u64,
+        mode: &str,
+        envelope: &[u8],
+        content: Option<&[u8]>,
+        own_request_id: bool,
+    ) -> PyResult<Token> {
+        let mode = one_of("mode", mode, MODES).or_raise(py)?;
+        let request = whole(py, envelope, content, own_request_id)?;
+        match to {
+            To::Call(call) => self.client.send_in(mode, request, &Recipient::Queue(Arc::clone(&self.queue)), call),
+            To::Slot(slot) => self.client.send_in_telling(mode, request, &slot.get().slot, &self.queue, number),
+        }
+        .map(Token)
+        .or_raise(py)
+    }
+
+    /// Accepts a request, given as to `send_with`, for delivery.
+    fn post(
+        &self,
+        py: Python<'_>,
+        to: To<'_>,
+        envelope: &[u8],
+        content: Option<&[u8]>,
+        own_request_id: bool,
+    ) -> PyResult<()> {
+        let request = whole(py, envelope, content, own_request_id)?;
+        let (recipient, call) = to.recipient(&self.queue);
+        self.client.post(request, &recipient, call).or_raise(py)
+    }
+
+    /// Waits until everything that was posted has left the outbox, at most so many seconds.
+    fn flush(&self, py: Python<'_>, to: To<'_>, timeout: Option<f64>) -> PyResult<()> {
+        let (recipient, call) = to.recipient(&self.queue);
+        match timeout {
+            None => self.client.flush(&recipient, call),
+            Some(time) => seconds("timeout", time).and_then(|time| self.client.flush_within(time, &recipient, call)),
+        }
+        .or_raise(py)
+    }
+
+    /// What was posted and is not delivered yet: (rqi, operation, to, expires in seconds since 1970, attempts).
+    fn outbox(&self, py: Python<'_>) -> PyResult<Vec<(String, u8, String, f64, u32)>> {
+        let posted = self.client.outbox().or_raise(py)?;
+        let entry = |p: binding::Posted| (p.request_id, p.operation.code(), p.to, since_epoch(p.expires), p.attempts);
+        Ok(posted.into_iter().map(entry).collect())
     }
 
     /// True if the outcome will not be delivered any more.
@@ -249,6 +330,7 @@ impl Client {
     }
 
     /// Registers the originator as an AE.
+    #[allow(clippy::too_many_arguments)]
     fn register_ae(
         &self,
         py: Python<'_>,
@@ -256,6 +338,7 @@ impl Client {
         app_id: String,
         name: Option<String>,
         registrar: Option<String>,
+        lifetime: Option<f64>,
         more: &[u8],
     ) -> PyResult<()> {
         let mut ae = AeRegistration::new(app_id);
@@ -265,6 +348,9 @@ impl Client {
         if let Some(registrar) = registrar {
             ae = ae.below(registrar);
         }
+        if let Some(time) = lifetime {
+            ae = ae.lifetime(lifetime_of(time).or_raise(py)?);
+        }
         for (short_name, value) in attributes(more).or_raise(py)? {
             ae = ae.set(&short_name, value);
         }
@@ -273,6 +359,7 @@ impl Client {
     }
 
     /// Registers the originator as a CSE.
+    #[allow(clippy::too_many_arguments)]
     fn register_cse(
         &self,
         py: Python<'_>,
@@ -280,11 +367,15 @@ impl Client {
         cse_id: String,
         cse_name: &str,
         registrar: Option<String>,
+        lifetime: Option<f64>,
         more: &[u8],
     ) -> PyResult<()> {
         let mut cse = CseRegistration::new(cse_id, cse_name);
         if let Some(registrar) = registrar {
             cse = cse.below(registrar);
+        }
+        if let Some(time) = lifetime {
+            cse = cse.lifetime(lifetime_of(time).or_raise(py)?);
         }
         for (short_name, value) in attributes(more).or_raise(py)? {
             cse = cse.set(&short_name, value);
@@ -380,6 +471,32 @@ impl Client {
         }
         Ok(dict)
     }
+}
+
+/// How the result of a request may come.
+const MODES: [(&str, Mode); 4] = [
+    ("blocking", Mode::Blocking),
+    ("sync", Mode::NonBlockingSynch),
+    ("async", Mode::NonBlockingAsynch),
+    ("flex", Mode::FlexBlocking),
+];
+
+/// How long a registration is to last.
+fn lifetime_of(value: f64) -> onem2m_ws::Result<Duration> {
+    let time = seconds("lifetime", value)?;
+    if time < Duration::from_secs(1) {
+        return Err(bad(format!("lifetime: {value} is less than a second")));
+    }
+    Ok(time)
+}
+
+/// A request whose envelope Python wrote; it gets a request identifier later unless that is its own.
+fn whole(py: Python<'_>, envelope: &[u8], content: Option<&[u8]>, own_request_id: bool) -> PyResult<Request> {
+    let mut request = message::request(py, envelope, content)?;
+    if !own_request_id {
+        request.request_id.clear();
+    }
+    Ok(request)
 }
 
 impl Client {

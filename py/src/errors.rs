@@ -16,7 +16,8 @@ pub(crate) fn exception<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'
         MAKE.get_or_try_init(py, || PyResult::Ok(py.import("onem2m_ws.errors")?.getattr("_from_native")?.unbind()))?;
     let refusal = error.refusal().map(|r| (r.status, r.reason.clone(), PyBytes::new(py, &r.body), r.headers.clone()));
     let response = error.response().cloned().map(ReceivedResponse::new);
-    make.bind(py).call1((error.kind().python_class(), error.message(), refusal, response))
+    let unknown = error.is_outcome_unknown();
+    make.bind(py).call1((error.kind().python_class(), error.message(), refusal, response, unknown))
 }
 
 /// The exception for an error, to be raised.

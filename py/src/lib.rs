@@ -56,12 +56,15 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(format::register_namespace, module)?)?;
     module.add_function(wrap_pyfunction!(format::register_flex_container, module)?)?;
     module.add_function(wrap_pyfunction!(settings::default_compression, module)?)?;
+    module.add_function(wrap_pyfunction!(settings::default_outbox, module)?)?;
     module.add_function(wrap_pyfunction!(wait::begin_exit, module)?)?;
     module.add_function(wrap_pyfunction!(wait::forked, module)?)?;
     module.add("RESULT", queue::RESULT)?;
     module.add("ERROR", queue::ERROR)?;
     module.add("REQUEST", queue::REQUEST)?;
     module.add("STATE", queue::STATE)?;
+    module.add("EVENT", queue::EVENT)?;
+    module.add("ACKNOWLEDGED", queue::ACKNOWLEDGED)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     Ok(())
 }

@@ -1,12 +1,15 @@
 //! What comes back from the runtime: the queue that an event loop or a thread drains, and the slot that one call waits at.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use onem2m_ws::binding::{Registration, RegistreeKind};
 use onem2m_ws::bridge::{self, Delivery, Outcome, Recipient, Waited};
-use onem2m_ws::client::{ConnectionState, StateChange};
+use onem2m_ws::client::{ClientEvent, ConnectionState, StateChange};
+use onem2m_ws::registrar::UpstreamState;
+use onem2m_ws::server::ServerEvent;
 use onem2m_ws::{Error, ErrorKind};
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
@@ -24,6 +27,12 @@ pub(crate) const ERROR: u8 = 1;
 pub(crate) const REQUEST: u8 = 2;
 /// A connection changed: the number of the handle, (state, cause, attempt, seconds until the next attempt).
 pub(crate) const STATE: u8 = 3;
+/// Something else happened to a client, or to a registree of a registrar: the number of the handle, the name of the class in
+/// `onem2m_ws.events` and its fields.
+pub(crate) const EVENT: u8 = 4;
+
+/// The registrar has accepted a request whose result comes later: the number of the call, the acknowledgement.
+pub(crate) const ACKNOWLEDGED: u8 = 5;
 
 /// Everything that happens for the clients of one event loop or thread, in order.
 #[pyclass(frozen, module = "onem2m_ws._native")]
@@ -77,10 +86,14 @@ fn listed<'py>(py: Python<'py>, deliveries: VecDeque<Delivery>) -> PyResult<Boun
                 list.append((ERROR, call, errors::exception(py, &error)?))?;
             }
             // Nothing here sends in a mode that is acknowledged.
-            Delivery::Acknowledged { .. } => {}
+            Delivery::Acknowledged { call, response } => {
+                list.append((ACKNOWLEDGED, call, ReceivedResponse::new(response)))?;
+            }
             Delivery::Request { handle, request } => list.append((REQUEST, handle, ReceivedRequest::new(request)))?,
             Delivery::State { handle, change } => list.append((STATE, handle, state(py, &change)?))?,
-            Delivery::Event { .. } => {}
+            Delivery::Event { handle, event } => list.append((EVENT, handle, happened(py, event)?))?,
+            Delivery::Registree { handle, event } => list.append((EVENT, handle, registree(py, event)?))?,
+            Delivery::Upstream { handle, state } => list.append((EVENT, handle, upstream(py, &state)?))?,
         }
     }
     Ok(list)
@@ -115,6 +128,64 @@ pub(crate) fn state<'py>(py: Python<'py>, change: &StateChange) -> PyResult<Boun
     };
     let cause = change.cause.as_ref().map(|error| errors::exception(py, error)).transpose()?;
     (state, cause, change.attempt, change.next_attempt.map(|time| time.as_secs_f64())).into_bound_py_any(py)
+}
+
+/// An event, as the class and the fields that Python makes of it; `None` if this version of the module does not know it.
+fn happened(py: Python<'_>, event: ClientEvent) -> PyResult<Bound<'_, PyAny>> {
+    match event {
+        ClientEvent::RegistrationConfirmed { until } => {
+            ("RegistrationConfirmed", until.map(since_epoch)).into_bound_py_any(py)
+        }
+        ClientEvent::RegistrationRenewed { until } => ("RegistrationRenewed", since_epoch(until)).into_bound_py_any(py),
+        ClientEvent::RegisteredAgain(registration) => ("RegisteredAgain", registration.entity).into_bound_py_any(py),
+        ClientEvent::RegistrationFailed(error) => {
+            ("RegistrationFailed", errors::exception(py, &error)?).into_bound_py_any(py)
+        }
+        ClientEvent::StorageFailed(error) => ("StorageFailed", errors::exception(py, &error)?).into_bound_py_any(py),
+        ClientEvent::Delivered { request_id, result } => {
+            let (response, error) = match result {
+                Ok(response) => (Some(ReceivedResponse::new(response)), None),
+                Err(error) => (None, Some(errors::exception(py, &error)?)),
+            };
+            ("Delivered", request_id, response, error).into_bound_py_any(py)
+        }
+        _ => Ok(py.None().into_bound(py)),
+    }
+}
+
+/// An event of a registrar, likewise.
+fn registree(py: Python<'_>, event: ServerEvent) -> PyResult<Bound<'_, PyAny>> {
+    let shown = |peer: Option<SocketAddr>| peer.map(|peer| peer.to_string());
+    match event {
+        ServerEvent::Registered { entity } => ("Registered", entity).into_bound_py_any(py),
+        ServerEvent::Deregistered { entity } => ("Deregistered", entity).into_bound_py_any(py),
+        ServerEvent::Reachable { entity, .. } => ("Reachable", entity).into_bound_py_any(py),
+        ServerEvent::Unreachable { entity, cause, .. } => ("Unreachable", entity, cause).into_bound_py_any(py),
+        ServerEvent::TakenOver { entity, .. } => ("TakenOver", entity).into_bound_py_any(py),
+        ServerEvent::NewcomerRefused { entity, peer, .. } => {
+            ("NewcomerRefused", entity, shown(peer)).into_bound_py_any(py)
+        }
+        ServerEvent::Flapping { entity, count } => ("Flapping", entity, count).into_bound_py_any(py),
+        ServerEvent::SecurityAlert { entity, peer, .. } => ("SecurityAlert", entity, shown(peer)).into_bound_py_any(py),
+        ServerEvent::RequestExpired { entity, rqi } => ("RequestExpired", entity, rqi).into_bound_py_any(py),
+        ServerEvent::RequestGivenUp { entity, rqi } => ("RequestGivenUp", entity, rqi).into_bound_py_any(py),
+        ServerEvent::Missed { count } => ("Missed", count).into_bound_py_any(py),
+        _ => Ok(py.None().into_bound(py)),
+    }
+}
+
+/// How a registrar stands with its own, likewise.
+pub(crate) fn upstream<'py>(py: Python<'py>, state: &UpstreamState) -> PyResult<Bound<'py, PyAny>> {
+    let cause = state.cause.as_ref().map(|error| errors::exception(py, error)).transpose()?;
+    ("UpstreamState", state.is_registered, state.registrations, cause).into_bound_py_any(py)
+}
+
+/// A time as Python counts it: in seconds since 1970.
+pub(crate) fn since_epoch(time: SystemTime) -> f64 {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => after.as_secs_f64(),
+        Err(before) => -before.duration().as_secs_f64(),
+    }
 }
 
 /// Where one blocked call waits for its outcome.

@@ -1,15 +1,39 @@
 //! The embedded registrar, as its Python owners use it.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use onem2m_ws::bridge::{self, Recipient};
-use onem2m_ws::registrar::RegistrarBuilder;
-use onem2m_ws::server::{Server, ServerBuilder};
+use onem2m_ws::registrar::{RegistrarBuilder, Upstream};
+use onem2m_ws::server::{Server, ServerBuilder, TakeOver};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::client;
 use crate::errors::OrRaise;
 use crate::format::formats;
-use crate::queue::{Queue, Slot};
-use crate::settings::{CompressionFields, apply, compression, count, or_none, seconds};
+use crate::queue::{self, Queue, Slot};
+use crate::settings::{CompressionFields, apply, compression, count, one_of, or_none, seconds};
+
+/// What `onem2m_ws.Upstream` has: point of access, CSE-ID, address of the CSEBase, attributes as JSON, seconds between two looks,
+/// settings of the connection.
+type UpstreamFields = (String, String, Option<String>, Vec<u8>, Option<f64>, client::Settings);
+
+fn upstream(fields: UpstreamFields) -> onem2m_ws::Result<Upstream> {
+    let (point_of_access, cse_id, below, more, check_every, connection) = fields;
+    let connection = connection.builder(&point_of_access)?;
+    let mut upstream = Upstream::new(point_of_access, cse_id).with_client(|_| connection);
+    if let Some(below) = below {
+        upstream = upstream.below(below);
+    }
+    for (short_name, value) in client::attributes(&more)? {
+        upstream = upstream.set(&short_name, value);
+    }
+    if let Some(time) = check_every {
+        upstream = upstream.check_every(or_none(seconds("check_every", time)?));
+    }
+    Ok(upstream)
+}
 
 /// Settings from Python's keyword arguments; `None` means the library's default.
 #[derive(FromPyObject)]
@@ -21,6 +45,14 @@ struct Settings {
     cse_id: String,
     cse_name: String,
     admin: String,
+    sp_id: Option<String>,
+    upstream: Option<UpstreamFields>,
+    store: Option<PathBuf>,
+    take_over: String,
+    flapping: Option<(i128, f64)>,
+    delivery_window: Option<i128>,
+    notification_age: Option<f64>,
+    result_persistence: Option<f64>,
     paths: Vec<String>,
     allow_origins: Vec<String>,
     formats: Option<Vec<String>>,
@@ -54,6 +86,11 @@ impl Settings {
             .allow_origins(self.allow_origins)
             .stray_subprotocols(self.stray_subprotocols)
             .strict(self.strict)
+            .take_over(one_of(
+                "take_over",
+                &self.take_over,
+                [("probe", TakeOver::Probe), ("refuse", TakeOver::Refuse), ("newest", TakeOver::Newest)],
+            )?)
             .compression(self.compression.map(compression).transpose()?);
         if let Some(names) = self.formats {
             server = server.formats(formats(&names)?);
@@ -65,6 +102,7 @@ impl Settings {
             seconds,
             [
                 ("handshake_timeout", self.handshake_timeout, ServerBuilder::handshake_timeout),
+                ("notification_age", self.notification_age, ServerBuilder::notification_age),
                 ("request_timeout", self.request_timeout, ServerBuilder::request_timeout),
                 ("answer_timeout", self.answer_timeout, ServerBuilder::answer_timeout),
                 ("ping_after", self.ping_after, |s, time| s.ping_after(or_none(time))),
@@ -78,6 +116,7 @@ impl Settings {
             server,
             count,
             [
+                ("delivery_window", self.delivery_window, ServerBuilder::delivery_window),
                 ("max_connections", self.max_connections, ServerBuilder::max_connections),
                 ("max_half_open", self.max_half_open, ServerBuilder::max_half_open),
                 ("max_half_open_per_address", self.max_half_open_per_address, ServerBuilder::max_half_open_per_address),
@@ -93,7 +132,24 @@ impl Settings {
         if let Some(value) = self.max_control_frames {
             server = server.max_control_frames(count("max_control_frames", value)?);
         }
-        let builder = RegistrarBuilder::new().cse_id(self.cse_id).cse_name(self.cse_name).admin(self.admin);
+        if let Some((times, within)) = self.flapping {
+            server = server.flapping(count("flapping", times)?, seconds("flapping", within)?);
+        }
+        if let Some(path) = self.store {
+            server = server.store(path);
+        }
+        let mut builder = RegistrarBuilder::new().cse_id(self.cse_id).cse_name(self.cse_name).admin(self.admin);
+        if let Some(id) = self.sp_id {
+            builder = builder.sp_id(id);
+        }
+        if let Some(fields) = self.upstream {
+            builder = builder.upstream(upstream(fields)?);
+        }
+        let builder = apply(
+            builder,
+            seconds,
+            [("result_persistence", self.result_persistence, RegistrarBuilder::result_persistence)],
+        )?;
         Ok(builder.with_server(|_| server))
     }
 }
@@ -105,11 +161,45 @@ pub(crate) struct Registrar(bridge::Registrar);
 #[pymethods]
 impl Registrar {
     #[new]
-    fn new(py: Python<'_>, settings: &Bound<'_, PyDict>) -> PyResult<Self> {
+    fn new(py: Python<'_>, queue: &Bound<'_, Queue>, handle: u64, settings: &Bound<'_, PyDict>) -> PyResult<Self> {
         let settings: Settings = settings.extract()?;
         let builder = settings.builder().or_raise(py)?;
-        // Names may have to be looked up, and the first handle starts threads.
-        py.detach(|| bridge::Registrar::start(builder)).map(Self).or_raise(py)
+        let queue = Arc::clone(&queue.get().queue);
+        // Names may have to be looked up, the store is read, and the first handle starts threads.
+        py.detach(|| bridge::Registrar::start_telling(builder, queue, handle)).map(Self).or_raise(py)
+    }
+
+    /// How it stands with its registrar, as an event; `None` if it has none.
+    fn upstream<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.0.upstream_state().or_raise(py)?.map(|state| queue::upstream(py, &state)).transpose()
+    }
+
+    /// Notifications that wait for an entity.
+    fn waiting(&self, py: Python<'_>, entity: &str) -> PyResult<usize> {
+        self.0.waiting(entity).or_raise(py)
+    }
+
+    /// What was counted so far, by name.
+    fn counters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let deliveries = self.0.delivery_counters().or_raise(py)?;
+        let meetings = self.0.take_overs().or_raise(py)?;
+        let dict = PyDict::new(py);
+        for (name, value) in [
+            ("accepted", deliveries.accepted),
+            ("delivered", deliveries.delivered),
+            ("repeated", deliveries.repeated),
+            ("expired", deliveries.expired),
+            ("given_up", deliveries.given_up),
+            ("replaced", deliveries.replaced),
+            ("refused", deliveries.refused),
+            ("taken_over", meetings.taken_over),
+            ("newcomers_refused", meetings.refused),
+            ("security_alerts", meetings.alerts),
+            ("flapping", meetings.flapping),
+        ] {
+            dict.set_item(name, value)?;
+        }
+        Ok(dict)
     }
 
     /// Where registrees reach it.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use onem2m_ws::binding::{OutboxConfig, Repeat, WhenFull};
 use onem2m_ws::websocket::Compression;
 use onem2m_ws::{Error, ErrorKind};
 use pyo3::prelude::*;
@@ -22,6 +23,35 @@ pub(crate) fn or_none(time: Duration) -> Option<Duration> {
 /// A number that may be anything in Python.
 pub(crate) fn count<T: TryFrom<i128>>(name: &str, value: i128) -> onem2m_ws::Result<T> {
     value.try_into().map_err(|_| bad(format!("{name}: {value} is out of range")))
+}
+
+/// What a text stands for; the error names what it may be.
+pub(crate) fn one_of<T: Copy, const N: usize>(
+    name: &str,
+    value: &str,
+    choices: [(&str, T); N],
+) -> onem2m_ws::Result<T> {
+    choices.iter().find(|(text, _)| *text == value).map(|(_, choice)| *choice).ok_or_else(|| {
+        let texts: Vec<String> = choices.iter().map(|(text, _)| format!("{text:?}")).collect();
+        bad(format!("{name}: {value:?} is not one of {}", texts.join(", ")))
+    })
+}
+
+const REPEATS: [(&str, Repeat); 4] = [
+    ("never", Repeat::Never),
+    ("retrieve", Repeat::Retrieve),
+    ("idempotent", Repeat::Idempotent),
+    ("all", Repeat::All),
+];
+const WHEN_FULL: [(&str, WhenFull); 2] = [("refuse", WhenFull::Refuse), ("drop_oldest", WhenFull::DropOldest)];
+
+pub(crate) fn repeat(name: &str, value: &str) -> onem2m_ws::Result<Repeat> {
+    one_of(name, value, REPEATS)
+}
+
+/// The text that stands for a value.
+fn text_of<T: PartialEq, const N: usize>(value: &T, choices: &[(&'static str, T); N]) -> &'static str {
+    choices.iter().find(|(_, choice)| choice == value).map_or("", |(text, _)| text)
 }
 
 /// A setting by its name in Python, and where it goes in a builder `B`; `None` means the library's default.
@@ -65,5 +95,36 @@ pub(crate) fn default_compression() -> (bool, bool, u8, u8, u32, usize) {
         default.receive_window_bits,
         default.level,
         default.min_size,
+    )
+}
+
+/// The fields of `onem2m_ws.Outbox`.
+pub(crate) type OutboxFields = (i128, i128, String, f64, Option<f64>, i128, String);
+
+pub(crate) fn outbox(fields: OutboxFields) -> onem2m_ws::Result<OutboxConfig> {
+    let (requests, bytes, when_full, lifetime, rate, window, repeated) = fields;
+    Ok(OutboxConfig {
+        requests: count("outbox: requests", requests)?,
+        bytes: count("outbox: bytes", bytes)?,
+        when_full: one_of("outbox: when_full", &when_full, WHEN_FULL)?,
+        lifetime: seconds("outbox: lifetime", lifetime)?,
+        rate,
+        window: count("outbox: window", window)?,
+        repeat: repeat("outbox: repeat", &repeated)?,
+    })
+}
+
+/// The library's defaults, in the order of the fields of `onem2m_ws.Outbox`.
+#[pyfunction]
+pub(crate) fn default_outbox() -> (usize, usize, &'static str, f64, Option<f64>, usize, &'static str) {
+    let default = OutboxConfig::default();
+    (
+        default.requests,
+        default.bytes,
+        text_of(&default.when_full, &WHEN_FULL),
+        default.lifetime.as_secs_f64(),
+        default.rate,
+        default.window,
+        text_of(&default.repeat, &REPEATS),
     )
 }

@@ -37,7 +37,7 @@ def test_connect_can_be_awaited_and_entered(peer: Peer) -> None:
             assert isinstance(ae, onem2m_ws.Client)
         assert ae.state.state == "closed"
         async with await connect(peer) as ae:
-            assert ae.state.state == "open"
+            assert ae.state.state == "registered"
 
     run(main())
 

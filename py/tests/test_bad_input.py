@@ -112,6 +112,23 @@ def test_a_server_without_subprotocol_can_be_tolerated(face: Face) -> None:
         ({"subprotocols": ["chat"]}, "chat"),
         ({"subprotocols": []}, "subprotocol"),
         ({"registered": True, "originator": None}, "registered"),
+        ({"repeat": "sometimes"}, "repeat.*idempotent"),
+        ({"outbox": 5}, "outbox"),
+        ({"outbox": onem2m_ws.Outbox(requests=0)}, "outbox: requests"),
+        ({"outbox": onem2m_ws.Outbox(requests=1_000_001)}, "outbox: requests"),
+        ({"outbox": onem2m_ws.Outbox(bytes=-1)}, "outbox: bytes"),
+        ({"outbox": onem2m_ws.Outbox(when_full="drop")}, "outbox: when_full.*drop_oldest"),
+        ({"outbox": onem2m_ws.Outbox(lifetime=0)}, "outbox: lifetime"),
+        ({"outbox": onem2m_ws.Outbox(lifetime=4e7)}, "outbox: lifetime"),
+        ({"outbox": onem2m_ws.Outbox(rate=0)}, "outbox: rate"),
+        ({"outbox": onem2m_ws.Outbox(rate=math.nan)}, "outbox: rate"),
+        ({"outbox": onem2m_ws.Outbox(window=0)}, "outbox: window"),
+        ({"outbox": onem2m_ws.Outbox(window=257)}, "outbox: window"),
+        ({"outbox": onem2m_ws.Outbox(repeat="")}, "outbox: repeat"),
+        ({"schedule": "* * *"}, "schedule"),
+        ({"schedule": ["* * * * * *", "* 0-75 2 * * *"]}, "schedule entry 2, minute"),
+        ({"schedule": ["* * * * * *"] * 33}, "schedule"),
+        ({"outside_window": "later"}, "outside_window.*hold"),
     ],
 )
 def test_settings_out_of_range(face: Face, peer: Peer, settings: dict[str, Any], text: str) -> None:
@@ -128,6 +145,9 @@ def test_settings_at_their_edges(face: Face, peer: Peer) -> None:
         {"max_fragments": 1, "fragment_size": 1, "max_control_frames": 1, "idle_close": year, "ping_after": year},
         {"fragment_size": 0, "max_handshake_bytes": 2**20, "max_handshake_fields": 1024, "pong_timeout": year},
         {"write_timeout": year, "close_timeout": year, "compression": False, "proxy": False},
+        {"outbox": onem2m_ws.Outbox(1, 1 << 20, "refuse", year, 1e-3, 1, "never"), "schedule": (), "repeat": "never"},
+        {"outbox": onem2m_ws.Outbox(1_000_000, 1 << 40, "drop_oldest", 1e-3, 1e6, 256, "idempotent"), "repeat": "all"},
+        {"schedule": ["* * * * * *"] * 32, "outside_window": "hold", "patient": True, "keep_registered": False},
         {"compression": True},
         {"compression": onem2m_ws.Compression(True, True, 8, 9, 1, 0)},
     ]
@@ -135,7 +155,7 @@ def test_settings_at_their_edges(face: Face, peer: Peer) -> None:
         with face.connect(peer.url, originator="Ctest", registered=True, **settings) as ae:
             assert ae.retrieve("cse-in").ok
     offered = ["permessage-deflate" in handshake for handshake in peer.handshakes]
-    assert offered == [False, False, False, False, True, True]
+    assert offered == [False] * 7 + [True, True]
     assert "client_max_window_bits=8" in peer.handshakes[-1]
 
 
@@ -211,6 +231,8 @@ def test_content_that_is_none(ae: Any, peer: Peer, content: Any) -> None:
 def test_requests_that_are_none(ae: Any, peer: Peer, request_: onem2m_ws.Request) -> None:
     with pytest.raises(errors.ArgumentError):
         ae.send(request_)
+    with pytest.raises(errors.ArgumentError):
+        ae.post(request_)
     assert ae.retrieve("cse-in").ok
     assert len(peer.requests) == 1
 
@@ -236,12 +258,29 @@ def test_a_registration_that_is_refused(face: Face, peer: Peer) -> None:
         assert ae.register_ae(app_id="Ntest").entity == "Ctest"
 
 
+@pytest.mark.parametrize("lifetime", [0.9, -1.0, math.nan])
+def test_a_registration_that_would_not_last(face: Face, peer: Peer, lifetime: float) -> None:
+    with face.connect(peer.url, originator="Ctest") as ae:
+        with pytest.raises(errors.ArgumentError, match="lifetime"):
+            ae.register_ae(app_id="Ntest", lifetime=lifetime)
+        with pytest.raises(errors.ArgumentError, match="lifetime"):
+            ae.register_cse(cse_id="/test", cse_name="cse-mn", lifetime=lifetime)
+        assert peer.requests == []
+        ae.register_ae(app_id="Ntest", lifetime=1.0)
+        assert "et" in peer.requests[0]["pc"]["m2m:ae"]
+
+
 def test_send_after_close(ae: Any) -> None:
     ae.close()
     with pytest.raises(errors.ClosedError):
         ae.retrieve("cse-in")
     with pytest.raises(errors.ClosedError):
         ae.connect()
+    with pytest.raises(errors.ClosedError):
+        ae.post(onem2m_ws.Request(2, "cse-in"))
+    with pytest.raises(errors.ClosedError):
+        ae.flush()
+    assert ae.outbox == []
     ae.close()
     assert ae.state.state == "closed"
 

@@ -194,13 +194,14 @@ def test_changes_of_the_connection_are_told(face: Face, registrar: Registrar, na
             closed.set()
 
     ae.on_state(note)
-    assert ae.state.state == "open"
+    assert ae.state.state == "registered"
     ae.disconnect()
     ae.connect()
     ae.close()
     assert closed.wait(5)
     told = [change.state for change in states]
-    assert told[-4:] == ["disconnected", "connecting", "open", "closed"]
+    there_and_back = ["closing", "disconnected", "connecting", "open", "registered", "closing", "closed"]
+    assert told[-len(there_and_back) :] == there_and_back
     assert ae.state.state == "closed"
 
 

@@ -98,6 +98,12 @@ def test_compression_has_the_defaults_of_the_library() -> None:
         onem2m_ws.Compression().level = 9  # type: ignore[misc]
 
 
+def test_the_outbox_has_the_defaults_of_the_library() -> None:
+    assert dataclasses.astuple(onem2m_ws.Outbox()) == _native.default_outbox()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        onem2m_ws.Outbox().window = 2  # type: ignore[misc]
+
+
 def test_numbers_that_are_not_in_the_table_are_kept() -> None:
     unknown = onem2m_ws.StatusCode(4999)
     assert unknown == 4999 and not unknown.is_success

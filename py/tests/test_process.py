@@ -32,8 +32,9 @@ def program(text: str, url: str) -> list[str]:
     return [sys.executable, "-X", "faulthandler", "-c", textwrap.dedent(PRELUDE) + textwrap.dedent(text), url]
 
 
-def run(text: str, url: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(program(text, url), capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+def run(text: str, url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [*program(text, url), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
 
 
 @contextmanager
@@ -67,6 +68,9 @@ BLOCKING = {
     "discover": "ae.discover('x')",
     "subscribe": "ae.subscribe('x', print)",
     "requests": "next(iter(ae.requests()))",
+    "mode": "ae.send(onem2m_ws.Request(2, 'x'), mode='async', on_acknowledged=print)",
+    "flush": "(ae.post(onem2m_ws.Request(2, 'x')), ae.flush())",
+    "patient": "sync.connect('ws://127.0.0.1:1', patient=True, **settings)",
     "close": "(threading.Thread(target=swallow, daemon=True).start(), time.sleep(0.05), ae.close())",
     "asyncio": "asyncio.run(main())",
 }
@@ -213,7 +217,8 @@ def test_fork(registrar: sync.Registrar) -> None:
         if child == 0:
             for use in (lambda: ae.retrieve("x"), lambda: ae.close(), lambda: ae.connect(), lambda: ae.state,
                         lambda: ae.registration, lambda: ae.counters, lambda: held.url, lambda: ae.disconnect(),
-                        lambda: ae.register_ae(app_id="Nx"), lambda: ae.subscribe("x", print)):
+                        lambda: ae.register_ae(app_id="Nx"), lambda: ae.subscribe("x", print),
+                        lambda: ae.post(onem2m_ws.Request(2, "x")), lambda: ae.flush(), lambda: ae.outbox):
                 try:
                     use()
                 except errors.ForkError as error:
@@ -274,6 +279,35 @@ def test_the_command_runs_a_registrar(number: signal.Signals) -> None:
             assert admin.retrieve("cse-x").content["m2m:cb"]["csi"] == "/id-x"  # type: ignore[index]
             process.send_signal(number)
             out, err = process.communicate(timeout=10)
+    assert (out, err, process.returncode) == ("", "", 0)
+
+
+def test_the_command_keeps_what_it_has_in_a_file(tmp_path: Path) -> None:
+    command = [*COMMAND, "registrar", "--listen", "ws://127.0.0.1:0", "--store", str(tmp_path / "store")]
+    with started(command) as process:
+        with sync.connect(first_line(process).split()[2], originator="Ckept") as ae:
+            ae.register_ae(app_id="Ntest", name="kept")
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+    with started(command) as process:
+        with sync.connect(first_line(process).split()[2], originator="Ckept", registered=True) as ae:
+            assert ae.retrieve("cse-in/kept").ok
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=10)
+    assert (out, err, process.returncode) == ("", "", 0)
+    Path(command[-1]).write_text("no store, but something else")
+    result = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert result.returncode == 1 and result.stderr.startswith("onem2m-ws: ") and "store" in result.stderr
+
+
+def test_ws_5_2_2_the_command_runs_an_mn_cse(registrar: sync.Registrar) -> None:
+    arguments = ["--cse-id", "/id-command", "--cse-name", "cse-mn", "--upstream", registrar.url]
+    with started([*COMMAND, "registrar", "--listen", "ws://127.0.0.1:0", *arguments]) as process:
+        with sync.connect(first_line(process).split()[2], originator="Cbehind") as ae:
+            ae.register_ae(app_id="Ntest", name="behind")
+            assert ae.retrieve("/id-in/cse-in").content["m2m:cb"]["csi"] == "/id-in"  # type: ignore[index]
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=10)
     assert (out, err, process.returncode) == ("", "", 0)
 
 

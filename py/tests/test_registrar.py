@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import queue
+from pathlib import Path
 from typing import Any
 
 import pytest
 from faces import Face
 from peer import until
 
-from onem2m_ws import Compression, errors
+from onem2m_ws import Compression, errors, events
 
 LISTEN = "ws://127.0.0.1:0"
 
@@ -39,6 +43,15 @@ LISTEN = "ws://127.0.0.1:0"
         ({"allow_origins": ["https://a.example", "null"]}, "null"),
         ({"point_of_access": "nowhere"}, "nowhere"),
         ({"listen": "ws://0.0.0.0:0"}, "allow_insecure"),
+        ({"notification_age": 0}, "notification_age"),
+        ({"notification_age": 4e7}, "notification_age"),
+        ({"result_persistence": 0}, "result_persistence"),
+        ({"delivery_window": 0}, "delivery_window"),
+        ({"delivery_window": 257}, "delivery_window"),
+        ({"take_over": "oldest"}, "take_over.*probe"),
+        ({"flapping": (0, 60.0)}, "flapping: count"),
+        ({"flapping": (10_001, 60.0)}, "flapping: count"),
+        ({"flapping": (15, 0.0)}, "flapping: within"),
     ],
 )
 def test_what_cannot_work_is_refused_by_name(face: Face, settings: dict[str, Any], said: str) -> None:
@@ -71,6 +84,11 @@ def test_every_setting_at_once(face: Face) -> None:
         write_timeout=5,
         close_timeout=5,
         idle_close=0,
+        notification_age=5,
+        result_persistence=5,
+        delivery_window=256,
+        take_over="refuse",
+        flapping=(10_000, 1),
     ) as registrar:
         assert registrar.points_of_access == ["ws://gateway.example:9000"]
 
@@ -135,3 +153,113 @@ def test_ws_6_2_3_6_1_messages_may_be_compressed(face: Face, compression: bool |
         assert admin.create("cse-in", ty=3, content={"m2m:cnt": {"rn": "zip"}}).ok
         assert admin.create("cse-in/zip", ty=4, content={"m2m:cin": {"con": content}}).ok
         assert admin.retrieve("cse-in/zip/la").content["m2m:cin"]["con"] == content
+
+
+def test_what_a_registrar_keeps_is_there_in_the_next_run(face: Face, name: str, tmp_path: Path) -> None:
+    file = tmp_path / "store"
+    with face.registrar(listen=LISTEN, store=file) as registrar:
+        url = registrar.url
+        with face.connect(url, originator=f"C{name}") as ae:
+            ae.register_ae(app_id="Ntest", name=name)
+            assert ae.create(f"cse-in/{name}", ty=3, content={"m2m:cnt": {"rn": "data"}}).ok
+            ae.subscribe(f"cse-in/{name}/data", print, name="sub")
+        with face.connect(url, originator="CAdmin", registered=True) as admin:
+            assert admin.create(f"cse-in/{name}/data", ty=4, content={"m2m:cin": {"con": "missed"}}).ok
+        with pytest.raises(errors.StorageError, match="store"):
+            face.registrar(listen=LISTEN, store=str(file)).start()
+    with face.registrar(listen=LISTEN, store=str(file)) as registrar:
+        seen: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        with face.connect(registrar.url, originator=f"C{name}", registered=True) as ae:
+            ae.on_request(lambda request: seen.put(request.content["m2m:sgn"]["nev"]["rep"]["m2m:cin"]["con"]))
+            assert seen.get(timeout=10) == "missed"
+            assert ae.retrieve(f"cse-in/{name}/data").content["m2m:cnt"]["cni"] == 1
+        until(lambda: registrar.counters["delivered"] == 1)
+    file.write_bytes(b"something else, and long enough to be looked at" * 100)
+    with pytest.raises(errors.StorageError, match="store"):
+        face.registrar(listen=LISTEN, store=file).start()
+
+
+def test_events_of_registrees(face: Face, name: str) -> None:
+    told: queue.SimpleQueue[events.RegistrarEvent] = queue.SimpleQueue()
+    registrar = face.registrar(listen=LISTEN)
+    registrar.on_event(told.put)
+    with registrar, face.connect(registrar.url, originator=f"C{name}") as ae:
+        ae.register_ae(app_id="Ntest", name=name)
+        assert told.get(timeout=5) == events.Registered(f"C{name}")
+        assert told.get(timeout=5) == events.Reachable(f"C{name}")
+        ae.disconnect()
+        gone = told.get(timeout=5)
+        assert isinstance(gone, events.Unreachable) and gone.entity == f"C{name}" and gone.cause
+        ae.connect()
+        ae.retrieve("cse-in")
+        assert told.get(timeout=5) == events.Reachable(f"C{name}")
+        assert ae.delete(f"cse-in/{name}").ok
+        assert events.Deregistered(f"C{name}") in [told.get(timeout=5), *([] if told.empty() else [told.get()])]
+
+
+@pytest.mark.parametrize("take_over", ["probe", "refuse", "newest"])
+def test_ws_5_2_3_what_a_newcomer_meets(face: Face, name: str, take_over: str) -> None:
+    with face.registrar(listen=LISTEN, take_over=take_over, flapping=(1, 60.0)) as registrar:
+        told: queue.SimpleQueue[events.RegistrarEvent] = queue.SimpleQueue()
+        settings: dict[str, Any] = {"originator": f"C{name}", "keep_registered": False}
+        with face.connect(registrar.url, **settings) as ae:
+            ae.register_ae(app_id="Ntest", name=name)
+            registrar.on_event(told.put)  # what came before comes now
+            assert told.get(timeout=5) == events.Registered(f"C{name}")
+            assert told.get(timeout=5) == events.Reachable(f"C{name}")
+            with face.connect(registrar.url, registered=True, stay_connected=False, **settings) as newcomer:
+                if take_over == "newest":
+                    assert newcomer.retrieve("cse-in").ok
+                    assert told.get(timeout=5) == events.TakenOver(f"C{name}")
+                    assert registrar.counters["taken_over"] == 1
+                else:
+                    # Closed at once, or when the one before has given a sign of life.
+                    with contextlib.suppress(errors.OneM2MError):
+                        newcomer.retrieve("cse-in")
+                    refused = told.get(timeout=5)
+                    assert isinstance(refused, events.NewcomerRefused) and refused.entity == f"C{name}"
+                    assert registrar.counters["taken_over"] == 0
+                    assert ae.retrieve("cse-in").ok
+
+
+def test_what_was_not_fetched_in_time_is_told(face: Face, name: str) -> None:
+    with face.registrar(listen=LISTEN, notification_age=0.2, delivery_window=256) as registrar:
+        told: queue.SimpleQueue[events.RegistrarEvent] = queue.SimpleQueue()
+        registrar.on_event(told.put)
+        with face.connect(registrar.url, originator=f"C{name}") as ae:
+            ae.register_ae(app_id="Ntest", name=name)
+            assert ae.create(f"cse-in/{name}", ty=3, content={"m2m:cnt": {"rn": "data"}}).ok
+            ae.subscribe(f"cse-in/{name}/data", print)
+        with face.connect(registrar.url, originator="CAdmin", registered=True) as admin:
+            assert admin.create(f"cse-in/{name}/data", ty=4, content={"m2m:cin": {"con": "missed"}}).ok
+        event = told.get(timeout=10)
+        while not isinstance(event, events.RequestExpired):
+            event = told.get(timeout=10)
+        assert event.entity == f"C{name}" and event.request_id
+        assert registrar.counters["expired"] == 1
+
+
+def test_a_handler_of_events_that_fails_is_logged(face: Face, caplog: pytest.LogCaptureFixture) -> None:
+    registrar = face.registrar(listen=LISTEN)
+
+    @registrar.on_event  # type: ignore[untyped-decorator]
+    def fails(event: events.RegistrarEvent) -> None:
+        raise KeyError("a defect of the program")
+
+    with registrar, face.connect(registrar.url, originator="Cfails") as ae:
+        ae.register_ae(app_id="Ntest")
+        until(lambda: any("Registered" in message for message in caplog.messages))
+        assert ae.retrieve("cse-in").ok
+
+
+def test_a_registrar_that_is_forgotten_stops(face: Face) -> None:
+    registrar = face.registrar(listen=LISTEN)
+    registrar.start()
+    url = registrar.url
+    with face.connect(url, originator="CAdmin", registered=True) as admin:
+        assert admin.retrieve("cse-in").ok
+        del registrar
+        gc.collect()
+        until(lambda: admin.state.state != "registered")
+    with pytest.raises(errors.ConnectionRefusedError):
+        face.connect(url, originator="CAdmin")

@@ -2,16 +2,17 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use super::{Delivery, Home, Outcome, Queue, Recipient, runtime};
+use super::{Delivery, Home, Outcome, Queue, Recipient, Slot, runtime};
 use crate::binding::{Counters, Mode, Posted, Registration, Token};
 use crate::client::{
     self, AeRegistration, Application, ClientBuilder, ClientEvent, CseRegistration, StateChange, Subscription,
 };
-use crate::net::link::IncomingRequest;
-use crate::primitive::{Format, Request};
+use crate::net::link::{Completion, IncomingRequest};
+use crate::primitive::{Format, Request, Response};
 use crate::{Error, ErrorKind, Result};
 
 /// A client whose requests and state changes go to a [`Queue`] under the number of its handle.
@@ -29,6 +30,24 @@ pub struct Client {
 struct ToQueue {
     queue: Arc<Queue>,
     handle: u64,
+}
+
+/// An outcome goes to a slot, and the acknowledgement before it to a queue, which hears of the end, too.
+struct Apart {
+    slot: Arc<Slot>,
+    queue: Arc<Queue>,
+}
+
+impl Completion for Apart {
+    fn complete(&self, call: u64, result: Result<Response>) {
+        // Whoever drains the queue is to know that no acknowledgement will follow.
+        self.queue.push(Delivery::Completed { call, result: Ok(Outcome::Done) });
+        self.slot.complete(call, result);
+    }
+
+    fn acknowledge(&self, call: u64, response: Response) {
+        self.queue.acknowledge(call, response);
+    }
 }
 
 impl Application for ToQueue {
@@ -90,6 +109,23 @@ impl Client {
         }
     }
 
+    /// As [`send_in`](Self::send_in) for one who waits at a slot: the acknowledgement goes to the queue, with the number `call`,
+    /// and [`Delivery::Completed`] with nothing in it when no other will follow.
+    ///
+    /// # Errors
+    /// As [`send_in`](Self::send_in).
+    pub fn send_in_telling(
+        &self,
+        mode: Mode,
+        request: Request,
+        to: &Arc<Slot>,
+        queue: &Arc<Queue>,
+        call: u64,
+    ) -> Result<Token> {
+        let to = Apart { slot: Arc::clone(to), queue: Arc::clone(queue) };
+        self.client()?.send_in_with(mode, request, Arc::new(to), call)
+    }
+
     /// Forgets a request: true if its outcome will not be delivered any more.
     pub fn cancel(&self, token: Token) -> bool {
         self.client().is_ok_and(|client| client.cancel(token))
@@ -135,6 +171,20 @@ impl Client {
     /// `Forked`.
     pub fn flush(&self, to: &Recipient, call: u64) -> Result<()> {
         self.spawn(to, call, |client| async move { client.flush().await.map(|()| Outcome::Done) })
+    }
+
+    /// As [`flush`](Self::flush), and gives up after `time`. Outcome: `Done`, `Closed`, or `Timeout`: then all stays as it is.
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn flush_within(&self, time: Duration, to: &Recipient, call: u64) -> Result<()> {
+        self.spawn(to, call, move |client| async move {
+            let Ok(flushed) = tokio::time::timeout(time, client.flush()).await else {
+                let text = format!("the outbox still holds {} requests; they stay in it", client.outbox_len());
+                return Err(Error::new(ErrorKind::Timeout, text));
+            };
+            flushed.map(|()| Outcome::Done)
+        })
     }
 
     /// What was posted and is not delivered yet, in its order.

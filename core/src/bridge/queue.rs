@@ -11,6 +11,8 @@ use crate::Result;
 use crate::client::{ClientEvent, StateChange};
 use crate::net::link::IncomingRequest;
 use crate::primitive::{Response, StatusCode};
+use crate::registrar::UpstreamState;
+use crate::server::ServerEvent;
 
 /// One thing that happened. The numbers are the caller's: of a call, or of a handle.
 #[derive(Debug)]
@@ -50,6 +52,20 @@ pub enum Delivery {
         handle: u64,
         /// What happened.
         event: ClientEvent,
+    },
+    /// Something happened to a registree of the registrar of a handle.
+    Registree {
+        /// The handle.
+        handle: u64,
+        /// What happened.
+        event: ServerEvent,
+    },
+    /// The registrar of a handle stands in another way with its own registrar.
+    Upstream {
+        /// The handle.
+        handle: u64,
+        /// How.
+        state: UpstreamState,
     },
 }
 
@@ -108,8 +124,16 @@ impl Queue {
                 return;
             }
             Delivery::Request { .. } => inner.requests += 1,
-            Delivery::State { .. } | Delivery::Event { .. } => {
-                let is_news = |delivery: &Delivery| matches!(delivery, Delivery::State { .. } | Delivery::Event { .. });
+            Delivery::State { .. }
+            | Delivery::Event { .. }
+            | Delivery::Registree { .. }
+            | Delivery::Upstream { .. } => {
+                let is_news = |delivery: &Delivery| {
+                    !matches!(
+                        delivery,
+                        Delivery::Completed { .. } | Delivery::Acknowledged { .. } | Delivery::Request { .. }
+                    )
+                };
                 if inner.news >= MOST_NEWS
                     && let Some(oldest) = inner.deliveries.iter().position(is_news)
                 {

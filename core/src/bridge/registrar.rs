@@ -1,9 +1,12 @@
 //! A registrar for a foreign language.
 
+use std::sync::Arc;
+
 use tokio::runtime::Handle;
 
-use super::{Home, Outcome, Recipient, runtime};
-use crate::registrar::{self, RegistrarBuilder};
+use super::{Delivery, Home, Outcome, Queue, Recipient, runtime};
+use crate::registrar::{self, RegistrarBuilder, UpstreamState};
+use crate::server::{DeliveryCounters, TakeOverCounters};
 use crate::{Error, ErrorKind, Result};
 
 /// A registrar that runs in this process. Every call returns `Forked` in a child process. Dropping it stops it at once.
@@ -18,12 +21,66 @@ impl Registrar {
     /// Starts a registrar: it listens when this returns.
     ///
     /// # Errors
-    /// `InvalidArgument` if a setting cannot work, `Network` if an address cannot be listened at, `Internal` if the
-    /// runtime cannot be started.
+    /// `InvalidArgument` if a setting cannot work, `Network` if an address cannot be listened at, `Storage` if the store cannot
+    /// be used, `Internal` if the runtime cannot be started.
     pub fn start(config: RegistrarBuilder) -> Result<Self> {
         let runtime = runtime::handle()?;
         let registrar = config.start_on(&runtime)?;
         Ok(Self { registrar: Some(registrar), runtime, home: Home::here() })
+    }
+
+    /// Starts a registrar that tells of its registrees, as [`Delivery::Registree`] with the number `handle`, and how it stands with
+    /// its own registrar, if it has one, as [`Delivery::Upstream`].
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_telling(config: RegistrarBuilder, queue: Arc<Queue>, handle: u64) -> Result<Self> {
+        let to_queue = Arc::clone(&queue);
+        let this = Self::start(config.on_event(move |_, event| to_queue.push(Delivery::Registree { handle, event })))?;
+        if let Some(mut states) = this.registrar()?.upstream_states() {
+            this.runtime.spawn(async move {
+                loop {
+                    let state = states.borrow_and_update().clone();
+                    queue.push(Delivery::Upstream { handle, state });
+                    if states.changed().await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        Ok(this)
+    }
+
+    /// How it stands with its registrar; `None` if it has none.
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn upstream_state(&self) -> Result<Option<UpstreamState>> {
+        Ok(self.registrar()?.upstream_state())
+    }
+
+    /// Notifications that wait for an entity.
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn waiting(&self, entity: &str) -> Result<usize> {
+        Ok(self.registrar()?.server().waiting(entity))
+    }
+
+    /// What became of the notifications that it stored.
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn delivery_counters(&self) -> Result<DeliveryCounters> {
+        Ok(self.registrar()?.server().delivery_counters())
+    }
+
+    /// How often connections met others of the same entity.
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn take_overs(&self) -> Result<TakeOverCounters> {
+        Ok(self.registrar()?.server().take_overs())
     }
 
     /// Where registrees reach it.

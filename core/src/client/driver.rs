@@ -78,6 +78,8 @@ pub(super) async fn run(shared: Arc<Shared>) {
         }
     }
     shared.tend(|_| true).await;
+    // Whoever hears that the client is closed has heard everything.
+    shared.abandon_posted();
     // In this order: who asks for a connection looks at the state after that.
     shared.tell(ConnectionState::Closed, None, 0, None);
     let gone = Error::new(ErrorKind::Closed, "the client was closed");

@@ -70,8 +70,8 @@ pub enum ClientEvent {
     /// The registrar had forgotten the entity, and it was registered again. Containers and subscriptions below its resource are
     /// gone: make them again.
     RegisteredAgain(Registration),
-    /// The registration could not be checked, renewed or made again; the error has the registrar's answer in its text. It is tried
-    /// again after a while.
+    /// The registration could not be checked, renewed or made again; the error has the registrar's answer, its status and its
+    /// text. It is tried again after a while.
     RegistrationFailed(Error),
     /// A request that was posted has left the outbox.
     Delivered {
@@ -93,7 +93,8 @@ impl From<UpkeepOutcome> for ClientEvent {
             UpkeepOutcome::RegisteredAgain(registration) => Self::RegisteredAgain(registration),
             UpkeepOutcome::Failed { attempt, status, debug } => {
                 let text = format!("the registrar answered the attempt {attempt} with {status}: {debug:?}");
-                Self::RegistrationFailed(Error::new(ErrorKind::RegistrationRefused, text))
+                let response = Response::error(status, debug);
+                Self::RegistrationFailed(Error::new(ErrorKind::RegistrationRefused, text).with_response(response))
             }
         }
     }

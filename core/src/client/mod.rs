@@ -163,7 +163,7 @@ impl Client {
             state: watch::Sender::new(StateChange::new(ConnectionState::Disconnected)),
             telling: Mutex::new(()),
             keeper: Keeper::new(file, saved, !config.keep_registered),
-            poster: Poster::open(config.outbox, config.outbox_file.as_deref())?,
+            poster: Poster::open(config.outbox, config.outbox_file.as_deref(), runtime.clone())?,
             reachability: Mutex::new(Reachability::new(schedule, config.outside_window)),
             patient: config.patient,
             wanted: Mutex::new(Wanted::default()),

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot, watch};
 
 use super::event::ClientEvent;
@@ -16,7 +17,7 @@ use crate::binding::{Delivery, Outbox, OutboxConfig, PostId, Posted, Session};
 use crate::net::link::Completion;
 use crate::net::{OsRandom, now};
 use crate::primitive::{Request, Response};
-use crate::spool::{Record, RedbSpool, Sequence, Spool, StoreLimits, StoreOptions, when_done};
+use crate::spool::{Done, Record, RedbSpool, Sequence, Spool, StoreLimits, StoreOptions};
 use crate::websocket::Random;
 use crate::{Error, ErrorKind, Result};
 
@@ -32,6 +33,8 @@ pub(super) struct Poster {
     /// How many requests are in it.
     length: watch::Sender<usize>,
     file: Option<RedbSpool>,
+    /// Requests are posted on threads of the program's, too.
+    runtime: Handle,
 }
 
 struct State {
@@ -42,7 +45,7 @@ struct State {
 
 impl Poster {
     /// Opens the file, if there is one, with what an earlier run left in it.
-    pub(super) fn open(config: OutboxConfig, path: Option<&Path>) -> Result<Self> {
+    pub(super) fn open(config: OutboxConfig, path: Option<&Path>, runtime: Handle) -> Result<Self> {
         let mut bytes = [0; 8];
         OsRandom::new().fill(&mut bytes);
         let mut outbox = Outbox::new(config, format!("p{:016x}-", u64::from_le_bytes(bytes)));
@@ -61,7 +64,7 @@ impl Poster {
             }
         };
         let length = watch::Sender::new(outbox.len());
-        Ok(Self { state: Mutex::new(State { outbox, places }), changed: Notify::new(), length, file })
+        Ok(Self { state: Mutex::new(State { outbox, places }), changed: Notify::new(), length, file, runtime })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -88,6 +91,11 @@ impl Poster {
             // What could not be written has been told.
             let _ = file.close().await;
         }
+    }
+
+    /// Calls `then` with what came of writing something.
+    fn when_written<T: Send + 'static>(&self, written: Done<T>, then: impl FnOnce(Result<T>) + Send + 'static) {
+        self.runtime.spawn(async move { then(written.await) });
     }
 
     fn tell_length(&self, state: &State) {
@@ -125,7 +133,7 @@ impl Shared {
             }
         };
         match appended {
-            Some(appended) => when_done(appended, move |stored| accepted(stored.map(Some))),
+            Some(appended) => poster.when_written(appended, move |stored| accepted(stored.map(Some))),
             None => accepted(Ok(None)),
         }
         Ok(receiver)
@@ -161,13 +169,22 @@ impl Shared {
             state.places.remove(&id)
         };
         if let (Some(file), Some(place)) = (&poster.file, place) {
-            when_done(file.acknowledge(OUTBOX, place, &request_id), |written| {
+            poster.when_written(file.acknowledge(OUTBOX, place, &request_id), |written| {
                 if let Err(error) = written {
                     tracing::error!(%error, "a posted request could not be taken out of its file: it will be sent again");
                 }
             });
         }
         self.announce(&ClientEvent::Delivered { request_id, result });
+    }
+
+    /// Nobody will deliver what was posted: without a file it is lost, and that is told.
+    pub(super) fn abandon_posted(&self) {
+        if self.poster.file.is_none() {
+            let gone = Error::new(ErrorKind::Closed, "the client was closed before the request could be delivered");
+            let given_up = self.poster.state().outbox.give_up(&gone);
+            given_up.into_iter().for_each(|delivery| self.left(delivery));
+        }
     }
 
     fn outcome(&self, id: PostId, result: Result<Response>) {
@@ -217,11 +234,8 @@ pub(super) async fn run(shared: Arc<Shared>) {
             }
         }
     }
-    if poster.file.is_none() {
-        let gone = Error::new(ErrorKind::Closed, "the client was closed before the request could be delivered");
-        let given_up = poster.state().outbox.give_up(&gone);
-        given_up.into_iter().for_each(|delivery| shared.left(delivery));
-    }
+    // What was posted while the client closed.
+    shared.abandon_posted();
 }
 
 fn deliver(shared: &Arc<Shared>) {

@@ -7,10 +7,20 @@ use std::time::{Duration, SystemTime};
 
 use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time};
 
-/// The text of a point in time, as `m2m:timestamp` (UTC, microseconds).
+/// The nanoseconds since 1970 of the first and of the last time that has a text: the years 0 to 9999.
+const WRITABLE: (i128, i128) = (-62_167_219_200 * 1_000_000_000, 253_402_300_800 * 1_000_000_000 - 1);
+
+/// The text of a point in time, as `m2m:timestamp` (UTC, microseconds). Of a time that has none, since it is before the year 0 or
+/// after 9999, the nearest one.
 #[must_use]
 pub fn format_timestamp(at: SystemTime) -> String {
-    let t = OffsetDateTime::from(at);
+    let nanoseconds = |time: Duration| i128::try_from(time.as_nanos()).unwrap_or(i128::MAX);
+    let nanoseconds = match at.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => nanoseconds(after),
+        Err(before) => -nanoseconds(before.duration()),
+    };
+    let nanoseconds = nanoseconds.clamp(WRITABLE.0, WRITABLE.1);
+    let t = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     format!(
         "{:04}{:02}{:02}T{:02}{:02}{:02},{:06}",
         t.year(),
@@ -94,6 +104,22 @@ impl AbsRelTimestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_has_no_text_is_written_as_the_nearest_time_that_has() {
+        let (first, last) = ("00000101T000000,000000", "99991231T235959,999999");
+        let year = Duration::from_secs(366 * 86_400);
+        for text in [first, last] {
+            assert_eq!(format_timestamp(parse_timestamp(text).unwrap()), text);
+        }
+        let beyond = parse_timestamp(last).unwrap() + Duration::from_micros(1);
+        assert_eq!(format_timestamp(beyond), last);
+        assert_eq!(format_timestamp(beyond + 100_000_000 * year), last);
+        let before = parse_timestamp(first).unwrap() - Duration::from_nanos(1);
+        assert_eq!(format_timestamp(before), first);
+        assert_eq!(format_timestamp(before - 100_000_000 * year), first);
+        assert_eq!(format_timestamp(SystemTime::UNIX_EPOCH - Duration::from_secs(1)), "19691231T235959,000000");
+    }
 
     #[test]
     fn timestamps_survive_both_ways() {

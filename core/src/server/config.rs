@@ -294,7 +294,7 @@ impl ServerBuilder {
         self
     }
 
-    /// How long a notification without an expiration time of its own waits at most: a day.
+    /// How long a notification without an expiration time of its own waits at most: a day; more than 0, at most a year.
     pub fn notification_age(mut self, time: Duration) -> Self {
         self.notification_age = time;
         self
@@ -383,7 +383,11 @@ impl ServerBuilder {
         let invalid = |text: String| Err(Error::new(ErrorKind::InvalidArgument, text));
         let Listen { formats, limits, deadline, compression, paths, allow_origins, .. } = &self.listening;
         let Flapping { count, within } = self.take_over.flapping;
-        check_times([("handshake_timeout", Some(*deadline)), ("flapping: within", Some(within))])?;
+        check_times([
+            ("handshake_timeout", Some(*deadline)),
+            ("flapping: within", Some(within)),
+            ("notification_age", Some(self.notification_age)),
+        ])?;
         check_numbers([
             ("flapping: count", count, FLAPPING),
             ("max_connections", self.max_connections, SOME),
@@ -506,8 +510,9 @@ mod tests {
 
     #[test]
     fn every_time_has_a_range_and_is_named_by_its_error() {
-        let times: [(&str, Set<Duration>); 9] = [
+        let times: [(&str, Set<Duration>); 10] = [
             ("flapping: within", |b, time| b.flapping(15, time)),
+            ("notification_age", ServerBuilder::notification_age),
             ("handshake_timeout", ServerBuilder::handshake_timeout),
             ("request_timeout", ServerBuilder::request_timeout),
             ("answer_timeout", ServerBuilder::answer_timeout),

@@ -7,8 +7,9 @@ async with onem2m_ws.connect("ws://localhost:9000", originator="Csensor1") as ae
 
 from __future__ import annotations
 
+from ._connect import connect
 from ._native import __version__
-from .client import Client, IncomingRequest, Notification, Subscription, connect
+from .client import Client, IncomingRequest, Notification, Subscription
 from .enums import (
     NotificationContentType,
     NotificationEventType,
@@ -19,9 +20,9 @@ from .enums import (
 )
 from .errors import OneM2MError
 from .formats import Format, convert, register_flex_container, register_namespace
-from .primitives import Registration, Request, Response, StateChange
+from .primitives import Posted, Registration, Request, Response, StateChange
 from .registrar import Registrar
-from .settings import Compression
+from .settings import Compression, Outbox, Upstream
 
 __all__ = [
     "Client",
@@ -33,6 +34,8 @@ __all__ = [
     "NotificationEventType",
     "OneM2MError",
     "Operation",
+    "Outbox",
+    "Posted",
     "Registrar",
     "Registration",
     "Request",
@@ -42,6 +45,7 @@ __all__ = [
     "StateChange",
     "StatusCode",
     "Subscription",
+    "Upstream",
     "__version__",
     "connect",
     "convert",

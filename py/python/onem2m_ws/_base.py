@@ -16,6 +16,7 @@ from . import _native
 from ._native import Queue, ReceivedRequest, Slot, Token
 from .enums import Operation
 from .errors import AlreadyRespondedError, ArgumentError, ConnectionLostError, DecodeError, OneM2MError, ResponseError
+from .events import Event, Telling
 from .primitives import (
     IncomingRequestBase,
     NotificationBase,
@@ -75,10 +76,12 @@ class ClientBase(Generic[R, N]):
         self._lock = threading.Lock()
         self._handler: Callable[[R], Any] | None = None
         self._state_handler: Callable[[StateChange], Any] | None = None
+        self._telling = Telling()
         self._unclaimed: deque[R] = deque(maxlen=MOST_REQUESTS)
         self._subscriptions: list[Subscribed[N]] = []
         self._subscribing = 0
         self._early: list[R] = []
+        self._closing = False
         self._closed = False
         self._point_of_access = point_of_access
         if not isinstance(point_of_access, str):
@@ -98,15 +101,33 @@ class ClientBase(Generic[R, N]):
         except (OverflowError, UnicodeEncodeError) as error:
             raise ArgumentError(f"{request!r}: {error}") from error
 
+    def _hand_over_in(self, to: int | Slot, number: int, mode: str, request: Request) -> Token:
+        content = request.content
+        pc = None if content is None else _content_bytes(content)
+        try:
+            return self._native.send_in(to, number, mode, request._envelope(), pc, request.request_id is not None)
+        except (OverflowError, UnicodeEncodeError) as error:
+            raise ArgumentError(f"{request!r}: {error}") from error
+
+    def _hand_over_post(self, to: int | Slot, request: Request) -> None:
+        content = request.content
+        pc = None if content is None else _content_bytes(content)
+        try:
+            self._native.post(to, request._envelope(), pc, request.request_id is not None)
+        except (OverflowError, UnicodeEncodeError) as error:
+            raise ArgumentError(f"{request!r}: {error}") from error
+
     def _hand_over_ae(
         self,
         to: int | Slot,
         app_id: str,
         name: str | None,
         registrar: str | None,
+        lifetime: float | None,
         attributes: Mapping[str, Any] | None,
     ) -> None:
-        self._native.register_ae(to, app_id, name, registrar, _json_bytes("attributes", attributes or {}))
+        more = _json_bytes("attributes", attributes or {})
+        self._native.register_ae(to, app_id, name, registrar, lifetime, more)
 
     def _hand_over_cse(
         self,
@@ -114,9 +135,11 @@ class ClientBase(Generic[R, N]):
         cse_id: str,
         cse_name: str,
         registrar: str | None,
+        lifetime: float | None,
         attributes: Mapping[str, Any] | None,
     ) -> None:
-        self._native.register_cse(to, cse_id, cse_name, registrar, _json_bytes("attributes", attributes or {}))
+        more = _json_bytes("attributes", attributes or {})
+        self._native.register_cse(to, cse_id, cse_name, registrar, lifetime, more)
 
     def _hand_over_subscription(
         self,
@@ -146,7 +169,8 @@ class ClientBase(Generic[R, N]):
         """Tells those who wait for requests that there is one, or that there will be none."""
         raise NotImplementedError
 
-    def _run_state(self, callback: Callable[[StateChange], Any], change: StateChange) -> None:
+    def _tell(self, callback: Callable[[Any], Any], what: StateChange | Event | Response) -> None:
+        """Has the program's function hear of a change of the connection, an event, or an acknowledgement."""
         raise NotImplementedError
 
     def _route_request(self, native: ReceivedRequest) -> None:
@@ -267,20 +291,29 @@ class ClientBase(Generic[R, N]):
     def _route_state(self, payload: tuple[str, Exception | None, int, float | None]) -> None:
         change = StateChange(*payload)
         if change.state in ("open", "registered"):
-            connection_log.info("%s: open", self._point_of_access)
+            connection_log.info("%s: %s", self._point_of_access, change.state)
         elif change.state == "closed":
             connection_log.info("%s: closed", self._point_of_access)
             self._closed = True
             self._arrived()
+        elif change.state == "closing":
+            self._closing = True
         elif change.state == "disconnected" and change.cause is not None:
+            closing, self._closing = self._closing, False
             again = "" if change.next_attempt is None else f"; next attempt in {change.next_attempt:.1f} s"
-            # An attempt that is not repeated was asked for: who asked is told.
-            level = logging.INFO if change.attempt and change.next_attempt is None else logging.WARNING
+            # What this end closed is no loss. An attempt that is not repeated was asked for: who asked is told.
+            expected = closing or (change.attempt and change.next_attempt is None)
+            level = logging.INFO if expected else logging.WARNING
             text = str(change.cause)
             where = "" if text.startswith(self._point_of_access) else f"{self._point_of_access}: "
             connection_log.log(level, "%s%s%s", where, text, again)
         if self._state_handler is not None:
-            self._run_state(self._state_handler, change)
+            self._tell(self._state_handler, change)
+
+    # --- events
+
+    def _route_event(self, payload: tuple[Any, ...]) -> None:
+        self._telling.tell(self._point_of_access, payload, self._tell)
 
     def __repr__(self) -> str:
         return f"<{type(self).__module__}.{type(self).__name__} {self._point_of_access}>"

@@ -6,14 +6,16 @@ import asyncio
 import itertools
 import weakref
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
 from . import _native
 from ._base import MOST_REQUESTS
 from .errors import ForkError
+from .primitives import Response
 
 if TYPE_CHECKING:
     from .client import Client
+    from .registrar import Registrar
 
 
 class Bridge:
@@ -23,6 +25,8 @@ class Bridge:
         self.queue = _native.Queue(MOST_REQUESTS)
         self.calls: dict[int, asyncio.Future[Any]] = {}
         self.clients: weakref.WeakValueDictionary[int, Client] = weakref.WeakValueDictionary()
+        self.registrars: weakref.WeakValueDictionary[int, Registrar] = weakref.WeakValueDictionary()
+        self.acknowledgements: dict[int, Callable[[Response], None]] = {}
         self.numbers = itertools.count(1)
         self.undelivered: deque[tuple[int, int, Any]] = deque()
         # The loop keeps the bridge through this, not the other way round.
@@ -56,6 +60,14 @@ class Bridge:
                     future = calls.pop(number, None)
                     if future is not None and not future.done():
                         future.set_exception(payload)
+                elif kind == _native.ACKNOWLEDGED:
+                    acknowledge = self.acknowledgements.get(number)
+                    if acknowledge is not None:
+                        acknowledge(Response._received(payload))
+                elif kind == _native.EVENT:
+                    told = self.clients.get(number) or self.registrars.get(number)
+                    if told is not None and payload is not None:
+                        told._route_event(payload)
                 else:
                     client = self.clients.get(number)
                     if client is None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from . import __version__, convert, sync
 from .errors import OneM2MError
 from .formats import Format
+from .settings import Upstream
 
 _STOP = (signal.SIGTERM, signal.SIGINT)
 
@@ -22,6 +23,8 @@ def _registrar(arguments: argparse.Namespace) -> int:
         cse_id=arguments.cse_id,
         cse_name=arguments.cse_name,
         admin=arguments.admin,
+        store=arguments.store,
+        upstream=Upstream(arguments.upstream, arguments.upstream_cse_id) if arguments.upstream else None,
         allow_insecure=arguments.allow_insecure,
     ) as registrar:
         for point_of_access in registrar.points_of_access:
@@ -101,6 +104,16 @@ def main() -> int:
     registrar.add_argument("--cse-id", default="/id-in", metavar="ID", help="CSE-ID")
     registrar.add_argument("--cse-name", default="cse-in", metavar="NAME", help="name of the CSEBase")
     registrar.add_argument("--admin", default="CAdmin", metavar="ID", help="originator that may do everything")
+    registrar.add_argument(
+        "--store",
+        metavar="FILE",
+        help="keep resources, registrations and notifications in this file, so that they are there after a restart or"
+        " a crash; in memory if not given",
+    )
+    registrar.add_argument(
+        "--upstream", metavar="URL", help="point of access of its own registrar, if it is to be an MN-CSE"
+    )
+    registrar.add_argument("--upstream-cse-id", default="/id-in", metavar="ID", help="CSE-ID of that")
     registrar.add_argument(
         "--allow-insecure",
         action="store_true",

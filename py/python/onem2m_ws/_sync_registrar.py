@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import weakref
 from collections.abc import Iterable
 from types import TracebackType
+from typing import Any, Callable, TypeVar
 
 from . import _native
-from .errors import StateError
+from ._base import connection_log
+from ._registrar_base import RegistrarBase
+from .errors import ClosedError, ForkError
+from .events import RegistrarEvent
 from .formats import Format
-from .settings import Compression, _registrar_settings
+from .settings import Compression, Upstream
+
+E = TypeVar("E", bound=Callable[[RegistrarEvent], None])
 
 
-class Registrar:
+def _receive(deliveries: _native.Queue, reference: weakref.ref[Registrar]) -> None:
+    """Tells of what happens to registrees, until the registrar has stopped."""
+    while True:
+        try:
+            batch = deliveries.wait(60.0)
+        except (ClosedError, ForkError):  # the interpreter ends
+            return
+        registrar = reference()
+        if registrar is None:
+            return
+        for kind, _, payload in batch:
+            if kind != _native.EVENT:
+                return
+            if payload is not None:
+                registrar._route_event(payload)
+        del registrar  # nothing is kept while it waits
+
+
+class Registrar(RegistrarBase):
     """A small registrar (CSE) inside this program, to write and test AEs without another one. It is no product CSE.
 
     `with` starts and stops it.
@@ -23,6 +50,26 @@ class Registrar:
         cse_id: its CSE-ID.
         cse_name: the name of its CSEBase.
         admin: the originator that needs no registration and may do everything.
+        sp_id: the identifier of the service provider, as `//sp.example`.
+        upstream: its own registrar, an `Upstream`: it is an MN-CSE then. It registers there, and what is for the
+            registrar, or for somebody behind it, goes there; notifications wait while it is away. None by default.
+
+    What it keeps:
+        store: a file in which it keeps resources, registrations and notifications, made if it does not exist: what was
+            answered with success is there after a crash. In memory by default. One file is for one registrar, and one
+            process at a time.
+        notification_age: seconds that a notification without an expiration of its own waits at most (a day).
+        result_persistence: seconds that the result of a non-blocking request is kept whose originator does not say how
+            long (300).
+        delivery_window: stored notifications of one registree under way at a time (1; at most 256). So many at most
+            come twice after a crash or a lost connection; more are faster where the way is long.
+
+    Who speaks for an entity:
+        take_over: what a newcomer meets that speaks for an entity whose connection is open. `"probe"`: that is asked
+            for a sign of life, and gives way if it has none. `"refuse"`: the newcomer is closed. `"newest"`: the
+            newcomer takes its place at once; **unsafe**, since whoever can connect takes any entity's notifications.
+        flapping: how many take-overs of an entity within how many seconds are in order, `(15, 60.0)` by default; beyond
+            that `events.Flapping` is told.
 
     Who may connect, and how:
         paths: the paths that are served, as `/` or `/onem2m`; others are answered 404. By default every path is.
@@ -67,6 +114,14 @@ class Registrar:
         cse_id: str = "/id-in",
         cse_name: str = "cse-in",
         admin: str = "CAdmin",
+        sp_id: str | None = None,
+        upstream: Upstream | None = None,
+        store: str | os.PathLike[str] | None = None,
+        notification_age: float | None = None,
+        result_persistence: float | None = None,
+        delivery_window: int | None = None,
+        take_over: str = "probe",
+        flapping: tuple[int, float] | None = None,
         paths: str | Iterable[str] = (),
         allow_origins: str | Iterable[str] = (),
         formats: Format | str | Iterable[Format | str] | None = None,
@@ -91,23 +146,29 @@ class Registrar:
         close_timeout: float | None = None,
         idle_close: float | None = None,
     ) -> None:
-        self._settings = _registrar_settings(locals())
-        self._native: _native.Registrar | None = None
+        settings = dict(locals())
+        super().__init__(settings)
+        self._deliveries: _native.Queue | None = None
 
     def start(self) -> None:
-        """Starts it: it listens when this returns. Raises `ArgumentError` or `NetworkError` if it cannot."""
-        if self._native is not None:
-            raise StateError("the registrar was started already")
-        self._native = _native.Registrar(self._settings)
+        """Starts it: it listens when this returns. Raises `ArgumentError`, `NetworkError` or `StorageError` if not."""
+        deliveries = _native.Queue(0)
+        self._begin(deliveries, 0)
+        self._deliveries = deliveries
+        # It does not hold the registrar, which stops when the program forgets it.
+        threading.Thread(
+            target=_receive, args=(deliveries, weakref.ref(self)), name="onem2m-ws registrar", daemon=True
+        ).start()
 
     def stop(self) -> None:
         """Stops it: closes every connection as soon as nothing under way waits on it."""
         native, self._native = self._native, None
-        if native is None:
+        if native is None or self._deliveries is None:
             return
         slot = _native.Slot()
         native.stop_to(slot)
         slot.wait()
+        native.stop(self._deliveries, 0)  # it has stopped: this tells the thread
 
     def __enter__(self) -> Registrar:
         self.start()
@@ -120,14 +181,17 @@ class Registrar:
             self._native = None  # at once
         self.stop()
 
-    @property
-    def points_of_access(self) -> list[str]:
-        """Where registrees reach it."""
-        if self._native is None:
-            raise StateError("the registrar is not started")
-        return self._native.points_of_access()
+    def on_event(self, handler: E) -> E:
+        """Has `handler` called when something happens to a registree. Usable as a decorator.
 
-    @property
-    def url(self) -> str:
-        """The first point of access, as `ws://127.0.0.1:9000`."""
-        return self.points_of_access[0]
+        Events are classes in `onem2m_ws.events`; one tells how it stands with its own registrar. Those that came before
+        there was a handler come now, the latest 256 of them.
+        """
+        self._telling.set_handler(handler, self._tell)
+        return handler
+
+    def _tell(self, callback: Callable[[Any], Any], what: RegistrarEvent) -> None:
+        try:
+            callback(what)
+        except BaseException:  # also what would end this thread
+            connection_log.exception("the handler of %s failed", type(what).__name__)

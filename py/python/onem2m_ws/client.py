@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
-from collections.abc import Awaitable, Coroutine, Generator, Iterable, Mapping
+from collections.abc import Awaitable, Coroutine, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Callable, TypeVar, Union
 
@@ -13,18 +14,19 @@ from ._base import ClientBase, Subscribed, connection_log
 from ._bridge import Bridge
 from .enums import Operation
 from .errors import StateError
+from .events import Event
 from .formats import Format
 from .primitives import (
     Answer,
     IncomingRequestBase,
     NotificationBase,
+    Posted,
     Registration,
     Request,
     Response,
     StateChange,
     _discovery,
 )
-from .settings import Compression
 
 
 class IncomingRequest(IncomingRequestBase):
@@ -50,8 +52,11 @@ class Notification(NotificationBase):
 RequestHandler = Callable[[IncomingRequest], Union[Answer, Awaitable[Answer]]]
 NotificationHandler = Callable[[Notification], Union[Answer, Awaitable[Answer]]]
 StateHandler = Callable[[StateChange], Union[Awaitable[None], None]]
+EventHandler = Callable[[Event], Union[Awaitable[None], None]]
+AcknowledgementHandler = Callable[[Response], Union[Awaitable[None], None]]
 H = TypeVar("H", bound=RequestHandler)
 S = TypeVar("S", bound=StateHandler)
+E = TypeVar("E", bound=EventHandler)
 
 
 class Subscription:
@@ -157,6 +162,7 @@ class Client(ClientBase[IncomingRequest, Notification]):
         app_id: str,
         name: str | None = None,
         registrar: str | None = None,
+        lifetime: float | None = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> Registration:
         """Registers the originator as an AE; from then on requests of any kind can be sent and received.
@@ -165,7 +171,12 @@ class Client(ClientBase[IncomingRequest, Notification]):
             app_id: the App-ID (`api`): `N` and a name of your own, or `R` and a registered one.
             name: name of the AE resource (`rn`); the registrar makes one if there is none.
             registrar: address of the registrar's CSEBase, if it does not understand `-`; often `cse-in`.
+            lifetime: for how many seconds the registration is made, at least 1; it is renewed before it lapses. The
+                registrar may make it shorter, and decides if there is none.
             attributes: any other attributes by their short names.
+
+        With the `state_file` of an earlier run the registrar is only asked whether it still knows us; the registration
+        is then left as it is.
 
         Returns the registration. Its `entity` is the AE-ID, which the registrar assigned if the originator was `C`, `S`
         or none.
@@ -173,7 +184,7 @@ class Client(ClientBase[IncomingRequest, Notification]):
         Raises `RegistrationRefusedError` with the registrar's answer, and what `send` raises.
         """
         return Registration(
-            *await self._call(lambda call: self._hand_over_ae(call, app_id, name, registrar, attributes))
+            *await self._call(lambda call: self._hand_over_ae(call, app_id, name, registrar, lifetime, attributes))
         )
 
     async def register_cse(
@@ -182,6 +193,7 @@ class Client(ClientBase[IncomingRequest, Notification]):
         cse_id: str,
         cse_name: str,
         registrar: str | None = None,
+        lifetime: float | None = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> Registration:
         """Registers the originator as a CSE with the ID `cse_id` (`/id-mn`) and a CSEBase named `cse_name`.
@@ -189,22 +201,41 @@ class Client(ClientBase[IncomingRequest, Notification]):
         The other arguments, the result and the errors are those of `register_ae`.
         """
         return Registration(
-            *await self._call(lambda call: self._hand_over_cse(call, cse_id, cse_name, registrar, attributes))
+            *await self._call(lambda call: self._hand_over_cse(call, cse_id, cse_name, registrar, lifetime, attributes))
         )
 
-    async def send(self, request: Request) -> Response:
+    async def send(
+        self,
+        request: Request,
+        *,
+        mode: str = "blocking",
+        on_acknowledged: AcknowledgementHandler | None = None,
+    ) -> Response:
         """Sends a request and waits for its response, whatever its status.
 
         Without a connection the request waits for one, which is opened.
 
+        Args:
+            request: what to send.
+            mode: how the result comes. `"blocking"`: in the response. `"sync"`: the registrar only acknowledges, and
+                keeps the result, which is fetched when it is there. `"async"`: it sends the result later, as a
+                notification. `"flex"`: as the registrar likes. In each, the final result is what is returned.
+            on_acknowledged: a function that gets the registrar's acknowledgement, a `Response`, before the result.
+
         Raises:
             NotRegisteredError, ClosedError, QueueFullError, ArgumentError, EncodeError: it was not sent.
-            RequestTimeoutError, ConnectionLostError: what became of it is unknown.
+            RequestTimeoutError, ConnectionLostError: there is no response; `outcome_unknown` of the error says whether
+                it may have been carried out.
         """
         bridge = self._bridge
         self._check_loop()
         number = next(bridge.numbers)
-        token = self._hand_over(number, request)
+        if mode == "blocking":
+            token = self._hand_over(number, request)
+        else:
+            token = self._hand_over_in(number, number, mode, request)
+            if on_acknowledged is not None:
+                bridge.acknowledgements[number] = functools.partial(self._tell, on_acknowledged)
         bridge.calls[number] = future = self._loop.create_future()
         try:
             return Response._received(await future)
@@ -212,6 +243,38 @@ class Client(ClientBase[IncomingRequest, Notification]):
             if bridge.calls.pop(number, None) is not None:
                 self._native.cancel(token)
             raise
+        finally:
+            bridge.acknowledgements.pop(number, None)
+
+    async def post(self, request: Request) -> str:
+        """Accepts a request, and delivers it when that is possible: now, or when the connection is open again.
+
+        Returns its identifier when it is accepted, which with an `outbox_file` is when it is in the file. What became
+        of it is told to `on_event` as `events.Delivered`. Requests are delivered in the order of these calls, at least
+        once, each time with the same identifier; nothing is delivered before the entity is registered.
+
+        Cancelling a task that waits here does not take the request back.
+
+        Raises:
+            QueueFullError: the outbox is full, see `Outbox`.
+            RequestTimeoutError: its expiration has passed.
+            ArgumentError, ClosedError, StorageError: it was not accepted.
+        """
+        rqi: str = await self._call(lambda call: self._hand_over_post(call, request))
+        return rqi
+
+    async def flush(self, timeout: float | None = None) -> None:
+        """Waits until everything that was posted is delivered, or has expired; for ever if it cannot be.
+
+        Raises `RequestTimeoutError` after `timeout` seconds: what is in the outbox then stays in it. `ClosedError` if
+        the client is closed meanwhile.
+        """
+        await self._call(lambda call: self._native.flush(call, timeout))
+
+    @property
+    def outbox(self) -> list[Posted]:
+        """What was posted and is not delivered yet, in its order."""
+        return [Posted._listed(*posted) for posted in self._native.outbox()]
 
     async def create(
         self,
@@ -401,6 +464,15 @@ class Client(ClientBase[IncomingRequest, Notification]):
         self._state_handler = handler
         return handler
 
+    def on_event(self, handler: E) -> E:
+        """Has `handler` called with what happens besides requests and the connection. Usable as a decorator.
+
+        Events are the classes in `onem2m_ws.events`: what becomes of the registration, and of each request that was
+        posted. Those that came before there was a handler come now, the latest 256 of them.
+        """
+        self._telling.set_handler(handler, self._tell)
+        return handler
+
     def requests(self) -> Requests:
         """The requests of the peer, for `async for`, where there is no `on_request`. Ends when the client is closed."""
         if self._handler is not None:
@@ -460,16 +532,16 @@ class Client(ClientBase[IncomingRequest, Notification]):
         else:
             self._finish(request, answer)
 
-    def _run_state(self, callback: Callable[[StateChange], Any], change: StateChange) -> None:
-        self._start(self._tell_state(callback, change))
+    def _tell(self, callback: Callable[[Any], Any], what: StateChange | Event | Response) -> None:
+        self._start(self._tell_later(callback, what))
 
-    async def _tell_state(self, callback: Callable[[StateChange], Any], change: StateChange) -> None:
+    async def _tell_later(self, callback: Callable[[Any], Any], what: StateChange | Event | Response) -> None:
         try:
-            result = callback(change)
+            result = callback(what)
             if inspect.isawaitable(result):
                 await result
         except Exception:
-            connection_log.exception("the handler of state changes failed")
+            connection_log.exception("the handler of %s failed", type(what).__name__)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)
@@ -495,141 +567,3 @@ class Requests:
                 raise StopAsyncIteration
             client._arrival.clear()
             await client._arrival.wait()
-
-
-class Connecting:
-    """A connection to be: `await` it, or enter it with `async with`, which closes it in the end."""
-
-    def __init__(self, point_of_access: str, settings: dict[str, Any]) -> None:
-        self._point_of_access = point_of_access
-        self._settings = settings
-        self._client: Client | None = None
-
-    def __await__(self) -> Generator[Any, None, Client]:
-        return self._open().__await__()
-
-    async def _open(self) -> Client:
-        client = Client(self._point_of_access, dict(self._settings))
-        try:
-            await client.connect()
-        except BaseException:
-            client.abort()
-            raise
-        return client
-
-    async def __aenter__(self) -> Client:
-        self._client = await self._open()
-        return self._client
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            await client.__aexit__(kind, error, traceback)
-
-
-def connect(
-    point_of_access: str,
-    *,
-    originator: str | None = None,
-    registered: bool = False,
-    preset: str = "default",
-    stay_connected: bool = True,
-    open_timeout: float | None = None,
-    request_timeout: float | None = None,
-    answer_timeout: float | None = None,
-    reopen_delay: float | None = None,
-    reopen_delay_max: float | None = None,
-    stable_after: float | None = None,
-    window: int | None = None,
-    queue_requests: int | None = None,
-    queue_bytes: int | None = None,
-    max_message_size: int | None = None,
-    max_fragments: int | None = None,
-    fragment_size: int | None = None,
-    max_control_frames: int | None = None,
-    max_handshake_bytes: int | None = None,
-    max_handshake_fields: int | None = None,
-    ping_after: float | None = None,
-    pong_timeout: float | None = None,
-    write_timeout: float | None = None,
-    close_timeout: float | None = None,
-    idle_close: float | None = None,
-    compression: bool | Compression = False,
-    proxy: str | bool | None = None,
-    proxy_credentials: tuple[str, str] | None = None,
-    accepts: str = "all",
-    release_version: str | None = None,
-    origin_header: bool = True,
-    headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
-    formats: Format | str | Iterable[Format | str] | None = None,
-    subprotocols: Iterable[str] | None = None,
-    allow_missing_subprotocol: bool = False,
-    strict: bool = False,
-) -> Connecting:
-    """Connects to the registrar at `point_of_access`, `ws://host[:port]`. To be awaited, or entered with `async with`.
-
-    Who we are:
-        originator: the AE-ID (`Cname`, `Sname`) or CSE-ID (`/id`) that requests come from. Without one, or with `C` or
-            `S`, the registrar assigns an AE-ID at registration.
-        registered: the originator is registered already, or needs no registration. Otherwise everything but a
-            registration is refused until it succeeded.
-        preset: `"acme"` sets what the ACME CSE asks for; other arguments hold against it.
-        release_version: the release (`rvi`) of requests that name none, `"3"` by default; `""` for Release 1.
-        accepts: which requests are taken: `"all"`, `"notifications"` or `"nothing"`; others are answered 4005.
-
-    Time, in seconds:
-        open_timeout: for opening a connection: name, TCP, proxy, handshake (10).
-        request_timeout: for a response (30); a request's own expiration counts where it is sooner.
-        answer_timeout: for our answer to a request of the peer's (30); then the peer gets 5000.
-        stay_connected: a lost connection is opened again at once, so that notifications arrive. Without it the next
-            request opens it.
-        reopen_delay, reopen_delay_max: delay before the second attempt (0.5), doubling up to the largest (60).
-        stable_after: a connection that lasted so long begins anew with the first delay (30).
-        ping_after: silence after which a ping is sent (20); 0 for never.
-        pong_timeout: after a ping, silence after which the connection is given up (10).
-        write_timeout: the peer takes no byte for so long, and the connection is given up (30).
-        close_timeout: for the peer's part in each step of the closing handshake (5).
-        idle_close: a connection over which no request or response travels for so long is closed, to save power; the
-            next request opens it again, and meanwhile no notification arrives. Never by default; 0 for never.
-        Each is more than 0 and at most a year.
-
-    Sizes:
-        window: requests on the wire without a response (64).
-        queue_requests, queue_bytes: bounds of what waits for a connection or a place in the window (1024, 8 MiB).
-        max_message_size: the largest message taken, in bytes (1 MiB).
-        max_fragments: the most fragments of one message taken (4096).
-        fragment_size: the largest payload of one frame that is sent, in bytes (32 KiB); 0 for messages that are always
-            one frame.
-        max_control_frames: the most pings and pongs taken in a second (256).
-        max_handshake_bytes, max_handshake_fields: the largest head of an answer to the opening handshake, or of a
-            proxy's (16 384 bytes; 256 to 1 048 576), and its most fields (64; 8 to 1024).
-        compression: permessage-deflate is offered: `True`, or a `Compression`. Off by default.
-
-    Proxy:
-        proxy: the HTTP proxy to go through, by CONNECT: `http://[user:password@]host[:port]`, user name and password
-            percent-encoded, port 80 if there is none. `True` takes it from the environment: `http_proxy` or else
-            `HTTP_PROXY` for `ws`, `https_proxy` or `HTTPS_PROXY` for `wss`, else `all_proxy` or `ALL_PROXY`; not to
-            what `no_proxy` or `NO_PROXY` lists, and never to loopback. Otherwise the environment does not count.
-        proxy_credentials: user name and password for the proxy, instead of those of its URL. They go to the proxy only,
-            and no error or log shows them.
-
-    Handshake:
-        origin_header: the originator is sent as `X-M2M-Origin`, which some registrars need.
-        headers: more header fields.
-        formats: the formats offered, in order of preference, as `["cbor", "json"]`, or one of them; the registrar
-            chooses. Content is a dictionary whatever it is. JSON alone by default.
-        subprotocols: the names offered, instead of those of the formats (`oneM2M.json, oneM2M.R2.0.json`).
-        allow_missing_subprotocol: tolerates a server that chooses none.
-        strict: deviations of the peer from the standard that are tolerated otherwise are refused.
-
-    Raises:
-        ArgumentError: an argument is out of range.
-        UnknownHostError, ConnectionRefusedError, OpenTimeoutError, NetworkError, HandshakeRefusedError,
-        NotWebSocketError, SubprotocolError, ProxyRefusedError, ProxyAuthenticationError, NotProxyError: why there is no
-        connection.
-    """
-    settings = dict(locals())
-    del settings["point_of_access"]
-    return Connecting(point_of_access, settings)

@@ -33,6 +33,9 @@
     └── InternalError (RuntimeError)          a defect of the library; please report it
 
 A response that is not a success is returned, not raised: `Response.raise_for_status` raises it.
+
+`outcome_unknown` of an error is true if the request was sent and no response came: it may have been carried out, and to
+send it again may do it twice.
 """
 
 from __future__ import annotations
@@ -51,6 +54,9 @@ if TYPE_CHECKING:
 
 class OneM2MError(Exception):
     """Every error of this package. The text says what was wrong, where, and what to do."""
+
+    outcome_unknown: bool = False
+    """True if the request was sent and no response came: it may have been carried out."""
 
 
 class ArgumentError(OneM2MError, ValueError):
@@ -97,7 +103,7 @@ else:  # asyncio's was a class of its own
 
 
 class RequestTimeoutError(_TimeoutBase):
-    """No response in time. Whether the request was carried out is not known."""
+    """No response in time. Whether the request was carried out is not known if `outcome_unknown` says so."""
 
 
 class OpenTimeoutError(_TimeoutBase):
@@ -125,7 +131,7 @@ class ConnectionRefusedError(OneM2MError, builtins.ConnectionRefusedError):
 
 
 class ConnectionLostError(OneM2MError, ConnectionError):
-    """The connection broke while the request waited. Whether it was carried out is not known."""
+    """The connection broke while the request waited. Whether it was carried out: see `outcome_unknown`."""
 
 
 class _Refusal(OneM2MError, ConnectionError):
@@ -198,7 +204,7 @@ class RegistrationRefusedError(ResponseError):
 
 
 class StorageError(OneM2MError, OSError):
-    """A file of the library's cannot be opened, read or written, or is damaged; the text names it and says what to do."""
+    """A file of the library's cannot be opened, read or written, or is damaged; the text says which, and what to do."""
 
 
 class InternalError(OneM2MError, RuntimeError):
@@ -210,14 +216,19 @@ def _from_native(
     message: str,
     refusal: tuple[int, str, bytes, list[tuple[str, str]]] | None,
     response: ReceivedResponse | None,
+    outcome_unknown: bool = False,
 ) -> OneM2MError:
     """The exception for an error of the library; the native module calls this."""
     kind: type[OneM2MError] = globals().get(name, InternalError)
-    if response is not None and issubclass(kind, ResponseError):
+    if issubclass(kind, ResponseError):
         from .primitives import Response
 
+        if response is None:
+            return InternalError(message)
         return kind(message, Response._received(response))
     error: OneM2MError = kind(message)
+    if outcome_unknown:
+        error.outcome_unknown = True
     if refusal is not None and isinstance(error, _Refusal):
         error.status, error.reason, error.body, fields = refusal
         headers: dict[str, str] = {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Union
 
 from . import _native
@@ -415,12 +416,40 @@ class Registration:
 
 
 @dataclass(frozen=True)
+class Posted:
+    """A request that was posted and is not delivered yet.
+
+    `request_id` is what `Client.post` returned; `expires` is when the request is of no more use, in UTC; `attempts` is
+    how often it was sent so far.
+    """
+
+    request_id: str
+    operation: Operation
+    to: str
+    expires: datetime
+    attempts: int
+
+    @classmethod
+    def _listed(cls, request_id: str, operation: int, to: str, expires: float, attempts: int) -> Posted:
+        return cls(request_id, Operation(operation), to, _time(expires), attempts)
+
+
+def _time(seconds: float) -> datetime:
+    """The time so many seconds after the beginning of 1970, in UTC; the last that there is, if it is beyond that."""
+    try:
+        return datetime.fromtimestamp(seconds, timezone.utc)
+    except (OverflowError, ValueError, OSError):
+        return datetime.max.replace(tzinfo=timezone.utc)
+
+
+@dataclass(frozen=True)
 class StateChange:
     """Where a client's connection stands.
 
-    `state` is `"disconnected"`, `"connecting"`, `"open"` or `"closed"`; `cause` is why a connection was lost or could
-    not be opened; `attempt` is which attempt to open it this is, or how many failed in a row; `next_attempt` is the
-    time until the next attempt in seconds, `None` if there is none to come.
+    `state` is `"disconnected"`, `"connecting"`, `"open"`, `"registered"` (open, and the entity is registered),
+    `"closing"` (what is under way is waited for) or `"closed"`; `cause` is why a connection was lost or could not be
+    opened; `attempt` is which attempt to open it this is, or how many failed in a row; `next_attempt` is the time until
+    the next attempt in seconds, `None` if there is none to come.
     """
 
     state: str

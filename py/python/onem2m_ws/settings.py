@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from typing import Any
 
 from .errors import ArgumentError
 from .formats import _format_names
+from .primitives import _json_bytes
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,93 @@ class Compression:
     """Messages of fewer bytes are sent as they are."""
 
 
+@dataclass(frozen=True)
+class Outbox:
+    """How much `Client.post` accepts before it is delivered, and how that is delivered.
+
+    >>> Outbox(when_full="drop_oldest").requests
+    1024
+    """
+
+    requests: int = 1024
+    """Most requests at a time: 1 to 1 000 000."""
+    bytes: int = 8 << 20
+    """Their size in memory, about."""
+    when_full: str = "refuse"
+    """What becomes of one more: `"refuse"` raises `QueueFullError`, `"drop_oldest"` makes room, and an event tells."""
+    lifetime: float = 86400.0
+    """How long a request is kept that has no expiration of its own, in seconds: more than 0, at most a year."""
+    rate: float | None = None
+    """Most requests that are sent in a second: more than 0. `None`: as fast as they are answered."""
+    window: int = 1
+    """Requests under way at a time: 1 to 256. With 1 their order holds also where one has to be sent again."""
+    repeat: str = "all"
+    """Which requests are sent again when it is not known whether they were carried out, as `repeat` of `connect`."""
+
+
+class Upstream:
+    """The registrar of a `Registrar` that is an MN-CSE: where it is, and how this CSE is known there.
+
+    Args:
+        point_of_access: where it is reached, `ws://host[:port]`.
+        cse_id: its CSE-ID, as `/id-in`.
+        below: the address of its CSEBase, if it does not understand `-`; often `cse-in`.
+        attributes: any attributes of the `<remoteCSE>` by their short names. Its `poa` is where this CSE listens.
+        check_every: seconds after which it is looked whether the registration is still there, besides each opening of
+            the connection (60); 0 for never. At most a year.
+        connection: arguments of `connect` that are about the connection, as `preset`, `proxy` or `reopen_delay`.
+
+    >>> Upstream("ws://in.example:9000", "/id-in", below="cse-in", reopen_delay=1.0)
+    <Upstream /id-in at ws://in.example:9000>
+    """
+
+    def __init__(
+        self,
+        point_of_access: str,
+        cse_id: str,
+        *,
+        below: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        check_every: float | None = None,
+        **connection: Any,
+    ) -> None:
+        from ._connect import connect
+
+        defaults = {name: p.default for name, p in inspect.signature(connect).parameters.items()}
+        for name in connection:
+            if name not in defaults or name in _NOT_UPSTREAM:
+                raise ArgumentError(f"upstream: {name} is no argument of connect, or the registrar's own matter")
+        del defaults["point_of_access"], defaults["open_now"]
+        self.point_of_access = point_of_access
+        self.cse_id = cse_id
+        self._fields = (
+            point_of_access,
+            cse_id,
+            below,
+            _json_bytes("attributes", attributes or {}),
+            check_every,
+            _native_settings({**defaults, **connection}),
+        )
+
+    def __repr__(self) -> str:
+        return f"<Upstream {self.cse_id} at {self.point_of_access}>"
+
+
+#: Who the CSE is, and what it sends, is decided by the registrar.
+_NOT_UPSTREAM = {
+    "accepts",
+    "keep_registered",
+    "open_now",
+    "originator",
+    "outbox",
+    "outbox_file",
+    "patient",
+    "point_of_access",
+    "registered",
+    "state_file",
+}
+
+
 def _native_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of `connect` as the native module takes them. No error shows what may be a password."""
     native = dict(settings)
@@ -39,6 +128,12 @@ def _native_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     native["headers"] = list(headers.items() if isinstance(headers, Mapping) else headers)
     native["compression"] = _native_compression(native["compression"])
     native["formats"] = _format_names(native["formats"])
+    outbox = native["outbox"]
+    if outbox is not None and not isinstance(outbox, Outbox):
+        raise ArgumentError(f"outbox is an Outbox or None, not {outbox!r}")
+    native["outbox"] = None if outbox is None else astuple(outbox)
+    schedule = native["schedule"]
+    native["schedule"] = [schedule] if isinstance(schedule, str) else list(schedule or ())
     proxy = native["proxy"]
     if proxy is not None and not isinstance(proxy, (str, bool)):
         raise ArgumentError(f"proxy is text, True or None, not of type {type(proxy).__name__}")
@@ -66,10 +161,14 @@ def _native_compression(compression: Any) -> tuple[Any, ...] | None:
 
 def _registrar_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of a `Registrar` as the native module takes them."""
-    native = {name: value for name, value in settings.items() if name != "self"}
+    native = {name: value for name, value in settings.items() if name not in ("self", "__class__")}
     for name in ("listen", "point_of_access", "paths", "allow_origins"):
         value = native[name]
         native[name] = [value] if isinstance(value, str) else list(value)
     native["compression"] = _native_compression(native["compression"])
     native["formats"] = _format_names(native["formats"])
+    upstream = native["upstream"]
+    if upstream is not None and not isinstance(upstream, Upstream):
+        raise ArgumentError(f"upstream is an Upstream or None, not {upstream!r}")
+    native["upstream"] = None if upstream is None else upstream._fields
     return native
