@@ -5,14 +5,15 @@
  *
  * What this library promises, and what it asks for
  * ------------------------------------------------
- * Handles      Every opaque type is a handle: the program gets it from a function that ends in _new, _from_json, _clone, _start
- *              or _convert (or as the argument of on_request) and gives it back to _free, once. _free(NULL) does nothing. A
- *              handle must not be used after _free, nor be freed while another call uses it.
+ * Handles      Every opaque type is a handle: the program gets it through an output argument (or as the argument of
+ *              on_request) and gives it back to its _free, once. _free(NULL) does nothing. A handle must not be used after
+ *              _free, nor be freed while another call uses it.
  * Threads      A handle taken as `const` may be used by several threads at the same time; one taken without must not be
  *              used by another thread during the call. All functions of a client and of a registrar but _free take `const`.
  * Callbacks    The callbacks of one client are never called at the same time, and in the order of events. They are called
  *              by a dispatcher thread, one for each client, or - in poll mode - only within onem2m_ws_client_dispatch(),
- *              onem2m_ws_client_close() and onem2m_ws_client_free(). No lock of the library is held: every function may be
+ *              onem2m_ws_client_close() and onem2m_ws_client_free(). So it is for a registrar, with
+ *              onem2m_ws_registrar_dispatch() and onem2m_ws_registrar_free(). No lock of the library is held: every function may be
  *              called in every callback, blocking ones too; what would wait for itself returns ONEM2M_WS_WOULD_DEADLOCK, and
  *              _free waits for nothing there. While a callback runs, no other callback of its client does: it should be
  *              short. User data must be usable on the thread that delivers. Exceptions (C++) and longjmp() must not leave a
@@ -310,6 +311,185 @@ typedef int32_t onem2m_ws_accepts;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
+// What happened. Kinds may be added: ignore one that you do not know.
+enum onem2m_ws_event_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // The registrar confirmed that the registration is still in force, after a reopening or in a new run. `until_ms`.
+    ONEM2M_WS_EVENT_REGISTRATION_CONFIRMED = 1,
+    // The registration was renewed before it lapsed. `until_ms`.
+    ONEM2M_WS_EVENT_REGISTRATION_RENEWED = 2,
+    // The registrar had forgotten the entity, and it was registered again, as `entity`. Containers and subscriptions below its
+    // resource are gone: make them again.
+    ONEM2M_WS_EVENT_REGISTERED_AGAIN = 3,
+    // The registration could not be checked, renewed or made again. `result`, `message`, and onem2m_ws_last_error_response() during
+    // the call; it is tried again after a while.
+    ONEM2M_WS_EVENT_REGISTRATION_FAILED = 4,
+    // A request that was posted, `request_id`, has left the outbox: `response` is its response, whatever its status. NULL if there
+    // is none, and `result` says why: ONEM2M_WS_QUEUE_FULL if it made room for a newer one, ONEM2M_WS_TIMEOUT if it expired,
+    // ONEM2M_WS_CONNECTION_LOST if it may not be sent again, ONEM2M_WS_ENCODE, ONEM2M_WS_CLOSED.
+    ONEM2M_WS_EVENT_DELIVERED = 5,
+    // What is to be known in the next run could not be written to its file. `result`, `message`.
+    ONEM2M_WS_EVENT_STORAGE_FAILED = 6,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum onem2m_ws_event_kind onem2m_ws_event_kind;
+#else
+typedef int32_t onem2m_ws_event_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// Which requests are sent again, with the same `rqi`, when the connection broke before their response came. The registrar may
+// have carried the first one out.
+enum onem2m_ws_repeat
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // None: their outcome is told to be unknown.
+    ONEM2M_WS_REPEAT_NEVER = 0,
+    // RETRIEVE, which changes nothing.
+    ONEM2M_WS_REPEAT_RETRIEVE = 1,
+    // RETRIEVE, UPDATE and DELETE: done twice, they leave what they leave when done once. Of a second DELETE the answer is 4004.
+    ONEM2M_WS_REPEAT_IDEMPOTENT = 2,
+    // All: a CREATE may make two resources, a NOTIFY may be heard twice.
+    ONEM2M_WS_REPEAT_ALL = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum onem2m_ws_repeat onem2m_ws_repeat;
+#else
+typedef int32_t onem2m_ws_repeat;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What becomes of a request for which there is no room in the outbox.
+enum onem2m_ws_when_full
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // It is refused with ONEM2M_WS_QUEUE_FULL: the default.
+    ONEM2M_WS_WHEN_FULL_REFUSE = 0,
+    // The oldest ones make room for it; ONEM2M_WS_EVENT_DELIVERED tells of each.
+    ONEM2M_WS_WHEN_FULL_DROP_OLDEST = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum onem2m_ws_when_full onem2m_ws_when_full;
+#else
+typedef int32_t onem2m_ws_when_full;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What becomes of a request outside of the times of the schedule.
+enum onem2m_ws_outside_window
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // It opens the connection, which is closed again when nothing is pending: the default.
+    ONEM2M_WS_OUTSIDE_WINDOW_OPEN = 0,
+    // It waits for the next time to be reachable, or until its own time is over.
+    ONEM2M_WS_OUTSIDE_WINDOW_HOLD = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum onem2m_ws_outside_window onem2m_ws_outside_window;
+#else
+typedef int32_t onem2m_ws_outside_window;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// How the result of a request comes to its originator: the values of `rt`.
+enum onem2m_ws_mode
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // In a `<request>` at the registrar, which the library looks at until it is there: after 0.1 s, then after twice the time, up
+    // to every 5 s.
+    ONEM2M_WS_NON_BLOCKING_SYNCH = 1,
+    // In a NOTIFY of the registrar's, which the library takes itself: it does not come to on_request.
+    ONEM2M_WS_NON_BLOCKING_ASYNCH = 2,
+    // In the response, as with onem2m_ws_client_send().
+    ONEM2M_WS_BLOCKING = 3,
+    // In whichever of these ways the registrar decides for.
+    ONEM2M_WS_FLEX_BLOCKING = 4,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum onem2m_ws_mode onem2m_ws_mode;
+#else
+typedef int32_t onem2m_ws_mode;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What a newcomer meets that speaks for an entity whose connection is open.
+enum onem2m_ws_take_over
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // The old connection is asked for a sign of life (a ping). If it gives none in time, the newcomer takes its place; otherwise
+    // the newcomer is closed with 1008. The default.
+    ONEM2M_WS_TAKE_OVER_PROBE = 0,
+    // The newcomer is closed with 1008. A registree that comes back before its dead connection was noticed (by keep-alive) has
+    // to try again.
+    ONEM2M_WS_TAKE_OVER_REFUSE = 1,
+    // The newcomer takes the place at once, and the old connection is closed with 4001. Unsafe: anybody who can reach the
+    // registrar takes any entity's notifications by naming it. For closed networks only.
+    ONEM2M_WS_TAKE_OVER_NEWEST = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum onem2m_ws_take_over onem2m_ws_take_over;
+#else
+typedef int32_t onem2m_ws_take_over;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What happened. Kinds may be added: ignore one that you do not know.
+enum onem2m_ws_registree_event_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // `entity` registered over a connection. ONEM2M_WS_REGISTREE_REACHABLE follows, unless another one of it is open.
+    ONEM2M_WS_REGISTREE_REGISTERED = 1,
+    // Its registration has ended. Nothing is routed to it any more.
+    ONEM2M_WS_REGISTREE_DEREGISTERED = 2,
+    // It was offline and is reached over `connection` now; what waits for it is sent.
+    ONEM2M_WS_REGISTREE_REACHABLE = 3,
+    // It is offline: `connection` ended, as `cause` says. Notifications for it wait until it comes back.
+    ONEM2M_WS_REGISTREE_UNREACHABLE = 4,
+    // It is reached over another connection than before, `connection`, without a time between them in which it was offline.
+    ONEM2M_WS_REGISTREE_TAKEN_OVER = 5,
+    // A newcomer, `connection` from `peer`, spoke for an entity whose connection lives, and was closed for it.
+    ONEM2M_WS_REGISTREE_NEWCOMER_REFUSED = 6,
+    // It was taken over `count` times, so often that two programs seem to have its credential. Nobody is banned for it.
+    ONEM2M_WS_REGISTREE_FLAPPING = 7,
+    // Somebody at `peer` spoke for an entity that belongs to another credential, and was refused.
+    ONEM2M_WS_REGISTREE_SECURITY_ALERT = 8,
+    // The request `request_id` that was accepted for the entity expired before the entity came to take it.
+    ONEM2M_WS_REGISTREE_REQUEST_EXPIRED = 9,
+    // The request `request_id` that was accepted for the entity will not be sent any more: it was not answered in several tries,
+    // or cannot be written.
+    ONEM2M_WS_REGISTREE_REQUEST_GIVEN_UP = 10,
+    // `count` events were not kept, since callbacks were too slow.
+    ONEM2M_WS_REGISTREE_EVENTS_MISSED = 11,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum onem2m_ws_registree_event_kind onem2m_ws_registree_event_kind;
+#else
+typedef int32_t onem2m_ws_registree_event_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
 // Bytes that the library has made.
 typedef struct onem2m_ws_buffer onem2m_ws_buffer;
 
@@ -320,8 +500,11 @@ typedef struct onem2m_ws_client onem2m_ws_client;
 // originator. They are copied when a client is made: one config may serve for many.
 typedef struct onem2m_ws_client_config onem2m_ws_client_config;
 
+// What was in the outbox of a client at one moment, in its order.
+typedef struct onem2m_ws_outbox onem2m_ws_outbox;
+
 // A registrar that runs in this process: CSEBase, AE, container, contentInstance, subscription, remoteCSE. For development
-// and tests; it keeps everything in memory and is no product CSE.
+// and tests; it is no product CSE. It keeps everything in memory, unless it has a store.
 typedef struct onem2m_ws_registrar onem2m_ws_registrar;
 
 // Settings of a registrar. Every setting has a default.
@@ -356,6 +539,26 @@ typedef struct onem2m_ws_state {
     struct onem2m_ws_text message;
 } onem2m_ws_state;
 
+// Something that happened to a client. Later versions may add members at the end. Everything is valid until the callback
+// returns.
+typedef struct onem2m_ws_event {
+    // One of onem2m_ws_event_kind.
+    int32_t kind;
+    // What went wrong: one of onem2m_ws_result; 0 if nothing did. If it is an error, onem2m_ws_last_error() and those after it
+    // tell the rest during the call.
+    int32_t result;
+    // When the registration lapses if it is not renewed, in milliseconds since 1970 (UTC); -1 if it is not known.
+    int64_t until_ms;
+    // The entity that is registered, with ONEM2M_WS_EVENT_REGISTERED_AGAIN.
+    struct onem2m_ws_text entity;
+    // The `rqi` of the request that was posted, with ONEM2M_WS_EVENT_DELIVERED.
+    struct onem2m_ws_text request_id;
+    // The text of what went wrong.
+    struct onem2m_ws_text message;
+    // The response to what was posted; not to be freed.
+    const struct onem2m_ws_response *response;
+} onem2m_ws_event;
+
 // The functions of the program that a client calls. Set `struct_size` to sizeof(onem2m_ws_callbacks) and what is not needed
 // to NULL; the struct itself is copied.
 typedef struct onem2m_ws_callbacks {
@@ -370,12 +573,41 @@ typedef struct onem2m_ws_callbacks {
     void (*on_request)(void *user_data, struct onem2m_ws_request *request);
     // Called when the connection changes. `state` is lent for the time of the call.
     void (*on_state)(void *user_data, const struct onem2m_ws_state *state);
+    // Called when something else happens that the program may want to know: what became of the registration, and of what
+    // was posted. `event` is lent for the time of the call.
+    void (*on_event)(void *user_data, const struct onem2m_ws_event *event);
 } onem2m_ws_callbacks;
 
 // Called once with the outcome of an asynchronous call: `result` is one of onem2m_ws_result; `response` is the answer, lent
 // for the time of the call, for calls that have one, and else NULL. If `result` is an error, onem2m_ws_last_error() has its
 // text during the call.
 typedef void (*onem2m_ws_completion)(void *user_data, int32_t result, const struct onem2m_ws_response *response);
+
+// Called at most once, before the completion, when the registrar has accepted a request of onem2m_ws_client_send_in_async() for
+// later: `response` is its acknowledgement (1001 or 1002), lent for the time of the call. A registrar that answers at once does
+// not acknowledge.
+typedef void (*onem2m_ws_acknowledged)(void *user_data, const struct onem2m_ws_response *response);
+
+// Called once with the outcome of onem2m_ws_client_post_async(): `result` is one of onem2m_ws_result; `request_id` is the `rqi`
+// under which the request was accepted, lent for the time of the call. If `result` is an error, onem2m_ws_last_error() has its
+// text during the call.
+typedef void (*onem2m_ws_posted)(void *user_data, int32_t result, struct onem2m_ws_text request_id);
+
+// A request in an outbox. Set `struct_size` to sizeof(onem2m_ws_outbox_entry) before the call.
+typedef struct onem2m_ws_outbox_entry {
+    // sizeof(onem2m_ws_outbox_entry): only as much is written.
+    size_t struct_size;
+    // Its `rqi`, the same at every attempt.
+    struct onem2m_ws_text request_id;
+    // Whom it is for.
+    struct onem2m_ws_text to;
+    // What it asks for: one of onem2m_ws_operation.
+    int32_t operation;
+    // How often it was sent so far.
+    uint32_t attempts;
+    // When it stops being of use, in milliseconds since 1970 (UTC).
+    int64_t expires_ms;
+} onem2m_ws_outbox_entry;
 
 // What a client has counted. Set `struct_size` to sizeof(onem2m_ws_counters) before the call.
 typedef struct onem2m_ws_counters {
@@ -401,7 +633,96 @@ typedef struct onem2m_ws_counters {
     uint64_t malformed;
     // Deviations from the standard that were tolerated.
     uint64_t deviations;
+    // Requests that expired before they could be sent, and requests of the peer's that had expired when they came.
+    uint64_t expired;
+    // Requests that were under way when their connection broke, and were sent again.
+    uint64_t repeated;
 } onem2m_ws_counters;
+
+// Something that happened to a registree. Members that a kind does not name are empty or 0. Later versions may add members at
+// the end. Everything is valid until the callback returns.
+typedef struct onem2m_ws_registree_event {
+    // One of onem2m_ws_registree_event_kind.
+    int32_t kind;
+    // The entity, by the shortest form of its identifier: "Ca" for "/id-in/Ca".
+    struct onem2m_ws_text entity;
+    // The number of a connection; none is used twice in a process.
+    uint64_t connection;
+    // How many.
+    uint64_t count;
+    // Why, in one line that is safe to log.
+    struct onem2m_ws_text cause;
+    // The address of the other end, "192.0.2.1:40000".
+    struct onem2m_ws_text peer;
+    // Who is authenticated there.
+    struct onem2m_ws_text principal;
+    // A request identifier (`rqi`).
+    struct onem2m_ws_text request_id;
+} onem2m_ws_registree_event;
+
+// How an MN-CSE stands with its registrar. Later versions may add members at the end.
+typedef struct onem2m_ws_upstream_state {
+    // There is a connection, and the registration is known to be in force.
+    bool is_registered;
+    // Why it is not, as far as that is known: one of onem2m_ws_result; 0 if there is no cause.
+    int32_t cause;
+    // How often this registrar has registered there: more than once if that one has forgotten it.
+    uint64_t registrations;
+    // The text of the cause. Valid until the callback returns.
+    struct onem2m_ws_text message;
+} onem2m_ws_upstream_state;
+
+// The functions of the program that a registrar calls. Set `struct_size` to sizeof(onem2m_ws_registrar_callbacks) and what is
+// not needed to NULL; the struct itself is copied. What holds for the callbacks of a client holds for them.
+typedef struct onem2m_ws_registrar_callbacks {
+    // sizeof(onem2m_ws_registrar_callbacks): a later library knows by this which members a program has.
+    size_t struct_size;
+    // Given to each function below.
+    void *user_data;
+    // Called once, as the last of all calls with `user_data`, when the registrar has ended; not if it could not be started.
+    void (*drop)(void *user_data);
+    // Called when a registree registers, comes, goes, is taken over, and so on. `event` is lent for the time of the call.
+    void (*on_event)(void *user_data, const struct onem2m_ws_registree_event *event);
+    // Called with how it stands with its own registrar, if it has one: at the beginning, and after each change; changes in quick
+    // succession may be told as one. `state` is lent for the time of the call.
+    void (*on_upstream)(void *user_data, const struct onem2m_ws_upstream_state *state);
+} onem2m_ws_registrar_callbacks;
+
+// What became of the notifications that a registrar stored for its registrees. Set `struct_size` to
+// sizeof(onem2m_ws_delivery_counters) before the call.
+typedef struct onem2m_ws_delivery_counters {
+    // sizeof(onem2m_ws_delivery_counters): only as much is written.
+    size_t struct_size;
+    // Stored.
+    uint64_t accepted;
+    // Answered by their registrees.
+    uint64_t delivered;
+    // Sent once more, since no answer came.
+    uint64_t repeated;
+    // Dropped because their time was over.
+    uint64_t expired;
+    // Dropped because three times no answer came, or because they cannot be written in the registree's format.
+    uint64_t given_up;
+    // Replaced by later ones of the same subscription.
+    uint64_t replaced;
+    // Not taken, because the store was full.
+    uint64_t refused;
+} onem2m_ws_delivery_counters;
+
+// How often connections met others of the same entity. Set `struct_size` to sizeof(onem2m_ws_take_over_counters) before the
+// call.
+typedef struct onem2m_ws_take_over_counters {
+    // sizeof(onem2m_ws_take_over_counters): only as much is written.
+    size_t struct_size;
+    // Entities that changed from one connection to another.
+    uint64_t taken_over;
+    // Newcomers that were refused because a connection lives.
+    uint64_t refused;
+    // Times that somebody spoke for what belongs to another credential.
+    uint64_t alerts;
+    // Times that take-overs were too many.
+    uint64_t flapping;
+} onem2m_ws_take_over_counters;
 
 #ifdef __cplusplus
 extern "C" {
@@ -430,6 +751,11 @@ struct onem2m_ws_text onem2m_ws_last_error_http_body(void);
 // The registrar's answer, if ONEM2M_WS_REGISTRATION_REFUSED was the last error on this thread; else NULL. Not to be freed;
 // valid until the next error on this thread.
 const struct onem2m_ws_response *onem2m_ws_last_error_response(void);
+
+// True if the last error on this thread leaves it open whether the request was carried out: it was sent, and no response came.
+// Sending it again may do it twice. Always true after the time-out of a blocking call. False: it was not carried out, or the error
+// is not about a request.
+bool onem2m_ws_last_error_outcome_unknown(void);
 
 // The name of a result code, "ONEM2M_WS_TIMEOUT"; "unknown" for one that this version does not have. Valid for ever.
 const char *onem2m_ws_result_name(int32_t code);
@@ -621,7 +947,9 @@ void onem2m_ws_client_config_free(struct onem2m_ws_client_config *config);
 // `formats` (a list of "json", "xml" and "cbor", in order of preference), `headers` (an object), `subprotocols` (a list of names
 // to offer), `allow_missing_subprotocol`, `origin_header` (send
 // X-M2M-Origin, on by default), `queued_requests`, `queued_bytes`, `reopening_first_delay_ms`, `reopening_largest_delay_ms`,
-// `reopening_stable_after_ms`; `accepts` is "all", "notifications" or "nothing"; `proxy_user`, `proxy_password`;
+// `reopening_stable_after_ms`, `outbox_requests`, `outbox_bytes`; `repeat` and `outbox_repeat` are "never", "retrieve",
+// "idempotent" or "all", `outbox_when_full` is "refuse" or "drop_oldest", `outside_window` "open" or "hold", `schedule` one entry or
+// a list; `accepts` is "all", "notifications" or "nothing"; `proxy_user`, `proxy_password`;
 // `write_timeout_ms` (a peer that takes no byte for so long is given up: 30 000), `close_timeout_ms` (the longest wait for
 // each step of the closing handshake: 5000), `max_fragments` (of one message: 4096), `max_control_frames` (in a second: 256),
 // `max_handshake_bytes` (of the head of an answer to the opening handshake, or of a proxy's: 16 384; 256 to 1 048 576),
@@ -732,6 +1060,82 @@ int32_t onem2m_ws_client_config_set_header(struct onem2m_ws_client_config *confi
 
 // Refuses every deviation of the peer's from the standard that is tolerated otherwise. Off by default.
 int32_t onem2m_ws_client_config_set_strict(struct onem2m_ws_client_config *config, bool yes);
+
+// onem2m_ws_client_connect() goes on trying as a lost connection is tried for, until the connection is open, its time-out is
+// over, or trying again is pointless. Off by default: the first attempt that fails is told.
+int32_t onem2m_ws_client_config_set_patient(struct onem2m_ws_client_config *config,
+                                            bool yes);
+
+// When a lost connection is opened again: the delay before the second attempt (500 ms), which doubles with every failure up to
+// the largest (60 000 ms), each being a random part of what it may be; a connection that lasted `stable_after_ms` (30 000 ms)
+// begins anew with the first delay.
+int32_t onem2m_ws_client_config_set_reopening(struct onem2m_ws_client_config *config,
+                                              uint32_t first_delay_ms,
+                                              uint32_t largest_delay_ms,
+                                              uint32_t stable_after_ms);
+
+// Which requests of onem2m_ws_client_send() and its like are sent again when the connection broke before their response came:
+// one of onem2m_ws_repeat, none by default; onem2m_ws_last_error_outcome_unknown() is true for those that are not.
+int32_t onem2m_ws_client_config_set_repeat(struct onem2m_ws_client_config *config,
+                                           int32_t repeat);
+
+// Keeps the registration alive that onem2m_ws_client_register_ae() or onem2m_ws_client_register_cse() made: it is renewed before
+// it lapses, and after a reopening the registrar is asked whether it still knows the entity; one that does not is registered at
+// again. on_event tells. On by default.
+int32_t onem2m_ws_client_config_set_keep_registered(struct onem2m_ws_client_config *config,
+                                                    bool yes);
+
+// For how long registrations are made (`et`), and then renewed for as long again before they lapse: 1000 ms to a year; the
+// registrar may make it shorter. 0, the default: the registrar decides.
+int32_t onem2m_ws_client_config_set_registration_lifetime_ms(struct onem2m_ws_client_config *config,
+                                                             uint64_t milliseconds);
+
+// Keeps who the entity is in this file, which is made if it does not exist: a restarted program goes on without registering
+// again. onem2m_ws_client_register_ae() then asks the registrar whether it still knows the entity, and registers only if it does
+// not. One file is for one entity at one registrar, and one process at a time. NULL, the default, for none.
+int32_t onem2m_ws_client_config_set_state_file(struct onem2m_ws_client_config *config,
+                                               const char *path);
+
+// The times at which the entity can be reached: `count` entries as the `scheduleEntries` of a `<schedule>` has them, "second minute
+// hour day-of-month month day-of-week year" in UTC, 1 to 32, each of at most 256 bytes. The connection is opened when such a time
+// begins, and closed at its end when nothing is pending. 0 entries, the default: always. The registrar hears of it by a
+// `<schedule>` resource below the `<AE>`, which the program makes.
+//
+// Errors: onem2m_ws_client_new() returns ONEM2M_WS_INVALID_ARGUMENT for one that is no schedule; the text names entry and field.
+int32_t onem2m_ws_client_config_set_schedule(struct onem2m_ws_client_config *config,
+                                             const char *const *entries,
+                                             size_t count);
+
+// What becomes of a request outside of these times: one of onem2m_ws_outside_window.
+int32_t onem2m_ws_client_config_set_outside_window(struct onem2m_ws_client_config *config, int32_t outside);
+
+// Bounds of the outbox, which onem2m_ws_client_post() fills: 1024 requests (1 to 1 000 000), and 8 MiB in memory, about.
+int32_t onem2m_ws_client_config_set_outbox_bounds(struct onem2m_ws_client_config *config,
+                                                  uint32_t requests,
+                                                  size_t bytes);
+
+// What becomes of one more: one of onem2m_ws_when_full.
+int32_t onem2m_ws_client_config_set_outbox_when_full(struct onem2m_ws_client_config *config, int32_t when_full);
+
+// How long a request is kept that says nothing else (`rqet`, `rset`): 86 400 000 ms, a day; at least 1, at most a year.
+int32_t onem2m_ws_client_config_set_outbox_lifetime_ms(struct onem2m_ws_client_config *config, uint64_t milliseconds);
+
+// Most requests that are sent from the outbox in a second; 0, the default: as fast as they are answered.
+int32_t onem2m_ws_client_config_set_outbox_rate(struct onem2m_ws_client_config *config, double requests_per_second);
+
+// Requests of the outbox under way at a time: 1, which keeps their order also where one has to be sent again; at most 256.
+int32_t onem2m_ws_client_config_set_outbox_window(struct onem2m_ws_client_config *config,
+                                                  uint32_t requests);
+
+// Which requests of the outbox are sent again when it is not known whether they were carried out: one of onem2m_ws_repeat, all
+// by default. Of others ONEM2M_WS_EVENT_DELIVERED tells that their outcome is unknown.
+int32_t onem2m_ws_client_config_set_outbox_repeat(struct onem2m_ws_client_config *config,
+                                                  int32_t repeat);
+
+// Keeps the outbox in this file, which is made if it does not exist: what was accepted survives a crash, and the next run
+// delivers it. One file is for one client, and one process at a time. NULL, the default, for none.
+int32_t onem2m_ws_client_config_set_outbox_file(struct onem2m_ws_client_config *config,
+                                                const char *path);
 
 // Makes a client; nothing is opened yet. `callbacks` may be NULL. Free it with onem2m_ws_client_free().
 int32_t onem2m_ws_client_new(const struct onem2m_ws_client_config *config,
@@ -914,6 +1318,80 @@ int32_t onem2m_ws_client_entity(const struct onem2m_ws_client *client,
                                 size_t size,
                                 size_t *length);
 
+// Sends a request whose result comes in a way of its own, one of onem2m_ws_mode, and waits for that result: as
+// onem2m_ws_client_send(), whatever the registrar makes of it. The result is waited for until the request's `rset`, or for the
+// request time-out, beginning at its `oet`; it is also taken over a connection that is opened meanwhile.
+//
+// Errors: as onem2m_ws_client_send(); ONEM2M_WS_INVALID_ARGUMENT for a registration, which is blocking always.
+int32_t onem2m_ws_client_send_in(const struct onem2m_ws_client *client,
+                                 int32_t mode,
+                                 const struct onem2m_ws_request *request,
+                                 uint32_t timeout_ms,
+                                 struct onem2m_ws_response **response);
+
+// onem2m_ws_client_send_in() with a callback for the acknowledgement, which may be NULL, and a completion callback, which gets the
+// result. Both get `user_data`. Cancelling the call forgets both.
+int32_t onem2m_ws_client_send_in_async(const struct onem2m_ws_client *client,
+                                       int32_t mode,
+                                       const struct onem2m_ws_request *request,
+                                       onem2m_ws_acknowledged acknowledged,
+                                       onem2m_ws_completion completion,
+                                       void *user_data,
+                                       uint64_t *call);
+
+// Accepts a request for delivery, and returns when it is accepted: with a file (onem2m_ws_client_config_set_outbox_file()), when
+// it is in there. It is delivered as soon as the entity is registered and connected, in the order of the calls, at least once,
+// with the same `rqi` each time; ONEM2M_WS_EVENT_DELIVERED tells what became of it. `*request_id` (`request_id` may be NULL) is
+// that `rqi`, the request's own or a new one, to be freed with onem2m_ws_buffer_free().
+//
+// Errors: ONEM2M_WS_QUEUE_FULL, ONEM2M_WS_CLOSED, ONEM2M_WS_STORAGE, ONEM2M_WS_INVALID_ARGUMENT: it was not accepted; so for
+// ONEM2M_WS_TIMEOUT if its expiration has passed, but after `timeout_ms` (0: as long as the file takes) it still may be.
+int32_t onem2m_ws_client_post(const struct onem2m_ws_client *client,
+                              const struct onem2m_ws_request *request,
+                              uint32_t timeout_ms,
+                              struct onem2m_ws_buffer **request_id);
+
+// onem2m_ws_client_post() with a callback, which gets the `rqi` when the request is accepted, and errors likewise. The request may
+// be freed at once. The order of the calls is that of delivery, but their callbacks may come in any order, and
+// ONEM2M_WS_EVENT_DELIVERED before them: a program that is to know the `rqi` by then sets it, onem2m_ws_request_set_id().
+// onem2m_ws_client_cancel() only forgets the callback.
+int32_t onem2m_ws_client_post_async(const struct onem2m_ws_client *client,
+                                    const struct onem2m_ws_request *request,
+                                    onem2m_ws_posted posted,
+                                    void *user_data,
+                                    uint64_t *call);
+
+// Waits until everything that was posted has left the outbox: delivered, expired or given up.
+//
+// Errors: ONEM2M_WS_TIMEOUT after `timeout_ms`: it goes on being delivered. ONEM2M_WS_CLOSED.
+int32_t onem2m_ws_client_flush(const struct onem2m_ws_client *client, uint32_t timeout_ms);
+
+// onem2m_ws_client_flush() with a completion callback.
+int32_t onem2m_ws_client_flush_async(const struct onem2m_ws_client *client,
+                                     onem2m_ws_completion completion,
+                                     void *user_data,
+                                     uint64_t *call);
+
+// How many requests were posted and have not left the outbox; negative for an error.
+int32_t onem2m_ws_client_outbox_len(const struct onem2m_ws_client *client);
+
+// What is in the outbox now, to look at. Free it with onem2m_ws_outbox_free().
+int32_t onem2m_ws_client_outbox(const struct onem2m_ws_client *client, struct onem2m_ws_outbox **out);
+
+// How many requests there are; 0 if `outbox` is NULL.
+size_t onem2m_ws_outbox_count(const struct onem2m_ws_outbox *outbox);
+
+// Writes what there is to know of one of them to `*entry`, the first with `index` 0. Its texts are valid until the outbox is
+// freed.
+//
+// Errors: ONEM2M_WS_INVALID_ARGUMENT if there is none.
+int32_t onem2m_ws_outbox_get(const struct onem2m_ws_outbox *outbox,
+                             size_t index,
+                             struct onem2m_ws_outbox_entry *entry);
+
+// Frees what was listed; NULL is fine. The outbox of the client stays as it is.
+void onem2m_ws_outbox_free(struct onem2m_ws_outbox *outbox);
+
 // Writes what the client has counted so far to `*counters`.
 int32_t onem2m_ws_client_counters(const struct onem2m_ws_client *client, struct onem2m_ws_counters *counters);
 
@@ -926,7 +1404,7 @@ void onem2m_ws_registrar_config_free(struct onem2m_ws_registrar_config *config);
 // Sets everything that a JSON object names, {"listen":"ws://127.0.0.1:9000"}; null sets the default. An unknown name or a
 // wrong value is an error and changes nothing; what is out of range is one when the registrar is started. The names are those
 // of the setters, and:
-// `listen` and `points_of_access`, also with a list; `sp_id` ("//sp.example");
+// `listen` and `points_of_access`, also with a list;
 // `formats` (a list of "json", "xml" and "cbor"); `paths` (those that are served, a list: any; a handshake for another one
 // is answered 404), `allow_origins` (the web pages that may open connections, as "https://app.example", a list: none; others
 // are answered 403), `stray_subprotocols` (takes spellings of older texts: false);
@@ -936,7 +1414,9 @@ void onem2m_ws_registrar_config_free(struct onem2m_ws_registrar_config *config);
 // one frame), `max_control_frames` (in a second: 256);
 // `answer_timeout_ms` (30 000), `pong_timeout_ms` (10 000), `write_timeout_ms` (a peer that takes no byte for so long is given
 // up: 30 000), `close_timeout_ms` (5000), `idle_close_ms` (closes connections over which nothing has travelled for so long; 0,
-// the default, for never). `compression` is true, false, or an object as onem2m_ws_client_config_load_json() takes it.
+// the default, for never); `take_over` is "probe", "refuse" or "newest"; `flapping_count`, `flapping_within_ms`; `upstream`, `upstream_cse_id`,
+// `upstream_client` (an object as onem2m_ws_client_config_load_json() takes it), `upstream_attributes` (of the `<remoteCSE>` that it
+// registers, an object). `compression` is true, false, or an object as onem2m_ws_client_config_load_json() takes it.
 // Every other number is at least 1, and a time at most a year.
 int32_t onem2m_ws_registrar_config_load_json(struct onem2m_ws_registrar_config *config,
                                              const char *json);
@@ -946,6 +1426,9 @@ int32_t onem2m_ws_registrar_config_set_listen(struct onem2m_ws_registrar_config 
 
 // The CSE-ID: "/id-in" by default.
 int32_t onem2m_ws_registrar_config_set_cse_id(struct onem2m_ws_registrar_config *config, const char *cse_id);
+
+// The identifier of the service provider ("//sp.example"): none by default.
+int32_t onem2m_ws_registrar_config_set_sp_id(struct onem2m_ws_registrar_config *config, const char *sp_id);
 
 // The resource name of the CSEBase: "cse-in" by default.
 int32_t onem2m_ws_registrar_config_set_cse_name(struct onem2m_ws_registrar_config *config, const char *cse_name);
@@ -992,10 +1475,70 @@ int32_t onem2m_ws_registrar_config_set_compression(struct onem2m_ws_registrar_co
 // Refuses every deviation of a registree's from the standard that is tolerated otherwise: false by default.
 int32_t onem2m_ws_registrar_config_set_strict(struct onem2m_ws_registrar_config *config, bool yes);
 
+// Keeps resources, registrations and notifications for registrees that are offline in this file, which is made if there is none:
+// what was answered with success is there after a crash. NULL, the default, keeps them in memory. One process at a time.
+int32_t onem2m_ws_registrar_config_set_store(struct onem2m_ws_registrar_config *config,
+                                             const char *path);
+
+// How long a notification without an expiration time of its own waits for its registree: 86 400 000 ms, a day, by default.
+int32_t onem2m_ws_registrar_config_set_notification_age_ms(struct onem2m_ws_registrar_config *config,
+                                                           uint64_t milliseconds);
+
+// So many stored notifications of one registree may be under way at a time: sent, and not yet known to be answered. 1 by default,
+// at most 256. A crash, or the loss of a connection, repeats so many at most. More are faster where the way is long; their
+// order is the same.
+int32_t onem2m_ws_registrar_config_set_delivery_window(struct onem2m_ws_registrar_config *config,
+                                                       uint32_t count);
+
+// What a newcomer meets that speaks for an entity whose connection is open: one of onem2m_ws_take_over.
+int32_t onem2m_ws_registrar_config_set_take_over(struct onem2m_ws_registrar_config *config, int32_t take_over);
+
+// Tells (ONEM2M_WS_REGISTREE_FLAPPING) when an entity is taken over more often than `count` times (1 to 10 000) within this time:
+// 15 times in 60 000 ms by default.
+int32_t onem2m_ws_registrar_config_set_flapping(struct onem2m_ws_registrar_config *config,
+                                                uint32_t count,
+                                                uint32_t within_ms);
+
+// How long the result of a non-blocking request is kept whose originator does not say it (`rp`): 300 000 ms, five minutes, by
+// default; at least 1, at most a year.
+int32_t onem2m_ws_registrar_config_set_result_persistence_ms(struct onem2m_ws_registrar_config *config,
+                                                             uint64_t milliseconds);
+
+// Makes it an MN-CSE: it registers at the registrar at `point_of_access` ("ws://host[:port]"), whose CSE-ID is `cse_id`
+// ("/id-in"), and what is for a CSE that is not registered here goes there. The connection is opened in the background and kept;
+// what has to be notified while it is away is stored. Its own CSE-ID and name must differ from those of that registrar. NULL for
+// both, the default, for none.
+int32_t onem2m_ws_registrar_config_set_upstream(struct onem2m_ws_registrar_config *config,
+                                                const char *point_of_access,
+                                                const char *cse_id);
+
+// Takes the settings of that connection (preset, times, proxy, compression...) from those of a client, which are copied; its
+// point of access, its originator and its callbacks do not count. NULL, the default, for the defaults.
+int32_t onem2m_ws_registrar_config_set_upstream_client(struct onem2m_ws_registrar_config *config,
+                                                       const struct onem2m_ws_client_config *client);
+
+// The address of that registrar's `<CSEBase>`: "-" by default, which every CSE has; "cse-in" for older ones.
+int32_t onem2m_ws_registrar_config_set_upstream_below(struct onem2m_ws_registrar_config *config, const char *cse_base);
+
+// How often it is looked whether the registration there is still in force: every 60 000 ms, and after each opening of the
+// connection; 0 for the latter only. At most a year.
+int32_t onem2m_ws_registrar_config_set_upstream_check_every_ms(struct onem2m_ws_registrar_config *config,
+                                                               uint32_t milliseconds);
+
+// No dispatcher thread: callbacks are called only by onem2m_ws_registrar_dispatch(). Off by default.
+int32_t onem2m_ws_registrar_config_set_poll_mode(struct onem2m_ws_registrar_config *config, bool yes);
+
 // Starts a registrar; it listens when this returns. `config` may be NULL. Free it with onem2m_ws_registrar_free().
 //
-// Errors: ONEM2M_WS_INVALID_ARGUMENT if a setting cannot work, ONEM2M_WS_NETWORK if it cannot listen there.
-int32_t onem2m_ws_registrar_start(const struct onem2m_ws_registrar_config *config, struct onem2m_ws_registrar **out);
+// Errors: ONEM2M_WS_INVALID_ARGUMENT if a setting cannot work, ONEM2M_WS_NETWORK if it cannot listen there, ONEM2M_WS_STORAGE if
+// its store cannot be used: the text says what to do.
+int32_t onem2m_ws_registrar_start(const struct onem2m_ws_registrar_config *config,
+                                  struct onem2m_ws_registrar **out);
+
+// As onem2m_ws_registrar_start(), with callbacks that tell what happens to its registrees; `callbacks` may be NULL.
+int32_t onem2m_ws_registrar_start_with(const struct onem2m_ws_registrar_config *config,
+                                       const struct onem2m_ws_registrar_callbacks *callbacks,
+                                       struct onem2m_ws_registrar **out);
 
 // Where registrees reach it: "ws://127.0.0.1:9000", the first with `index` 0; no text after the last. Valid until the
 // registrar is freed.
@@ -1009,8 +1552,36 @@ struct onem2m_ws_text onem2m_ws_registrar_point_of_access(const struct onem2m_ws
 int32_t onem2m_ws_registrar_stop(const struct onem2m_ws_registrar *registrar,
                                  uint32_t timeout_ms);
 
-// Stops at once, waits for nothing, and frees the registrar; NULL is fine. May be called within callbacks.
+// Stops at once and frees the registrar; NULL is fine. `drop` of its callbacks is called before this returns - or, if this is
+// called within a callback, after that callback has returned: then it does not wait. Without callbacks it waits for nothing.
 void onem2m_ws_registrar_free(struct onem2m_ws_registrar *registrar);
+
+// In poll mode: a descriptor that is readable while there is something to deliver, as onem2m_ws_client_fd().
+int onem2m_ws_registrar_fd(const struct onem2m_ws_registrar *registrar);
+
+// In poll mode: calls the callbacks for all that has happened, on this thread, as onem2m_ws_client_dispatch().
+int32_t onem2m_ws_registrar_dispatch(const struct onem2m_ws_registrar *registrar, uint32_t timeout_ms);
+
+// How an MN-CSE stands with its registrar: 1 if there is a connection and the registration is known to be in force, 0 if not,
+// negative for an error. `*registrations` (may be NULL) is how often this registrar has registered there: more than once if that
+// one has forgotten it. If it is 0, `*cause` (may be NULL) is why, one of onem2m_ws_result, and onem2m_ws_last_error() has its text;
+// ONEM2M_WS_OK if it is not known or not tried yet.
+//
+// Errors: ONEM2M_WS_INVALID_STATE if it has no registrar.
+int32_t onem2m_ws_registrar_upstream_state(const struct onem2m_ws_registrar *registrar,
+                                           uint64_t *registrations,
+                                           int32_t *cause);
+
+// How many notifications wait for an entity ("Ca", "/id-mn"); negative for an error.
+int32_t onem2m_ws_registrar_waiting(const struct onem2m_ws_registrar *registrar, const char *entity);
+
+// Writes what became of what was stored to `*counters`.
+int32_t onem2m_ws_registrar_delivery_counters(const struct onem2m_ws_registrar *registrar,
+                                              struct onem2m_ws_delivery_counters *counters);
+
+// Writes how often connections met others to `*counters`.
+int32_t onem2m_ws_registrar_take_over_counters(const struct onem2m_ws_registrar *registrar,
+                                               struct onem2m_ws_take_over_counters *counters);
 
 #ifdef __cplusplus
 }  // extern "C"

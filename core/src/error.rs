@@ -163,9 +163,9 @@ impl Error {
         self.0.outcome_unknown
     }
 
-    /// The request had been sent.
+    /// Says that the request may have been carried out.
     #[must_use]
-    pub(crate) fn with_unknown_outcome(mut self) -> Self {
+    pub fn with_unknown_outcome(mut self) -> Self {
         self.0.outcome_unknown = true;
         self
     }

@@ -2,13 +2,13 @@
 
 use std::cell::Cell;
 use std::ffi::c_void;
-use std::mem::{MaybeUninit, size_of};
 use std::ptr;
 
 use onem2m::client::{ConnectionState, StateChange};
-use onem2m::{Error, ErrorKind, Result};
+use onem2m::{Error, Result};
 
-use crate::handle::{null, read_size};
+use crate::event::onem2m_ws_event;
+use crate::handle::{Callbacks, null};
 use crate::request::onem2m_ws_request;
 use crate::response::onem2m_ws_response;
 use crate::text::onem2m_ws_text;
@@ -86,6 +86,9 @@ pub struct onem2m_ws_callbacks {
     pub on_request: Option<extern "C" fn(user_data: *mut c_void, request: *mut onem2m_ws_request)>,
     /// Called when the connection changes. `state` is lent for the time of the call.
     pub on_state: Option<extern "C" fn(user_data: *mut c_void, state: *const onem2m_ws_state)>,
+    /// Called when something else happens that the program may want to know: what became of the registration, and of what
+    /// was posted. `event` is lent for the time of the call.
+    pub on_event: Option<extern "C" fn(user_data: *mut c_void, event: *const onem2m_ws_event)>,
 }
 
 /// Called once with the outcome of an asynchronous call: `result` is one of onem2m_ws_result; `response` is the answer, lent
@@ -95,48 +98,56 @@ pub struct onem2m_ws_callbacks {
 pub type onem2m_ws_completion =
     Option<extern "C" fn(user_data: *mut c_void, result: i32, response: *const onem2m_ws_response)>;
 
+/// Called at most once, before the completion, when the registrar has accepted a request of onem2m_ws_client_send_in_async() for
+/// later: `response` is its acknowledgement (1001 or 1002), lent for the time of the call. A registrar that answers at once does
+/// not acknowledge.
+#[allow(non_camel_case_types)]
+pub type onem2m_ws_acknowledged = Option<extern "C" fn(user_data: *mut c_void, response: *const onem2m_ws_response)>;
+
+/// Called once with the outcome of onem2m_ws_client_post_async(): `result` is one of onem2m_ws_result; `request_id` is the `rqi`
+/// under which the request was accepted, lent for the time of the call. If `result` is an error, onem2m_ws_last_error() has its
+/// text during the call.
+#[allow(non_camel_case_types)]
+pub type onem2m_ws_posted = Option<extern "C" fn(user_data: *mut c_void, result: i32, request_id: onem2m_ws_text)>;
+
 // SAFETY: header, "Threads and callbacks": callbacks and their user data may be used on the thread that delivers them.
 unsafe impl Send for onem2m_ws_callbacks {}
 // SAFETY: as above; callbacks of one client never run at the same time.
 unsafe impl Sync for onem2m_ws_callbacks {}
 
-impl onem2m_ws_callbacks {
+impl Callbacks for onem2m_ws_callbacks {
     const NONE: Self = Self {
         struct_size: size_of::<Self>(),
         user_data: ptr::null_mut(),
         drop: None,
         on_request: None,
         on_state: None,
+        on_event: None,
     };
-
-    /// Reads what the program has of the struct: NULL is none of it.
-    pub(crate) fn read(pointer: *const Self) -> Result<Self> {
-        if pointer.is_null() {
-            return Ok(Self::NONE);
-        }
-        let size = read_size(pointer, "callbacks")?;
-        let known = size.min(size_of::<Self>());
-        // SAFETY: header, "Arguments": the struct has as many bytes as it says; what lies past those that we know is zero
-        // in a program that does not use what only a later library has.
-        let rest = unsafe { std::slice::from_raw_parts(pointer.cast::<u8>().add(known), size - known) };
-        if rest.iter().any(|byte| *byte != 0) {
-            let text = "callbacks has members that this version of the library does not know";
-            return Err(Error::new(ErrorKind::InvalidArgument, text));
-        }
-        let mut callbacks = MaybeUninit::new(Self::NONE);
-        // SAFETY: header, "Arguments": as above; every member is a pointer or a function pointer that may be NULL, and those
-        // that the program does not have stay as they are in NONE.
-        unsafe {
-            ptr::copy_nonoverlapping(pointer.cast::<u8>(), callbacks.as_mut_ptr().cast::<u8>(), known);
-            Ok(callbacks.assume_init())
-        }
-    }
 }
 
 /// A completion callback with its user data.
 pub(crate) struct Completion {
-    function: extern "C" fn(*mut c_void, i32, *const onem2m_ws_response),
+    function: Function,
+    acknowledged: onem2m_ws_acknowledged,
     user_data: *mut c_void,
+}
+
+/// An acknowledgement callback with its user data.
+pub(crate) struct Acknowledged {
+    function: extern "C" fn(*mut c_void, *const onem2m_ws_response),
+    user_data: *mut c_void,
+}
+
+impl Acknowledged {
+    pub(crate) fn call(&self, response: &onem2m_ws_response) {
+        (self.function)(self.user_data, response);
+    }
+}
+
+enum Function {
+    Completion(extern "C" fn(*mut c_void, i32, *const onem2m_ws_response)),
+    Posted(extern "C" fn(*mut c_void, i32, onem2m_ws_text)),
 }
 
 // SAFETY: header, "Threads and callbacks": completions and their user data may be used on the thread that delivers them.
@@ -144,11 +155,33 @@ unsafe impl Send for Completion {}
 
 impl Completion {
     pub(crate) fn new(function: onem2m_ws_completion, user_data: *mut c_void) -> Result<Self> {
-        Ok(Self { function: function.ok_or_else(|| null("completion"))?, user_data })
+        let function = Function::Completion(function.ok_or_else(|| null("completion"))?);
+        Ok(Self { function, acknowledged: None, user_data })
     }
 
-    pub(crate) fn call(self, result: i32, response: Option<&onem2m_ws_response>) {
-        (self.function)(self.user_data, result, response.map_or(ptr::null(), ptr::from_ref));
+    pub(crate) fn posted(function: onem2m_ws_posted, user_data: *mut c_void) -> Result<Self> {
+        let function = Function::Posted(function.ok_or_else(|| null("posted"))?);
+        Ok(Self { function, acknowledged: None, user_data })
+    }
+
+    /// With a callback for the acknowledgement, which may be NULL.
+    pub(crate) fn with_acknowledgement(mut self, function: onem2m_ws_acknowledged) -> Self {
+        self.acknowledged = function;
+        self
+    }
+
+    pub(crate) fn acknowledged(&self) -> Option<Acknowledged> {
+        self.acknowledged.map(|function| Acknowledged { function, user_data: self.user_data })
+    }
+
+    /// Calls it; each kind takes of the outcome what it is for.
+    pub(crate) fn call(self, result: i32, response: Option<&onem2m_ws_response>, request_id: Option<&str>) {
+        match self.function {
+            Function::Completion(function) => {
+                function(self.user_data, result, response.map_or(ptr::null(), ptr::from_ref));
+            }
+            Function::Posted(function) => function(self.user_data, result, onem2m_ws_text::of_option(request_id)),
+        }
     }
 }
 

@@ -14,10 +14,11 @@ use serde_json::{Map, Value};
 
 use crate::callback::{Completion, onem2m_ws_callbacks, onem2m_ws_completion, with_state};
 use crate::client_config::onem2m_ws_client_config;
-use crate::dispatch::{Dispatcher, Shared};
+use crate::courier::{Courier, Dispatcher};
+use crate::dispatch::Calls;
 use crate::format::number_of;
 use crate::guard::{guard, guard_number, guard_value};
-use crate::handle::{Handle, borrow, give, make, store_if_wanted, store_sized, take};
+use crate::handle::{Handle, borrow, give, make, read_callbacks, store_if_wanted, take};
 use crate::process::Homed;
 use crate::request::onem2m_ws_request;
 use crate::response::onem2m_ws_response;
@@ -28,19 +29,19 @@ use crate::text::{content, optional_text, text};
 pub struct onem2m_ws_client(Homed<Inner>);
 
 struct Inner {
-    shared: Arc<Shared>,
+    shared: Arc<Courier<Calls>>,
     dispatcher: Dispatcher,
 }
 
 impl Handle for onem2m_ws_client {}
 
 impl onem2m_ws_client {
-    fn shared(&self) -> Result<&Arc<Shared>> {
+    fn shared(&self) -> Result<&Arc<Courier<Calls>>> {
         Ok(&self.0.get()?.shared)
     }
 }
 
-fn shared<'a>(client: *const onem2m_ws_client) -> Result<&'a Arc<Shared>> {
+pub(crate) fn shared<'a>(client: *const onem2m_ws_client) -> Result<&'a Arc<Courier<Calls>>> {
     borrow(client, "client")?.shared()
 }
 
@@ -54,12 +55,13 @@ pub extern "C" fn onem2m_ws_client_new(
     guard(|| {
         make(out, "out", || {
             let settings = borrow(config, "config")?.settings()?;
-            let callbacks = onem2m_ws_callbacks::read(callbacks)?;
+            let callbacks = read_callbacks(callbacks, "callbacks")?;
             let poll_mode = settings.poll_mode();
+            let lifetime = settings.registration_lifetime()?;
             let queue = Arc::new(Queue::new(settings.waiting_requests())?);
             let builder = settings.builder(callbacks.on_request.is_some())?;
             let client = bridge::Client::new(builder, Arc::clone(&queue), 0)?;
-            let shared = Shared::new(client, queue, callbacks);
+            let shared = Courier::new(Calls::new(client, callbacks, lifetime), queue);
             let dispatcher = if poll_mode { Dispatcher::none() } else { Dispatcher::start(Arc::clone(&shared))? };
             Ok(onem2m_ws_client(Homed::new(Inner { shared, dispatcher })))
         })
@@ -73,6 +75,7 @@ pub extern "C" fn onem2m_ws_client_new(
 pub extern "C" fn onem2m_ws_client_free(client: *mut onem2m_ws_client) {
     guard_value((), || {
         if let Some(Inner { shared, dispatcher }) = take(client).and_then(|client| client.0.take()) {
+            shared.client().abort();
             dispatcher.end(&shared);
         }
         Ok(())
@@ -83,7 +86,7 @@ pub extern "C" fn onem2m_ws_client_free(client: *mut onem2m_ws_client) {
 
 fn timed_out(milliseconds: u32) -> Error {
     let text = format!("no outcome within {milliseconds} ms; whether a request was carried out is not known");
-    Error::new(ErrorKind::Timeout, text)
+    Error::new(ErrorKind::Timeout, text).with_unknown_outcome()
 }
 
 /// Waits for an outcome; 0 waits as long as the settings of the client allow.
@@ -95,10 +98,10 @@ pub(crate) fn wait(slot: &Slot, milliseconds: u32) -> Result<Outcome> {
     }
 }
 
-type Begin<'a> = dyn FnOnce(&bridge::Client, &Recipient, u64) -> Result<Option<Token>> + 'a;
+pub(crate) type Begin<'a> = dyn FnOnce(&bridge::Client, &Recipient, u64) -> Result<Option<Token>> + 'a;
 
 /// The blocking form of a call.
-fn block(client: *const onem2m_ws_client, milliseconds: u32, begin: Box<Begin<'_>>) -> Result<Outcome> {
+pub(crate) fn block(client: *const onem2m_ws_client, milliseconds: u32, begin: Box<Begin<'_>>) -> Result<Outcome> {
     let shared = shared(client)?;
     let slot = Slot::new();
     let token = begin(shared.client(), &Recipient::Slot(Arc::clone(&slot)), 0)?;
@@ -113,7 +116,7 @@ fn block(client: *const onem2m_ws_client, milliseconds: u32, begin: Box<Begin<'_
 }
 
 /// The blocking form of a call that is answered.
-fn block_for_response(
+pub(crate) fn block_for_response(
     client: *const onem2m_ws_client,
     milliseconds: u32,
     out: *mut *mut onem2m_ws_response,
@@ -137,16 +140,26 @@ fn response_of(outcome: Outcome) -> Result<Response> {
 }
 
 /// The asynchronous form of a call.
-fn begin(
+pub(crate) fn begin(
     client: *const onem2m_ws_client,
     completion: onem2m_ws_completion,
     user_data: *mut c_void,
     call: *mut u64,
     begin: Box<Begin<'_>>,
 ) -> i32 {
+    begin_with(client, || Completion::new(completion, user_data), call, begin)
+}
+
+/// As [`begin`], with any kind of completion.
+pub(crate) fn begin_with(
+    client: *const onem2m_ws_client,
+    completion: impl FnOnce() -> Result<Completion>,
+    call: *mut u64,
+    begin: Box<Begin<'_>>,
+) -> i32 {
     guard(|| {
         let shared = shared(client)?;
-        let completion = Completion::new(completion, user_data)?;
+        let completion = completion()?;
         let to = Recipient::Queue(Arc::clone(shared.queue()));
         let number = shared.call(completion, |client, number| begin(client, &to, number))?;
         store_if_wanted(call, || number);
@@ -191,6 +204,7 @@ fn attributes(json: *const c_char) -> Result<Map<String, Value>> {
 }
 
 fn registering_ae<'a>(
+    handle: *const onem2m_ws_client,
     parent: *const c_char,
     app_id: *const c_char,
     name: *const c_char,
@@ -204,12 +218,16 @@ fn registering_ae<'a>(
         if let Some(name) = optional_text(name, "name")? {
             ae = ae.name(name);
         }
+        if let Some(lifetime) = shared(handle)?.registration_lifetime() {
+            ae = ae.lifetime(lifetime);
+        }
         let ae = attributes(json)?.into_iter().fold(ae, |ae, (name, value)| ae.set(&name, value));
         client.register_ae(ae, to, call).map(|()| None)
     })
 }
 
 fn registering_cse<'a>(
+    handle: *const onem2m_ws_client,
     parent: *const c_char,
     cse_id: *const c_char,
     cse_name: *const c_char,
@@ -219,6 +237,9 @@ fn registering_cse<'a>(
         let mut cse = CseRegistration::new(text(cse_id, "cse_id")?, text(cse_name, "cse_name")?);
         if let Some(parent) = optional_text(parent, "parent")? {
             cse = cse.below(parent);
+        }
+        if let Some(lifetime) = shared(handle)?.registration_lifetime() {
+            cse = cse.lifetime(lifetime);
         }
         let cse = attributes(json)?.into_iter().fold(cse, |cse, (name, value)| cse.set(&name, value));
         client.register_cse(cse, to, call).map(|()| None)
@@ -273,7 +294,7 @@ pub extern "C" fn onem2m_ws_client_register_ae(
     attributes_json: *const c_char,
     timeout_ms: u32,
 ) -> i32 {
-    guard(|| block(client, timeout_ms, registering_ae(parent, app_id, name, attributes_json)).map(|_| ()))
+    guard(|| block(client, timeout_ms, registering_ae(client, parent, app_id, name, attributes_json)).map(|_| ()))
 }
 
 /// onem2m_ws_client_register_ae() with a completion callback.
@@ -288,7 +309,7 @@ pub extern "C" fn onem2m_ws_client_register_ae_async(
     user_data: *mut c_void,
     call: *mut u64,
 ) -> i32 {
-    begin(client, completion, user_data, call, registering_ae(parent, app_id, name, attributes_json))
+    begin(client, completion, user_data, call, registering_ae(client, parent, app_id, name, attributes_json))
 }
 
 /// Registers the originator as a CSE: CREATE of a `<remoteCSE>` below `parent` (NULL for "-") for the CSE `cse_id` ("/id-mn")
@@ -304,7 +325,7 @@ pub extern "C" fn onem2m_ws_client_register_cse(
     attributes_json: *const c_char,
     timeout_ms: u32,
 ) -> i32 {
-    guard(|| block(client, timeout_ms, registering_cse(parent, cse_id, cse_name, attributes_json)).map(|_| ()))
+    guard(|| block(client, timeout_ms, registering_cse(client, parent, cse_id, cse_name, attributes_json)).map(|_| ()))
 }
 
 /// onem2m_ws_client_register_cse() with a completion callback.
@@ -319,7 +340,7 @@ pub extern "C" fn onem2m_ws_client_register_cse_async(
     user_data: *mut c_void,
     call: *mut u64,
 ) -> i32 {
-    begin(client, completion, user_data, call, registering_cse(parent, cse_id, cse_name, attributes_json))
+    begin(client, completion, user_data, call, registering_cse(client, parent, cse_id, cse_name, attributes_json))
 }
 
 /// Sends a request and waits for its response, at most `timeout_ms` and at most the request time-out of the client; 0 is the
@@ -446,7 +467,7 @@ pub extern "C" fn onem2m_ws_client_close(client: *const onem2m_ws_client, timeou
 }
 
 /// In poll mode requests of the peer's may wait for the thread that is here.
-fn close_and_dispatch(shared: &Shared, milliseconds: u32) -> Result<()> {
+fn close_and_dispatch(shared: &Courier<Calls>, milliseconds: u32) -> Result<()> {
     const STEP: Duration = Duration::from_millis(10);
     let slot = Slot::new();
     shared.client().close(&Recipient::Slot(Arc::clone(&slot)), 0)?;
@@ -513,7 +534,7 @@ pub extern "C" fn onem2m_ws_client_dispatch(client: *const onem2m_ws_client, tim
     })
 }
 
-fn polled<'a>(client: *const onem2m_ws_client) -> Result<&'a Arc<Shared>> {
+fn polled<'a>(client: *const onem2m_ws_client) -> Result<&'a Arc<Courier<Calls>>> {
     let inner = borrow(client, "client")?.0.get()?;
     if inner.dispatcher.is_thread() {
         let text = "the client is not in poll mode: onem2m_ws_client_config_set_poll_mode() before it is made";
@@ -554,65 +575,5 @@ pub extern "C" fn onem2m_ws_client_entity(
         let entity = registration.ok_or_else(|| Error::new(ErrorKind::NotRegistered, "nothing is registered"))?.entity;
         store_if_wanted(length, || entity.len());
         crate::text::copy_out(&entity, buffer, size)
-    })
-}
-
-/// What a client has counted. Set `struct_size` to sizeof(onem2m_ws_counters) before the call.
-#[repr(C)]
-#[derive(Clone, Copy)]
-#[allow(non_camel_case_types)]
-pub struct onem2m_ws_counters {
-    /// sizeof(onem2m_ws_counters): only as much is written.
-    pub struct_size: usize,
-    /// Connections that were open.
-    pub connections: u64,
-    /// Requests written to a connection.
-    pub requests_sent: u64,
-    /// Responses that found their request.
-    pub responses_received: u64,
-    /// Requests read from a connection, also those that were refused.
-    pub requests_received: u64,
-    /// Responses written to a connection.
-    pub responses_sent: u64,
-    /// Responses that nobody waited for.
-    pub unmatched: u64,
-    /// Requests that ran out of time.
-    pub timeouts: u64,
-    /// Requests of the peer's that the program did not answer in time.
-    pub unanswered: u64,
-    /// Messages that were no primitive.
-    pub malformed: u64,
-    /// Deviations from the standard that were tolerated.
-    pub deviations: u64,
-    /// Requests that expired before they could be sent, and requests of the peer's that had expired when they came.
-    pub expired: u64,
-    /// Requests that were under way when their connection broke, and were sent again.
-    pub repeated: u64,
-}
-
-/// Writes what the client has counted so far to `*counters`.
-#[unsafe(no_mangle)]
-pub extern "C" fn onem2m_ws_client_counters(client: *const onem2m_ws_client, counters: *mut onem2m_ws_counters) -> i32 {
-    guard(|| {
-        let c = shared(client)?.client().counters()?;
-        store_sized(
-            counters,
-            "counters",
-            &onem2m_ws_counters {
-                struct_size: 0, // stays what it is
-                connections: c.connections,
-                requests_sent: c.requests_sent,
-                responses_received: c.responses_received,
-                requests_received: c.requests_received,
-                responses_sent: c.responses_sent,
-                unmatched: c.unmatched,
-                timeouts: c.timeouts,
-                unanswered: c.unanswered,
-                malformed: c.malformed,
-                deviations: c.deviations,
-                expired: c.expired,
-                repeated: c.repeated,
-            },
-        )
     })
 }

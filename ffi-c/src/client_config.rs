@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 use std::ffi::c_char;
 use std::time::Duration;
 
-use onem2m::binding::{Accepts, Proxy};
+use onem2m::binding::{Accepts, OutboxConfig, Proxy};
 use onem2m::client::{Client, ClientBuilder, Preset, Reopening};
 use onem2m::websocket::handshake::proxy::Credentials;
 use onem2m::{Error, ErrorKind, Result};
 use serde::Deserialize;
-use serde_json::Map;
+use serde_json::{Map, Value};
 
+use crate::client_life::{OutsideSetting, RepeatSetting, WhenFullSetting};
 use crate::format::{FormatsSetting, formats};
 use crate::guard::{guard, guard_value};
 use crate::handle::{Handle, borrow_mut, make, take};
-use crate::settings::{CompressionSetting, Secret, Settings};
+use crate::settings::{CompressionSetting, Secret, Settings, Texts, choice};
 use crate::text::{optional_text, text};
 
 /// Which requests of the peer's go to on_request.
@@ -47,6 +48,21 @@ pub(crate) struct ClientSettings {
     originator: Option<String>,
     registered: Option<bool>,
     stay_connected: Option<bool>,
+    patient: Option<bool>,
+    keep_registered: Option<bool>,
+    registration_lifetime_ms: Option<u64>,
+    state_file: Option<String>,
+    repeat: Option<RepeatSetting>,
+    schedule: Option<Texts>,
+    outside_window: Option<OutsideSetting>,
+    outbox_requests: Option<usize>,
+    outbox_bytes: Option<usize>,
+    outbox_when_full: Option<WhenFullSetting>,
+    outbox_lifetime_ms: Option<u64>,
+    outbox_rate: Option<f64>,
+    outbox_window: Option<usize>,
+    outbox_repeat: Option<RepeatSetting>,
+    outbox_file: Option<String>,
     open_timeout_ms: Option<u64>,
     request_timeout_ms: Option<u64>,
     answer_timeout_ms: Option<u64>,
@@ -86,6 +102,8 @@ pub(crate) struct ClientSettings {
 
 /// Requests of the peer's that wait for the program; see [`onem2m_ws_client_config_set_waiting_requests`].
 const WAITING_REQUESTS: usize = 256;
+/// Longest time that a setting may name.
+const YEAR_MS: u64 = 365 * 24 * 3600 * 1000;
 const DEFAULT_QUEUE: (usize, usize) = (1024, 8 << 20);
 
 impl ClientSettings {
@@ -97,10 +115,40 @@ impl ClientSettings {
         self.waiting_requests.unwrap_or(WAITING_REQUESTS)
     }
 
+    /// For how long registrations are to be made; by default the registrar decides.
+    pub(crate) fn registration_lifetime(&self) -> Result<Option<Duration>> {
+        let Some(ms) = self.registration_lifetime_ms.filter(|ms| *ms > 0) else { return Ok(None) };
+        if (1000..=YEAR_MS).contains(&ms) {
+            return Ok(Some(Duration::from_millis(ms)));
+        }
+        let text =
+            format!("registration_lifetime {ms} ms is out of range: a second to a year, or 0 for the registrar's");
+        Err(Error::new(ErrorKind::InvalidArgument, text))
+    }
+
+    fn outbox(&self) -> OutboxConfig {
+        let default = OutboxConfig::default();
+        OutboxConfig {
+            requests: self.outbox_requests.unwrap_or(default.requests),
+            bytes: self.outbox_bytes.unwrap_or(default.bytes),
+            when_full: self.outbox_when_full.map_or(default.when_full, Into::into),
+            lifetime: self.outbox_lifetime_ms.map_or(default.lifetime, Duration::from_millis),
+            rate: self.outbox_rate.filter(|rate| *rate != 0.0),
+            window: self.outbox_window.unwrap_or(default.window),
+            repeat: self.outbox_repeat.map_or(default.repeat, Into::into),
+        }
+    }
+
     /// The core's settings; `answers` if the program has an `on_request`.
-    pub(crate) fn builder(self, answers: bool) -> Result<ClientBuilder> {
+    pub(crate) fn builder(mut self, answers: bool) -> Result<ClientBuilder> {
+        let b = Client::builder(std::mem::take(&mut self.point_of_access));
+        self.apply(b, answers)
+    }
+
+    /// Makes all settings but the point of access.
+    pub(crate) fn apply(self, b: ClientBuilder, answers: bool) -> Result<ClientBuilder> {
         let time = Duration::from_millis;
-        let mut b = Client::builder(self.point_of_access);
+        let mut b = b.outbox(self.outbox());
         // First: what is set besides it holds.
         if let Some(name) = self.preset {
             b = b.preset(Preset::by_name(&name)?);
@@ -114,6 +162,13 @@ impl ClientSettings {
             originator => ClientBuilder::originator;
             registered => ClientBuilder::registered;
             stay_connected => ClientBuilder::stay_connected;
+            patient => ClientBuilder::patient;
+            keep_registered => ClientBuilder::keep_registered;
+            state_file => ClientBuilder::state_file;
+            repeat => |b: ClientBuilder, repeat: RepeatSetting| b.repeat(repeat.into());
+            schedule => |b: ClientBuilder, texts: Texts| b.schedule(texts.into_list());
+            outside_window => |b: ClientBuilder, outside: OutsideSetting| b.outside_window(outside.into());
+            outbox_file => ClientBuilder::outbox_file;
             open_timeout_ms => |b: ClientBuilder, ms| b.open_timeout(time(ms));
             request_timeout_ms => |b: ClientBuilder, ms| b.request_timeout(time(ms));
             answer_timeout_ms => |b: ClientBuilder, ms| b.answer_timeout(time(ms));
@@ -176,6 +231,11 @@ impl onem2m_ws_client_config {
     pub(crate) fn settings(&self) -> Result<ClientSettings> {
         self.0.get()
     }
+
+    /// Everything that was set, as JSON.
+    pub(crate) fn values(&self) -> Map<String, Value> {
+        self.0.values()
+    }
 }
 
 /// Settings of a client of the registrar at `point_of_access`: "ws://host[:port]". Free them with
@@ -204,7 +264,7 @@ pub extern "C" fn onem2m_ws_client_config_free(config: *mut onem2m_ws_client_con
     });
 }
 
-fn change(
+pub(crate) fn change(
     config: *mut onem2m_ws_client_config,
     change: impl FnOnce(&mut Settings<ClientSettings>) -> Result<()>,
 ) -> i32 {
@@ -216,7 +276,9 @@ fn change(
 /// `formats` (a list of "json", "xml" and "cbor", in order of preference), `headers` (an object), `subprotocols` (a list of names
 /// to offer), `allow_missing_subprotocol`, `origin_header` (send
 /// X-M2M-Origin, on by default), `queued_requests`, `queued_bytes`, `reopening_first_delay_ms`, `reopening_largest_delay_ms`,
-/// `reopening_stable_after_ms`; `accepts` is "all", "notifications" or "nothing"; `proxy_user`, `proxy_password`;
+/// `reopening_stable_after_ms`, `outbox_requests`, `outbox_bytes`; `repeat` and `outbox_repeat` are "never", "retrieve",
+/// "idempotent" or "all", `outbox_when_full` is "refuse" or "drop_oldest", `outside_window` "open" or "hold", `schedule` one entry or
+/// a list; `accepts` is "all", "notifications" or "nothing"; `proxy_user`, `proxy_password`;
 /// `write_timeout_ms` (a peer that takes no byte for so long is given up: 30 000), `close_timeout_ms` (the longest wait for
 /// each step of the closing handshake: 5000), `max_fragments` (of one message: 4096), `max_control_frames` (in a second: 256),
 /// `max_handshake_bytes` (of the head of an answer to the opening handshake, or of a proxy's: 16 384; 256 to 1 048 576),
@@ -434,15 +496,11 @@ pub extern "C" fn onem2m_ws_client_config_set_accepts(config: *mut onem2m_ws_cli
     change(config, |settings| {
         use onem2m_ws_accepts::*;
         let names = [
-            (ONEM2M_WS_ACCEPT_ALL, "all"),
-            (ONEM2M_WS_ACCEPT_NOTIFICATIONS, "notifications"),
-            (ONEM2M_WS_ACCEPT_NOTHING, "nothing"),
+            (ONEM2M_WS_ACCEPT_ALL as i32, "all"),
+            (ONEM2M_WS_ACCEPT_NOTIFICATIONS as i32, "notifications"),
+            (ONEM2M_WS_ACCEPT_NOTHING as i32, "nothing"),
         ];
-        let (_, name) = names.into_iter().find(|(number, _)| *number as i32 == accepts).ok_or_else(|| {
-            let text = format!("argument `accepts` is {accepts}; there are 0, 1 and 2");
-            Error::new(ErrorKind::InvalidArgument, text)
-        })?;
-        settings.set("accepts", name)
+        settings.set("accepts", choice(accepts, "accepts", &names)?)
     })
 }
 

@@ -85,6 +85,7 @@ pub(crate) const OK: i32 = onem2m_ws_result::ONEM2M_WS_OK as i32;
 struct Last {
     text: CString,
     refusal: Option<Refusal>,
+    outcome_unknown: bool,
     response: Option<Box<onem2m_ws_response>>,
 }
 
@@ -100,6 +101,7 @@ pub(crate) fn remember(error: Error) -> i32 {
     let last = Last {
         text,
         refusal: error.refusal().cloned(),
+        outcome_unknown: error.is_outcome_unknown(),
         response: error.response().map(|response| Box::new(onem2m_ws_response::new(response.clone()))),
     };
     // In `atexit` functions the thread's storage may be gone; then there is only the code.
@@ -151,6 +153,14 @@ pub extern "C" fn onem2m_ws_last_error_http_body() -> onem2m_ws_text {
 #[unsafe(no_mangle)]
 pub extern "C" fn onem2m_ws_last_error_response() -> *const onem2m_ws_response {
     look(std::ptr::null(), |last| last.response.as_deref().map_or(std::ptr::null(), std::ptr::from_ref))
+}
+
+/// True if the last error on this thread leaves it open whether the request was carried out: it was sent, and no response came.
+/// Sending it again may do it twice. Always true after the time-out of a blocking call. False: it was not carried out, or the error
+/// is not about a request.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_last_error_outcome_unknown() -> bool {
+    look(false, |last| last.outcome_unknown)
 }
 
 /// The name of a result code, "ONEM2M_WS_TIMEOUT"; "unknown" for one that this version does not have. Valid for ever.

@@ -103,6 +103,12 @@ pub struct onem2m_ws_buffer(Bytes);
 
 impl Handle for onem2m_ws_buffer {}
 
+impl onem2m_ws_buffer {
+    pub(crate) fn of(text: String) -> Self {
+        Self(Bytes::from(text))
+    }
+}
+
 /// Reads one whole primitive, `length` bytes of the format `from`, and writes it in the format `to` (both of
 /// onem2m_ws_format), or in the correct form of the same one. `*out` is to be freed with onem2m_ws_buffer_free(). Needs no
 /// client; may be called on any thread.

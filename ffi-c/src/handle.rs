@@ -3,6 +3,8 @@
 //! There is one kind only: a box that C owns from `_new` to `_free`. A type becomes a handle by implementing [`Handle`];
 //! pointers to anything else do not compile here.
 
+use std::mem::MaybeUninit;
+
 use onem2m::{Error, ErrorKind, Result};
 
 /// A type whose values C owns.
@@ -93,6 +95,35 @@ pub(crate) fn read_size<T>(pointer: *const T, name: &str) -> Result<usize> {
     }
     let text = format!("{name}.struct_size is {size}; set it to the sizeof of the struct, which is {}", size_of::<T>());
     Err(Error::new(ErrorKind::InvalidArgument, text))
+}
+
+/// Reads a struct of callbacks that begins with its size: what the program has of it, the rest from `none`. NULL is none of it.
+pub(crate) fn read_callbacks<T: Callbacks>(pointer: *const T, name: &str) -> Result<T> {
+    if pointer.is_null() {
+        return Ok(T::NONE);
+    }
+    let size = read_size(pointer, name)?;
+    let known = size.min(size_of::<T>());
+    // SAFETY: header, "Arguments": the struct has as many bytes as it says; what lies past those that we know is zero
+    // in a program that does not use what only a later library has.
+    let rest = unsafe { std::slice::from_raw_parts(pointer.cast::<u8>().add(known), size - known) };
+    if rest.iter().any(|byte| *byte != 0) {
+        let text = format!("{name} has members that this version of the library does not know");
+        return Err(Error::new(ErrorKind::InvalidArgument, text));
+    }
+    let mut callbacks = MaybeUninit::new(T::NONE);
+    // SAFETY: header, "Arguments": as above; every member is a pointer or a function pointer that may be NULL, and those
+    // that the program does not have stay as they are in NONE.
+    unsafe {
+        std::ptr::copy_nonoverlapping(pointer.cast::<u8>(), callbacks.as_mut_ptr().cast::<u8>(), known);
+        Ok(callbacks.assume_init())
+    }
+}
+
+/// A struct that begins with its size, and has nothing else but pointers and function pointers that may be NULL.
+pub(crate) trait Callbacks: Copy {
+    /// None of them.
+    const NONE: Self;
 }
 
 /// Stores a struct that begins with its size: as much of it as the program has; what only a later library has is zero.

@@ -1,331 +1,77 @@
 //! The embedded registrar: a small CSE, so that a program can be written and tested with nothing else installed.
 
-use std::ffi::c_char;
+use std::ffi::{c_char, c_int};
+use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use onem2m::bridge::{Recipient, Registrar, Slot};
-use onem2m::registrar::RegistrarBuilder;
-use onem2m::server::{Server, ServerBuilder};
+use onem2m::bridge::{Queue, Recipient, Registrar, Slot};
 use onem2m::{Error, ErrorKind, Result};
-use serde::Deserialize;
-use serde_json::Map;
 
 use crate::callback::Calling;
 use crate::client::wait;
-use crate::format::{FormatsSetting, formats};
-use crate::guard::{guard, guard_value};
-use crate::handle::{Handle, borrow, borrow_mut, make, take};
+use crate::courier::{Courier, Dispatcher};
+use crate::error::{OK, remember};
+use crate::guard::{guard, guard_number, guard_value};
+use crate::handle::{Handle, borrow, make, read_callbacks, store_if_wanted, store_sized, take};
 use crate::process::Homed;
-use crate::settings::{CompressionSetting, Settings};
+use crate::registrar_config::onem2m_ws_registrar_config;
+use crate::registree::{Listener, onem2m_ws_registrar_callbacks};
 use crate::text::{onem2m_ws_text, text};
-
-/// What can be set, under the names that [`onem2m_ws_registrar_config_load_json`] takes.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RegistrarSettings {
-    listen: Option<Texts>,
-    points_of_access: Option<Texts>,
-    allow_insecure: Option<bool>,
-    cse_id: Option<String>,
-    cse_name: Option<String>,
-    sp_id: Option<String>,
-    admin: Option<String>,
-    paths: Option<Texts>,
-    allow_origins: Option<Texts>,
-    formats: Option<FormatsSetting>,
-    stray_subprotocols: Option<bool>,
-    compression: Option<CompressionSetting>,
-    strict: Option<bool>,
-    max_connections: Option<usize>,
-    max_half_open: Option<usize>,
-    max_half_open_per_address: Option<usize>,
-    max_handshake_bytes: Option<usize>,
-    max_handshake_fields: Option<usize>,
-    max_message_size: Option<usize>,
-    max_fragments: Option<usize>,
-    fragment_size: Option<usize>,
-    max_control_frames: Option<u32>,
-    handshake_timeout_ms: Option<u64>,
-    request_timeout_ms: Option<u64>,
-    answer_timeout_ms: Option<u64>,
-    ping_after_ms: Option<u64>,
-    pong_timeout_ms: Option<u64>,
-    write_timeout_ms: Option<u64>,
-    close_timeout_ms: Option<u64>,
-    idle_close_ms: Option<u64>,
-}
-
-/// A text, or a list of them.
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "a text, or a list of texts, was expected")]
-enum Texts {
-    One(String),
-    Several(Vec<String>),
-}
-
-impl Texts {
-    fn into_list(self) -> Vec<String> {
-        match self {
-            Self::One(text) => vec![text],
-            Self::Several(texts) => texts,
-        }
-    }
-}
-
-impl RegistrarSettings {
-    fn builder(self) -> RegistrarBuilder {
-        let mut b = RegistrarBuilder::new();
-        let mut s = Server::builder();
-        let time = Duration::from_millis;
-        macro_rules! apply {
-            ($to:ident: $($field:ident => $apply:expr;)+) => {
-                $(if let Some(value) = self.$field { $to = $apply($to, value); })+
-            };
-        }
-        apply! { b:
-            cse_id => RegistrarBuilder::cse_id;
-            cse_name => RegistrarBuilder::cse_name;
-            sp_id => RegistrarBuilder::sp_id;
-            admin => RegistrarBuilder::admin;
-        }
-        apply! { s:
-            listen => |s, texts: Texts| texts.into_list().into_iter().fold(s, ServerBuilder::listen);
-            points_of_access => |s, texts: Texts| texts.into_list().into_iter().fold(s, ServerBuilder::point_of_access);
-            allow_insecure => ServerBuilder::allow_insecure;
-            paths => |s: ServerBuilder, texts: Texts| s.paths(texts.into_list());
-            allow_origins => |s: ServerBuilder, texts: Texts| s.allow_origins(texts.into_list());
-            formats => |s: ServerBuilder, FormatsSetting(formats)| s.formats(formats);
-            stray_subprotocols => ServerBuilder::stray_subprotocols;
-            compression => |s: ServerBuilder, CompressionSetting(compression)| s.compression(compression);
-            strict => ServerBuilder::strict;
-            max_connections => ServerBuilder::max_connections;
-            max_half_open => ServerBuilder::max_half_open;
-            max_half_open_per_address => ServerBuilder::max_half_open_per_address;
-            max_handshake_bytes => ServerBuilder::max_handshake_bytes;
-            max_handshake_fields => ServerBuilder::max_handshake_fields;
-            max_message_size => ServerBuilder::max_message_size;
-            max_fragments => ServerBuilder::max_fragments;
-            fragment_size => |s: ServerBuilder, bytes| s.fragment_size(Some(bytes).filter(|bytes| *bytes > 0));
-            max_control_frames => ServerBuilder::max_control_frames;
-            handshake_timeout_ms => |s: ServerBuilder, ms| s.handshake_timeout(time(ms));
-            request_timeout_ms => |s: ServerBuilder, ms| s.request_timeout(time(ms));
-            answer_timeout_ms => |s: ServerBuilder, ms| s.answer_timeout(time(ms));
-            ping_after_ms => |s: ServerBuilder, ms| s.ping_after((ms > 0).then(|| time(ms)));
-            pong_timeout_ms => |s: ServerBuilder, ms| s.pong_timeout(time(ms));
-            write_timeout_ms => |s: ServerBuilder, ms| s.write_timeout(time(ms));
-            close_timeout_ms => |s: ServerBuilder, ms| s.close_timeout(time(ms));
-            idle_close_ms => |s: ServerBuilder, ms| s.idle_close((ms > 0).then(|| time(ms)));
-        }
-        b.with_server(|_| s)
-    }
-}
-
-/// Settings of a registrar. Every setting has a default.
-#[allow(non_camel_case_types)]
-pub struct onem2m_ws_registrar_config(Settings<RegistrarSettings>);
-
-impl Handle for onem2m_ws_registrar_config {}
-
-/// Settings of a registrar. Free them with onem2m_ws_registrar_config_free().
-#[unsafe(no_mangle)]
-pub extern "C" fn onem2m_ws_registrar_config_new(out: *mut *mut onem2m_ws_registrar_config) -> i32 {
-    guard(|| make(out, "out", || Ok(onem2m_ws_registrar_config(Settings::new(Map::new())))))
-}
-
-/// Frees settings; NULL is fine.
-#[unsafe(no_mangle)]
-pub extern "C" fn onem2m_ws_registrar_config_free(config: *mut onem2m_ws_registrar_config) {
-    guard_value((), || {
-        drop(take(config));
-        Ok(())
-    });
-}
-
-fn change(
-    config: *mut onem2m_ws_registrar_config,
-    change: impl FnOnce(&mut Settings<RegistrarSettings>) -> Result<()>,
-) -> i32 {
-    guard(|| change(&mut borrow_mut(config, "config")?.0))
-}
-
-/// Sets everything that a JSON object names, {"listen":"ws://127.0.0.1:9000"}; null sets the default. An unknown name or a
-/// wrong value is an error and changes nothing; what is out of range is one when the registrar is started. The names are those
-/// of the setters, and:
-/// `listen` and `points_of_access`, also with a list; `sp_id` ("//sp.example");
-/// `formats` (a list of "json", "xml" and "cbor"); `paths` (those that are served, a list: any; a handshake for another one
-/// is answered 404), `allow_origins` (the web pages that may open connections, as "https://app.example", a list: none; others
-/// are answered 403), `stray_subprotocols` (takes spellings of older texts: false);
-/// `max_half_open`, `max_half_open_per_address` (connections whose handshake is not done: 1024 and 128, one more is answered
-/// 503), `max_handshake_bytes` (16 384; 256 to 1 048 576), `max_handshake_fields` (64; 8 to 1024);
-/// `max_fragments` (of one message: 4096), `fragment_size` (of messages that are sent: 32 768; 0 for messages that are always
-/// one frame), `max_control_frames` (in a second: 256);
-/// `answer_timeout_ms` (30 000), `pong_timeout_ms` (10 000), `write_timeout_ms` (a peer that takes no byte for so long is given
-/// up: 30 000), `close_timeout_ms` (5000), `idle_close_ms` (closes connections over which nothing has travelled for so long; 0,
-/// the default, for never). `compression` is true, false, or an object as onem2m_ws_client_config_load_json() takes it.
-/// Every other number is at least 1, and a time at most a year.
-#[unsafe(no_mangle)]
-pub extern "C" fn onem2m_ws_registrar_config_load_json(
-    config: *mut onem2m_ws_registrar_config,
-    json: *const c_char,
-) -> i32 {
-    change(config, |settings| settings.load(text(json, "json")?))
-}
-
-/// Where to listen: "ws://127.0.0.1:9000" by default. Port 0 takes any that is free.
-#[unsafe(no_mangle)]
-pub extern "C" fn onem2m_ws_registrar_config_set_listen(
-    config: *mut onem2m_ws_registrar_config,
-    point_of_access: *const c_char,
-) -> i32 {
-    change(config, |settings| settings.set("listen", text(point_of_access, "point_of_access")?))
-}
-
-/// The CSE-ID: "/id-in" by default.
-#[unsafe(no_mangle)]
-pub extern "C" fn onem2m_ws_registrar_config_set_cse_id(
-    config: *mut onem2m_ws_registrar_config,
-    cse_id: *const c_char,
-) -> i32 {
-    change(config, |settings| settings.set("cse_id", text(cse_id, "cse_id")?))
-}
-
-/// The resource name of the CSEBase: "cse-in" by default.
-#[unsafe(no_mangle)]
-pub extern "C" fn onem2m_ws_registrar_config_set_cse_name(
-    config: *mut onem2m_ws_registrar_config,
-    cse_name: *const c_char,
-) -> i32 {
-    change(config, |settings| settings.set("cse_name", text(cse_name, "cse_name")?))
-}
-
-/// The originator that may do everything: "CAdmin" by default. There is no authentication: whoever names himself so is
-/// believed.
-#[unsafe(no_mangle)]
-pub extern "C" fn onem2m_ws_registrar_config_set_admin(
-    config: *mut onem2m_ws_registrar_config,
-    originator: *const c_char,
-) -> i32 {
-    change(config, |settings| settings.set("admin", text(originator, "originator")?))
-}
-
-/// Allows to listen at an address that others can reach, though nothing is encrypted: false by default. For closed networks.
-#[unsafe(no_mangle)]
-pub extern "C" fn onem2m_ws_registrar_config_set_allow_insecure(
-    config: *mut onem2m_ws_registrar_config,
-    yes: bool,
-) -> i32 {
-    change(config, |settings| settings.set("allow_insecure", yes))
-}
-
-/// Where registrees reach it, if that is not where it listens (behind a proxy, or at all addresses): "ws://name:9000".
-#[unsafe(no_mangle)]
-pub extern "C" fn onem2m_ws_registrar_config_set_points_of_access(
-    config: *mut onem2m_ws_registrar_config,
-    point_of_access: *const c_char,
-) -> i32 {
-    change(config, |settings| settings.set("points_of_access", text(point_of_access, "point_of_access")?))
-}
-
-/// Speaks these formats, `count` of onem2m_ws_format; each registree chooses among them. All three by default, which `count` 0
-/// sets again. A registree that offers none of them is answered 400.
-#[unsafe(no_mangle)]
-pub extern "C" fn onem2m_ws_registrar_config_set_formats(
-    config: *mut onem2m_ws_registrar_config,
-    formats: *const i32,
-    count: usize,
-) -> i32 {
-    change(config, |settings| settings.set("formats", self::formats(formats, count)?))
-}
-
-/// Most connections at a time: 10 000. One more is answered 503.
-#[unsafe(no_mangle)]
-pub extern "C" fn onem2m_ws_registrar_config_set_max_connections(
-    config: *mut onem2m_ws_registrar_config,
-    count: usize,
-) -> i32 {
-    change(config, |settings| settings.set("max_connections", count))
-}
-
-/// Largest message taken: 1 MiB. A larger one closes its connection.
-#[unsafe(no_mangle)]
-pub extern "C" fn onem2m_ws_registrar_config_set_max_message_size(
-    config: *mut onem2m_ws_registrar_config,
-    bytes: usize,
-) -> i32 {
-    change(config, |settings| settings.set("max_message_size", bytes))
-}
-
-/// Longest time for an opening handshake, from the accept on: 10 000 ms.
-#[unsafe(no_mangle)]
-pub extern "C" fn onem2m_ws_registrar_config_set_handshake_timeout_ms(
-    config: *mut onem2m_ws_registrar_config,
-    milliseconds: u32,
-) -> i32 {
-    change(config, |settings| settings.set("handshake_timeout_ms", milliseconds))
-}
-
-/// Longest wait for the response of a registree: 30 000 ms.
-#[unsafe(no_mangle)]
-pub extern "C" fn onem2m_ws_registrar_config_set_request_timeout_ms(
-    config: *mut onem2m_ws_registrar_config,
-    milliseconds: u32,
-) -> i32 {
-    change(config, |settings| settings.set("request_timeout_ms", milliseconds))
-}
-
-/// Sends a ping after so much time without a received byte: 20 000 ms; 0 for never.
-#[unsafe(no_mangle)]
-pub extern "C" fn onem2m_ws_registrar_config_set_ping_after_ms(
-    config: *mut onem2m_ws_registrar_config,
-    milliseconds: u32,
-) -> i32 {
-    change(config, |settings| settings.set("ping_after_ms", milliseconds))
-}
-
-/// Takes the offers of registrees that compress messages (RFC 7692), with the library's defaults, which
-/// onem2m_ws_registrar_config_load_json() can change. Off by default.
-#[unsafe(no_mangle)]
-pub extern "C" fn onem2m_ws_registrar_config_set_compression(
-    config: *mut onem2m_ws_registrar_config,
-    yes: bool,
-) -> i32 {
-    change(config, |settings| settings.set("compression", yes))
-}
-
-/// Refuses every deviation of a registree's from the standard that is tolerated otherwise: false by default.
-#[unsafe(no_mangle)]
-pub extern "C" fn onem2m_ws_registrar_config_set_strict(config: *mut onem2m_ws_registrar_config, yes: bool) -> i32 {
-    change(config, |settings| settings.set("strict", yes))
-}
 
 struct Running {
     registrar: Registrar,
     points_of_access: Vec<String>,
+    /// If the program listens.
+    listener: Option<(Arc<Courier<Listener>>, Dispatcher)>,
 }
 
 /// A registrar that runs in this process: CSEBase, AE, container, contentInstance, subscription, remoteCSE. For development
-/// and tests; it keeps everything in memory and is no product CSE.
+/// and tests; it is no product CSE. It keeps everything in memory, unless it has a store.
 #[allow(non_camel_case_types)]
 pub struct onem2m_ws_registrar(Homed<Running>);
 
 impl Handle for onem2m_ws_registrar {}
 
+fn running<'a>(registrar: *const onem2m_ws_registrar) -> Result<&'a Running> {
+    borrow(registrar, "registrar")?.0.get()
+}
+
 /// Starts a registrar; it listens when this returns. `config` may be NULL. Free it with onem2m_ws_registrar_free().
 ///
-/// Errors: ONEM2M_WS_INVALID_ARGUMENT if a setting cannot work, ONEM2M_WS_NETWORK if it cannot listen there.
+/// Errors: ONEM2M_WS_INVALID_ARGUMENT if a setting cannot work, ONEM2M_WS_NETWORK if it cannot listen there, ONEM2M_WS_STORAGE if
+/// its store cannot be used: the text says what to do.
 #[unsafe(no_mangle)]
 pub extern "C" fn onem2m_ws_registrar_start(
     config: *const onem2m_ws_registrar_config,
     out: *mut *mut onem2m_ws_registrar,
 ) -> i32 {
+    onem2m_ws_registrar_start_with(config, std::ptr::null(), out)
+}
+
+/// As onem2m_ws_registrar_start(), with callbacks that tell what happens to its registrees; `callbacks` may be NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_registrar_start_with(
+    config: *const onem2m_ws_registrar_config,
+    callbacks: *const onem2m_ws_registrar_callbacks,
+    out: *mut *mut onem2m_ws_registrar,
+) -> i32 {
     guard(|| {
         make(out, "out", || {
-            let settings =
-                if config.is_null() { Settings::new(Map::new()).get()? } else { borrow(config, "config")?.0.get()? };
-            let registrar = Registrar::start(settings.builder())?;
+            let settings = onem2m_ws_registrar_config::settings(config)?;
+            let poll_mode = settings.poll_mode();
+            let (registrar, listener) = if callbacks.is_null() {
+                (Registrar::start(settings.builder()?)?, None)
+            } else {
+                // No requests come this way.
+                let queue = Arc::new(Queue::new(0)?);
+                let courier = Courier::new(Listener::new(read_callbacks(callbacks, "callbacks")?), Arc::clone(&queue));
+                let registrar = Registrar::start_telling(settings.builder()?, queue, 0)?;
+                let dispatcher = if poll_mode { Dispatcher::none() } else { Dispatcher::start(Arc::clone(&courier))? };
+                (registrar, Some((courier, dispatcher)))
+            };
             let points_of_access = registrar.points_of_access()?;
-            Ok(onem2m_ws_registrar(Homed::new(Running { registrar, points_of_access })))
+            Ok(onem2m_ws_registrar(Homed::new(Running { registrar, points_of_access, listener })))
         })
     })
 }
@@ -338,7 +84,7 @@ pub extern "C" fn onem2m_ws_registrar_point_of_access(
     index: usize,
 ) -> onem2m_ws_text {
     guard_value(onem2m_ws_text::NONE, || {
-        let running = borrow(registrar, "registrar")?.0.get()?;
+        let running = running(registrar)?;
         Ok(onem2m_ws_text::of_option(running.points_of_access.get(index).map(String::as_str)))
     })
 }
@@ -351,7 +97,7 @@ pub extern "C" fn onem2m_ws_registrar_point_of_access(
 #[unsafe(no_mangle)]
 pub extern "C" fn onem2m_ws_registrar_stop(registrar: *const onem2m_ws_registrar, timeout_ms: u32) -> i32 {
     guard(|| {
-        let running = borrow(registrar, "registrar")?.0.get()?;
+        let running = running(registrar)?;
         if Calling::is_any() {
             let text = "onem2m_ws_registrar_stop() could wait for the callback that calls it";
             return Err(Error::new(ErrorKind::WouldDeadlock, text));
@@ -362,11 +108,172 @@ pub extern "C" fn onem2m_ws_registrar_stop(registrar: *const onem2m_ws_registrar
     })
 }
 
-/// Stops at once, waits for nothing, and frees the registrar; NULL is fine. May be called within callbacks.
+/// Stops at once and frees the registrar; NULL is fine. `drop` of its callbacks is called before this returns - or, if this is
+/// called within a callback, after that callback has returned: then it does not wait. Without callbacks it waits for nothing.
 #[unsafe(no_mangle)]
 pub extern "C" fn onem2m_ws_registrar_free(registrar: *mut onem2m_ws_registrar) {
     guard_value((), || {
-        drop(take(registrar));
+        if let Some(Running { registrar, listener, .. }) = take(registrar).and_then(|registrar| registrar.0.take()) {
+            drop(registrar);
+            if let Some((courier, dispatcher)) = listener {
+                dispatcher.end(&courier);
+            }
+        }
         Ok(())
     });
+}
+
+// --- poll mode --------------------------------------------------------------------------------------------------------
+
+fn polled<'a>(registrar: *const onem2m_ws_registrar) -> Result<&'a Arc<Courier<Listener>>> {
+    match &running(registrar)?.listener {
+        Some((courier, dispatcher)) if !dispatcher.is_thread() => Ok(courier),
+        _ => {
+            let text = "the registrar has no callbacks in poll mode: onem2m_ws_registrar_config_set_poll_mode() and \
+                        onem2m_ws_registrar_start_with()";
+            Err(Error::new(ErrorKind::InvalidState, text))
+        }
+    }
+}
+
+/// In poll mode: a descriptor that is readable while there is something to deliver, as onem2m_ws_client_fd().
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_registrar_fd(registrar: *const onem2m_ws_registrar) -> c_int {
+    guard_number(|| Ok(RawFd::from(polled(registrar)?.queue().descriptor())))
+}
+
+/// In poll mode: calls the callbacks for all that has happened, on this thread, as onem2m_ws_client_dispatch().
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_registrar_dispatch(registrar: *const onem2m_ws_registrar, timeout_ms: u32) -> i32 {
+    guard(|| {
+        // A callback may free the registrar.
+        let courier = Arc::clone(polled(registrar)?);
+        courier.dispatch(Duration::from_millis(timeout_ms.into()))
+    })
+}
+
+// --- its own registrar ------------------------------------------------------------------------------------------------
+
+/// How an MN-CSE stands with its registrar: 1 if there is a connection and the registration is known to be in force, 0 if not,
+/// negative for an error. `*registrations` (may be NULL) is how often this registrar has registered there: more than once if that
+/// one has forgotten it. If it is 0, `*cause` (may be NULL) is why, one of onem2m_ws_result, and onem2m_ws_last_error() has its text;
+/// ONEM2M_WS_OK if it is not known or not tried yet.
+///
+/// Errors: ONEM2M_WS_INVALID_STATE if it has no registrar.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_registrar_upstream_state(
+    registrar: *const onem2m_ws_registrar,
+    registrations: *mut u64,
+    cause: *mut i32,
+) -> i32 {
+    guard_number(|| {
+        let state = running(registrar)?.registrar.upstream_state()?.ok_or_else(|| {
+            let text = "this registrar has no registrar itself: onem2m_ws_registrar_config_set_upstream()";
+            Error::new(ErrorKind::InvalidState, text)
+        })?;
+        store_if_wanted(registrations, || state.registrations);
+        let why = state.cause.filter(|_| !state.is_registered).map_or(OK, remember);
+        store_if_wanted(cause, || why);
+        Ok(state.is_registered.into())
+    })
+}
+
+/// How many notifications wait for an entity ("Ca", "/id-mn"); negative for an error.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_registrar_waiting(registrar: *const onem2m_ws_registrar, entity: *const c_char) -> i32 {
+    guard_number(|| {
+        let waiting = running(registrar)?.registrar.waiting(text(entity, "entity")?)?;
+        Ok(i32::try_from(waiting).unwrap_or(i32::MAX))
+    })
+}
+
+// --- what it has counted ----------------------------------------------------------------------------------------------
+
+/// What became of the notifications that a registrar stored for its registrees. Set `struct_size` to
+/// sizeof(onem2m_ws_delivery_counters) before the call.
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[allow(non_camel_case_types)]
+pub struct onem2m_ws_delivery_counters {
+    /// sizeof(onem2m_ws_delivery_counters): only as much is written.
+    pub struct_size: usize,
+    /// Stored.
+    pub accepted: u64,
+    /// Answered by their registrees.
+    pub delivered: u64,
+    /// Sent once more, since no answer came.
+    pub repeated: u64,
+    /// Dropped because their time was over.
+    pub expired: u64,
+    /// Dropped because three times no answer came, or because they cannot be written in the registree's format.
+    pub given_up: u64,
+    /// Replaced by later ones of the same subscription.
+    pub replaced: u64,
+    /// Not taken, because the store was full.
+    pub refused: u64,
+}
+
+/// Writes what became of what was stored to `*counters`.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_registrar_delivery_counters(
+    registrar: *const onem2m_ws_registrar,
+    counters: *mut onem2m_ws_delivery_counters,
+) -> i32 {
+    guard(|| {
+        let c = running(registrar)?.registrar.delivery_counters()?;
+        store_sized(
+            counters,
+            "counters",
+            &onem2m_ws_delivery_counters {
+                struct_size: 0, // stays what it is
+                accepted: c.accepted,
+                delivered: c.delivered,
+                repeated: c.repeated,
+                expired: c.expired,
+                given_up: c.given_up,
+                replaced: c.replaced,
+                refused: c.refused,
+            },
+        )
+    })
+}
+
+/// How often connections met others of the same entity. Set `struct_size` to sizeof(onem2m_ws_take_over_counters) before the
+/// call.
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[allow(non_camel_case_types)]
+pub struct onem2m_ws_take_over_counters {
+    /// sizeof(onem2m_ws_take_over_counters): only as much is written.
+    pub struct_size: usize,
+    /// Entities that changed from one connection to another.
+    pub taken_over: u64,
+    /// Newcomers that were refused because a connection lives.
+    pub refused: u64,
+    /// Times that somebody spoke for what belongs to another credential.
+    pub alerts: u64,
+    /// Times that take-overs were too many.
+    pub flapping: u64,
+}
+
+/// Writes how often connections met others to `*counters`.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_registrar_take_over_counters(
+    registrar: *const onem2m_ws_registrar,
+    counters: *mut onem2m_ws_take_over_counters,
+) -> i32 {
+    guard(|| {
+        let c = running(registrar)?.registrar.take_overs()?;
+        store_sized(
+            counters,
+            "counters",
+            &onem2m_ws_take_over_counters {
+                struct_size: 0, // stays what it is
+                taken_over: c.taken_over,
+                refused: c.refused,
+                alerts: c.alerts,
+                flapping: c.flapping,
+            },
+        )
+    })
 }

@@ -25,7 +25,8 @@ impl Drop for Values {
     }
 }
 
-fn wipe(value: &mut Value) {
+/// Leaves none of its texts in memory.
+pub(crate) fn wipe(value: &mut Value) {
     match value {
         Value::String(text) => text.zeroize(),
         Value::Array(values) => values.iter_mut().for_each(wipe),
@@ -87,6 +88,32 @@ impl<'de> Deserialize<'de> for CompressionSetting {
     }
 }
 
+/// A text, or a list of them.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a text, or a list of texts, was expected")]
+pub(crate) enum Texts {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Texts {
+    pub(crate) fn into_list(self) -> Vec<String> {
+        match self {
+            Self::One(text) => vec![text],
+            Self::Several(texts) => texts,
+        }
+    }
+}
+
+/// The name in JSON of a number of an enumeration, which is the argument `argument`.
+pub(crate) fn choice(number: i32, argument: &str, names: &[(i32, &'static str)]) -> Result<&'static str> {
+    names.iter().find(|(of, _)| *of == number).map(|(_, name)| *name).ok_or_else(|| {
+        let there: Vec<String> = names.iter().map(|(of, name)| format!("{of} ({name})")).collect();
+        let text = format!("argument `{argument}` is {number}; there are {}", there.join(", "));
+        Error::new(ErrorKind::InvalidArgument, text)
+    })
+}
+
 impl<S: DeserializeOwned> Settings<S> {
     pub(crate) fn new(values: Map<String, Value>) -> Self {
         Self { values: Values(values), of: PhantomData }
@@ -120,6 +147,11 @@ impl<S: DeserializeOwned> Settings<S> {
         }
         let before = std::mem::replace(&mut self.values, values);
         self.get().map(|_| ()).inspect_err(|_| self.values = before)
+    }
+
+    /// What was set. It may have passwords in it.
+    pub(crate) fn values(&self) -> Map<String, Value> {
+        self.values.0.clone()
     }
 
     pub(crate) fn get(&self) -> Result<S> {

@@ -1,7 +1,8 @@
 //! Builds the C library as programs get it, and runs the C programs of `tests/c` and `examples/c` with it: as C99 and as C++17,
 //! linked to the shared and to the static library.
 //!
-//! Covers: rows WS-5.2-6, WS-5.2-9, WS-6.4-3 and WS-6.5-4 are seen from C in `tests/c/exchange.c` and `tests/c/bad_input.c`.
+//! Covers: rows WS-5.2-6, WS-5.2-9, WS-6.4-3, WS-6.5-1 and WS-6.5-4 are seen from C in `tests/c/exchange.c` and
+//! `tests/c/bad_input.c`; WS-5.2-7 and WS-6.4-4 in `tests/c/life.c`; WS-5.2-8 in `tests/c/outbox.c`; WS-5.2-2 and WS-5.2-3 in `tests/c/registrar.c`.
 //! The compilers are `$CC` and `$CXX`, `cc` and `c++` without them. No library of this crate is linked here: cargo does not
 //! promise where it leaves one, so it is asked.
 
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
@@ -430,4 +432,65 @@ fn examples_run_at_our_registrar_and_say_what_is_wrong() {
     }
     drop(registrar);
     let _ = fs::remove_file(&program);
+}
+
+/// An MN-CSE in C: the sensor and the actuator run at it, and it says how it stands with the registrar above.
+#[test]
+fn the_gateway_serves_the_other_examples_and_tells_of_its_registrar() {
+    let (program, gateway) = (program(Language::C, Linking::Shared), example("gateway"));
+    let mut registrar = Running::start(Command::new(&program).arg("registrar"));
+    let above = Lines::of(&mut registrar).next();
+    let mut running =
+        Running::start(Command::new(&gateway).args(["--registrar", &above, "--listen", "ws://127.0.0.1:0"]));
+    let lines = Lines::of(&mut running);
+    let listening = lines.that_has("gateway: /id-mn listens at ws://127.0.0.1:");
+    let url = listening.split_whitespace().last().unwrap().to_owned();
+    lines.that_has(&format!("gateway: registered at /id-in, {above}; 0 wait for it"));
+    run_examples(&[&url, "--cse-name", "cse-mn"]);
+    drop(registrar);
+    lines.that_has("gateway: /id-in is away: ");
+    let interrupted = Command::new("kill").args(["-INT", &running.0.id().to_string()]).status().unwrap();
+    assert!(interrupted.success());
+    lines.that_has("gateway: stops");
+    assert!(running.0.wait().unwrap().success());
+
+    for (arguments, says) in [
+        (&[][..], "usage: gateway --registrar"),
+        (&["--registrar"], "usage: "),
+        (&["--what", "is this"], "usage: "),
+        (&["--registrar", "nowhere"], "nowhere"),
+        (&["--registrar", &above, "--preset", "mine"], "\"mine\""),
+        (&["--registrar", &above, "--cse-id", "/id-in"], "another CSE than this one"),
+    ] {
+        let output = Command::new(&gateway).args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(text.starts_with("gateway: ") && text.contains(says), "{arguments:?}: {text}");
+    }
+    let _ = fs::remove_file(&program);
+}
+
+/// What a running program prints, line by line.
+struct Lines(mpsc::Receiver<String>);
+
+impl Lines {
+    fn of(running: &mut Running) -> Self {
+        let output = BufReader::new(running.0.stdout.take().unwrap());
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Self(lines)
+    }
+
+    fn next(&self) -> String {
+        self.0.recv_timeout(Duration::from_secs(60)).expect("another line within 60 s")
+    }
+
+    fn that_has(&self, what: &str) -> String {
+        loop {
+            let line = self.next();
+            if line.contains(what) {
+                return line;
+            }
+        }
+    }
 }

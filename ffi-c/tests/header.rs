@@ -24,9 +24,16 @@ fn generated() -> String {
         "format",
         "request",
         "response",
+        "event",
         "callback",
         "client_config",
+        "client_life",
         "client",
+        "transfer",
+        "outbox",
+        "counters",
+        "registree",
+        "registrar_config",
         "registrar",
     ];
     let builder = sources.iter().fold(cbindgen::Builder::new().with_config(config), |builder, source| {

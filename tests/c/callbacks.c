@@ -50,6 +50,7 @@ static void call_everything(context *c) {
     onem2m_ws_client *client = c->client;
     onem2m_ws_request *request = request_for(ONEM2M_WS_RETRIEVE, "cse-in", 0, NULL);
     onem2m_ws_response *response = NULL;
+    onem2m_ws_outbox *outbox = NULL;
     onem2m_ws_counters counters;
     uint64_t call = 0;
     char entity[32];
@@ -67,6 +68,13 @@ static void call_everything(context *c) {
     counters.struct_size = sizeof counters;
     OK(onem2m_ws_client_counters(client, &counters));
     CHECK(onem2m_ws_client_state(client) >= 0);
+    OK(onem2m_ws_client_send_in(client, ONEM2M_WS_NON_BLOCKING_SYNCH, request, 5000, NULL));
+    OK(onem2m_ws_client_post(client, request, 5000, NULL));
+    OK(onem2m_ws_client_flush(client, 5000));
+    EQUAL(onem2m_ws_client_outbox_len(client), 0);
+    OK(onem2m_ws_client_outbox(client, &outbox));
+    EQUAL(onem2m_ws_outbox_count(outbox), 0);
+    onem2m_ws_outbox_free(outbox);
     EQUAL(onem2m_ws_client_close(client, 100), ONEM2M_WS_WOULD_DEADLOCK);
     ERROR_SAYS("onem2m_ws_client_close_async");
     EQUAL(onem2m_ws_registrar_stop(registrar(), 100), ONEM2M_WS_WOULD_DEADLOCK);

@@ -72,7 +72,7 @@ static void register_notify_go_offline_come_back(int32_t format) {
     EQUAL(publish(sensor, "cse-in/sensor/data", "three"), 2001);
     EQUAL(counter_get(r->received), 1);
     OK(onem2m_ws_client_connect(actuator, 5000));
-    EQUAL(onem2m_ws_client_state(actuator), ONEM2M_WS_OPEN);
+    EQUAL(onem2m_ws_client_state(actuator), ONEM2M_WS_REGISTERED);
     WAIT_FOR(r->received, 3);
     CHECK(strcmp(r->values[1], "two") == 0 && strcmp(r->values[2], "three") == 0);
 
@@ -144,7 +144,7 @@ static int states_here;
 static void on_state_here(void *user_data, const onem2m_ws_state *state) {
     (void)user_data;
     CHECK(pthread_equal(the_thread, pthread_self()));
-    CHECK(state->state >= ONEM2M_WS_DISCONNECTED && state->state <= ONEM2M_WS_CLIENT_CLOSED);
+    CHECK(state->state >= ONEM2M_WS_DISCONNECTED && state->state <= ONEM2M_WS_CLOSING);
     states_here++;
 }
 
@@ -481,6 +481,121 @@ static void exchange_ws_6_2_2_9_3_acme_notifies_in_json_over_cbor(void) {
     if (acme_runs()) CHECK(with_acme(ONEM2M_WS_FORMAT_CBOR, "{\"csz\":[\"application/json\"]}") >= 2);
 }
 
+// What happened to one call in a transfer mode, in its order.
+typedef struct {
+    counter *called;
+    int acknowledged, status, result;
+} transferred;
+
+static void note_acknowledged(void *user_data, const onem2m_ws_response *response) {
+    transferred *t = (transferred *)user_data;
+    CHECK(t->acknowledged == 0 && counter_get(t->called) == 0);
+    t->acknowledged = onem2m_ws_response_status(response);
+}
+
+static void note_result(void *user_data, int32_t result, const onem2m_ws_response *response) {
+    transferred *t = (transferred *)user_data;
+    t->result = result;
+    t->status = response != NULL ? (int)onem2m_ws_response_status(response) : 0;
+    counter_add(t->called);
+}
+
+static void never_transferred(void *user_data, int32_t result, const onem2m_ws_response *response) {
+    (void)user_data;
+    (void)result;
+    (void)response;
+    fail(__FILE__, __LINE__, "called, though it was cancelled or had failed", NULL);
+}
+
+static void exchange_ws_6_5_1_in_every_transfer_mode(void) {
+    receiver *r = receiver_new(2000);
+    onem2m_ws_callbacks callbacks = callbacks_with(r);
+    const int acknowledgements[] = {1001, 1002, 0, -1}; // of a flexible one the registrar decides
+    onem2m_ws_client *client;
+    onem2m_ws_request *request;
+    onem2m_ws_response *response = NULL;
+    transferred t;
+    char content[100];
+    uint64_t call = 0;
+    int mode;
+
+    callbacks.on_request = on_request;
+    client = registered("modes", &callbacks);
+    for (mode = ONEM2M_WS_NON_BLOCKING_SYNCH; mode <= ONEM2M_WS_FLEX_BLOCKING; mode++) {
+        memset(&t, 0, sizeof t);
+        t.called = counter_new();
+        snprintf(content, sizeof content, "{\"m2m:cnt\":{\"rn\":\"later%d\"}}", mode);
+        request = request_for(ONEM2M_WS_CREATE, "cse-in/modes", ONEM2M_WS_CONTAINER, content);
+        OK(onem2m_ws_client_send_in_async(client, mode, request, note_acknowledged, note_result, &t, NULL));
+        onem2m_ws_request_free(request);
+        WAIT_FOR(t.called, 1);
+        OK(t.result);
+        EQUAL(t.status, 2001);
+        if (acknowledgements[mode - 1] >= 0) EQUAL(t.acknowledged, acknowledgements[mode - 1]);
+        // Who blocks gets the result; an acknowledgement need not be looked at.
+        snprintf(content, sizeof content, "{\"m2m:cnt\":{\"rn\":\"now%d\"}}", mode);
+        request = request_for(ONEM2M_WS_CREATE, "cse-in/modes", ONEM2M_WS_CONTAINER, content);
+        OK(onem2m_ws_client_send_in(client, mode, request, 20000, &response));
+        EQUAL(onem2m_ws_response_status(response), 2001);
+        onem2m_ws_response_free(response);
+        onem2m_ws_request_free(request);
+        request = request_for(ONEM2M_WS_RETRIEVE, "cse-in/modes/nothing", 0, NULL);
+        memset(&t, 0, sizeof t);
+        t.called = counter_new();
+        OK(onem2m_ws_client_send_in_async(client, mode, request, NULL, note_result, &t, NULL));
+        WAIT_FOR(t.called, 1);
+        EQUAL(t.status, 4004);
+        EQUAL(onem2m_ws_client_send_in(client, mode, request, 20000, NULL), 0);
+        onem2m_ws_request_free(request);
+    }
+    EQUAL(counter_get(r->received), 0); // results are no requests of the peer's
+
+    request = request_for(ONEM2M_WS_RETRIEVE, "cse-in", 0, NULL);
+    EQUAL(onem2m_ws_client_send_in(client, 0, request, 1000, &response), ONEM2M_WS_INVALID_ARGUMENT);
+    ERROR_SAYS("`mode` is 0; there are 1");
+    CHECK(response == NULL);
+    EQUAL(onem2m_ws_client_send_in(client, 5, request, 1000, &response), ONEM2M_WS_INVALID_ARGUMENT);
+    EQUAL(onem2m_ws_client_send_in(NULL, 1, request, 1000, &response), ONEM2M_WS_INVALID_ARGUMENT);
+    EQUAL(onem2m_ws_client_send_in(client, 1, NULL, 1000, &response), ONEM2M_WS_INVALID_ARGUMENT);
+    EQUAL(onem2m_ws_client_send_in_async(client, 5, request, NULL, never_transferred, NULL, NULL), ONEM2M_WS_INVALID_ARGUMENT);
+    EQUAL(onem2m_ws_client_send_in_async(client, 1, request, NULL, NULL, NULL, NULL), ONEM2M_WS_INVALID_ARGUMENT);
+    ERROR_SAYS("`completion` is NULL");
+    EQUAL(onem2m_ws_client_send_in_async(NULL, 1, request, NULL, never_transferred, NULL, NULL), ONEM2M_WS_INVALID_ARGUMENT);
+    // A result that takes its time; cancelled, it is not told.
+    memset(&t, 0, sizeof t);
+    OK(onem2m_ws_request_set(request, "oet", "\"60000\""));
+    OK(onem2m_ws_client_send_in_async(client, ONEM2M_WS_NON_BLOCKING_SYNCH, request, NULL, never_transferred, NULL, &call));
+    OK(onem2m_ws_client_cancel(client, call));
+    EQUAL(onem2m_ws_client_cancel(client, call), ONEM2M_WS_INVALID_STATE);
+    EQUAL(onem2m_ws_client_send_in(client, ONEM2M_WS_NON_BLOCKING_SYNCH, request, 200, &response), ONEM2M_WS_TIMEOUT);
+    CHECK(onem2m_ws_last_error_outcome_unknown());
+    onem2m_ws_request_free(request);
+    onem2m_ws_client_free(client);
+}
+
+static void exchange_ws_6_5_1_a_transfer_mode_in_poll_mode(void) {
+    onem2m_ws_client_config *config = config_for(registrar_url(), "Cpolledmode");
+    onem2m_ws_client *client = NULL;
+    onem2m_ws_request *request = request_for(ONEM2M_WS_RETRIEVE, "cse-in", 0, NULL);
+    transferred t;
+    long long end = now_ms() + 20000;
+    memset(&t, 0, sizeof t);
+    t.called = counter_new();
+    OK(onem2m_ws_client_config_set_poll_mode(config, true));
+    OK(onem2m_ws_client_new(config, NULL, &client));
+    onem2m_ws_client_config_free(config);
+    OK(onem2m_ws_client_register_ae(client, NULL, "Ntest", "polledmode", NULL, 10000));
+    OK(onem2m_ws_client_send_in_async(client, ONEM2M_WS_NON_BLOCKING_ASYNCH, request, note_acknowledged, note_result, &t, NULL));
+    while (counter_get(t.called) < 1) {
+        CHECK(now_ms() < end);
+        OK(onem2m_ws_client_dispatch(client, 200));
+    }
+    EQUAL(t.acknowledged, 1002);
+    EQUAL(t.status, 2000);
+    onem2m_ws_request_free(request);
+    onem2m_ws_client_free(client);
+}
+
 const test tests_exchange[] = {
     {"exchange_register_notify_go_offline_come_back", exchange_register_notify_go_offline_come_back},
     {"exchange_ws_6_2_2_9_1_over_cbor", exchange_ws_6_2_2_9_1_over_cbor},
@@ -499,5 +614,7 @@ const test tests_exchange[] = {
     {"exchange_with_acme", exchange_with_acme},
     {"exchange_ws_6_2_2_9_1_with_acme_over_cbor", exchange_ws_6_2_2_9_1_with_acme_over_cbor},
     {"exchange_ws_6_2_2_9_3_acme_notifies_in_json_over_cbor", exchange_ws_6_2_2_9_3_acme_notifies_in_json_over_cbor},
+    {"exchange_ws_6_5_1_in_every_transfer_mode", exchange_ws_6_5_1_in_every_transfer_mode},
+    {"exchange_ws_6_5_1_a_transfer_mode_in_poll_mode", exchange_ws_6_5_1_a_transfer_mode_in_poll_mode},
     {NULL, NULL},
 };

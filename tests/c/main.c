@@ -3,7 +3,9 @@
 
 #include <unistd.h>
 
-static const test *const all[] = {tests_api, tests_bad_input, tests_exchange, tests_callbacks, tests_process, tests_formats};
+static const test *const all[] = {tests_api,     tests_bad_input, tests_exchange, tests_callbacks,
+                                  tests_process, tests_formats,   tests_life,     tests_outbox,
+                                  tests_registrar};
 
 int main(int count, char **arguments) {
     size_t i;

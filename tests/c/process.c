@@ -109,6 +109,8 @@ static void count_drop(void *user_data) {
 
 static void in_the_child(onem2m_ws_client *client, onem2m_ws_client *polled, uint64_t call) {
     onem2m_ws_request *request = request_for(ONEM2M_WS_RETRIEVE, "cse-in", 0, NULL);
+    onem2m_ws_outbox *outbox = NULL;
+    onem2m_ws_delivery_counters delivered;
     onem2m_ws_counters counters;
     char entity[20];
     EQUAL(onem2m_ws_client_connect(client, 0), ONEM2M_WS_FORKED);
@@ -119,6 +121,11 @@ static void in_the_child(onem2m_ws_client *client, onem2m_ws_client *polled, uin
     EQUAL(onem2m_ws_client_register_cse(client, NULL, "/id", "cse", NULL, 0), ONEM2M_WS_FORKED);
     EQUAL(onem2m_ws_client_notify(client, "a", "{}", 0, NULL), ONEM2M_WS_FORKED);
     EQUAL(onem2m_ws_client_subscribe(client, "a", NULL, 0, NULL), ONEM2M_WS_FORKED);
+    EQUAL(onem2m_ws_client_send_in(client, ONEM2M_WS_FLEX_BLOCKING, request, 0, NULL), ONEM2M_WS_FORKED);
+    EQUAL(onem2m_ws_client_post(client, request, 0, NULL), ONEM2M_WS_FORKED);
+    EQUAL(onem2m_ws_client_flush(client, 0), ONEM2M_WS_FORKED);
+    EQUAL(onem2m_ws_client_outbox_len(client), ONEM2M_WS_FORKED);
+    EQUAL(onem2m_ws_client_outbox(client, &outbox), ONEM2M_WS_FORKED);
     EQUAL(onem2m_ws_client_disconnect(client, 0), ONEM2M_WS_FORKED);
     EQUAL(onem2m_ws_client_close(client, 0), ONEM2M_WS_FORKED);
     EQUAL(onem2m_ws_client_close_async(client, completed, NULL, NULL), ONEM2M_WS_FORKED);
@@ -131,6 +138,9 @@ static void in_the_child(onem2m_ws_client *client, onem2m_ws_client *polled, uin
     EQUAL(onem2m_ws_client_dispatch(polled, 1000), ONEM2M_WS_FORKED);
     EQUAL(onem2m_ws_registrar_stop(registrar(), 0), ONEM2M_WS_FORKED);
     TEXT(onem2m_ws_registrar_point_of_access(registrar(), 0), NULL);
+    delivered.struct_size = sizeof delivered;
+    EQUAL(onem2m_ws_registrar_delivery_counters(registrar(), &delivered), ONEM2M_WS_FORKED);
+    EQUAL(onem2m_ws_registrar_dispatch(registrar(), 0), ONEM2M_WS_FORKED);
     EQUAL(onem2m_ws_request_respond(kept, 2000, NULL), ONEM2M_WS_FORKED);
     TEXT(onem2m_ws_request_content(kept), "{\"m2m:sgn\":{}}"); // what is only data can be read
     onem2m_ws_request_free(kept);

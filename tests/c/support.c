@@ -123,6 +123,42 @@ const char *registrar_url(void) {
     return the_url;
 }
 
+onem2m_ws_registrar *start_registrar(onem2m_ws_registrar_config *config, const onem2m_ws_registrar_callbacks *callbacks) {
+    onem2m_ws_registrar *r = NULL;
+    int32_t result;
+    long long end = now_ms() + 20000;
+    do {
+        result = onem2m_ws_registrar_start_with(config, callbacks, &r);
+    } while ((result == ONEM2M_WS_NETWORK || result == ONEM2M_WS_STORAGE) && now_ms() < end && (pause_ms(20), 1));
+    OK(result);
+    return r;
+}
+
+onem2m_ws_registrar *registrar_named(const char *name, const char *url) {
+    onem2m_ws_registrar_config *config = NULL;
+    onem2m_ws_registrar *r;
+    OK(onem2m_ws_registrar_config_new(&config));
+    OK(onem2m_ws_registrar_config_set_listen(config, url));
+    OK(onem2m_ws_registrar_config_set_cse_name(config, name));
+    r = start_registrar(config, NULL);
+    onem2m_ws_registrar_config_free(config);
+    return r;
+}
+
+onem2m_ws_registrar *registrar_at(const char *url) {
+    return registrar_named("cse-in", url);
+}
+
+const char *path_of(const char *name) {
+    static char paths[4][200];
+    static int count;
+    char *path = paths[count++ % 4];
+    const char *folder = getenv("TMPDIR");
+    snprintf(path, sizeof paths[0], "%s/onem2m-ws-%ld-%s", folder != NULL ? folder : "/tmp", (long)getpid(), name);
+    remove(path);
+    return path;
+}
+
 static int32_t the_format = ONEM2M_WS_FORMAT_JSON;
 
 void speak(int32_t format) {
@@ -134,6 +170,12 @@ onem2m_ws_client_config *config_for(const char *url, const char *originator) {
     OK(onem2m_ws_client_config_new(url, &config));
     OK(onem2m_ws_client_config_set_formats(config, &the_format, 1));
     OK(onem2m_ws_client_config_set_originator(config, originator));
+    return config;
+}
+
+onem2m_ws_client_config *admin_at(const char *url) {
+    onem2m_ws_client_config *config = config_for(url, "CAdmin");
+    OK(onem2m_ws_client_config_set_registered(config, true));
     return config;
 }
 
@@ -188,6 +230,59 @@ int publish(onem2m_ws_client *client, const char *to, const char *value) {
     char content[100];
     snprintf(content, sizeof content, "{\"m2m:cin\":{\"con\":\"%s\"}}", value);
     return status_of(client, request_for(ONEM2M_WS_CREATE, to, ONEM2M_WS_CONTENT_INSTANCE, content));
+}
+
+// --- what happened to a client ---------------------------------------------------------------------------------------
+
+client_log *client_log_new(void) {
+    client_log *c = (client_log *)calloc(1, sizeof *c);
+    c->called = counter_new();
+    c->stated = counter_new();
+    return c;
+}
+
+void copy_text(char *to, size_t size, onem2m_ws_text from) {
+    snprintf(to, size, "%.*s", (int)from.len, from.data != NULL ? from.data : "");
+}
+
+static void log_event(void *user_data, const onem2m_ws_event *event) {
+    client_log *c = (client_log *)user_data;
+    client_event *e = &c->events[counter_get(c->called)];
+    CHECK(e < c->events + sizeof c->events / sizeof *c->events);
+    e->kind = event->kind;
+    e->result = event->result;
+    e->until_ms = event->until_ms;
+    e->status = event->response != NULL ? (int)onem2m_ws_response_status(event->response) : 0;
+    copy_text(e->id, sizeof e->id, event->request_id);
+    copy_text(e->entity, sizeof e->entity, event->entity);
+    copy_text(e->message, sizeof e->message, event->message);
+    if (event->result != 0) {
+        CONTAINS(onem2m_ws_last_error(), e->message);
+        e->unknown = onem2m_ws_last_error_outcome_unknown();
+        if (onem2m_ws_last_error_response() != NULL) e->status = onem2m_ws_response_status(onem2m_ws_last_error_response());
+    }
+    counter_add(c->called);
+}
+
+void log_state(void *user_data, const onem2m_ws_state *state) {
+    client_log *c = (client_log *)user_data;
+    int at = counter_get(c->stated);
+    if (at < 40) c->states[at] = state->state;
+    counter_add(c->stated);
+}
+
+onem2m_ws_callbacks logs_to(client_log *c) {
+    onem2m_ws_callbacks callbacks = callbacks_with(c);
+    callbacks.on_event = log_event;
+    return callbacks;
+}
+
+onem2m_ws_client *new_client(onem2m_ws_client_config *config, const onem2m_ws_callbacks *callbacks) {
+    onem2m_ws_client *client = NULL;
+    OK(onem2m_ws_client_config_set_reopening(config, 20, 100, 30000));
+    OK(onem2m_ws_client_new(config, callbacks, &client));
+    onem2m_ws_client_config_free(config);
+    return client;
 }
 
 // --- peers that misbehave --------------------------------------------------------------------------------------------

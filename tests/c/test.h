@@ -17,7 +17,8 @@ typedef struct {
 } test;
 
 // Each file's tests; the last one has no name.
-extern const test tests_api[], tests_bad_input[], tests_exchange[], tests_callbacks[], tests_process[], tests_formats[];
+extern const test tests_api[], tests_bad_input[], tests_exchange[], tests_callbacks[], tests_process[], tests_formats[],
+    tests_life[], tests_outbox[], tests_registrar[];
 
 // --- checks: the first that fails ends the program, with file and line -----------------------------------------------
 
@@ -52,9 +53,18 @@ long long now_ms(void);
 onem2m_ws_registrar *registrar(void);
 const char *registrar_url(void);
 
+// Starts one, also if another one that was freed a moment ago still has its address or its store.
+onem2m_ws_registrar *start_registrar(onem2m_ws_registrar_config *config, const onem2m_ws_registrar_callbacks *callbacks);
+onem2m_ws_registrar *registrar_at(const char *url);
+onem2m_ws_registrar *registrar_named(const char *name, const char *url);
+// A path for a file of this test's own; there is none. Four can be used at a time.
+const char *path_of(const char *name);
+
 // What clients of config_for() offer from now on: one of onem2m_ws_format.
 void speak(int32_t format);
 onem2m_ws_client_config *config_for(const char *url, const char *originator);
+// Of an administrator, who needs no registration.
+onem2m_ws_client_config *admin_at(const char *url);
 onem2m_ws_client *client_for(const char *originator, const onem2m_ws_callbacks *callbacks);
 // A client that is registered as <AE> cse-in/NAME with the originator C and NAME.
 onem2m_ws_client *registered(const char *name, const onem2m_ws_callbacks *callbacks);
@@ -65,6 +75,28 @@ onem2m_ws_request *request_for(int operation, const char *to, int type, const ch
 int status_of(onem2m_ws_client *client, onem2m_ws_request *request);
 void create_container(onem2m_ws_client *client, const char *to, const char *name);
 int publish(onem2m_ws_client *client, const char *to, const char *value);
+
+// --- what happened to a client ---------------------------------------------------------------------------------------
+
+typedef struct {
+    int kind, result, status, unknown; // the status of the response, or of the answer that is the error's
+    long long until_ms;
+    char id[80], entity[40], message[200];
+} client_event;
+
+typedef struct {
+    counter *called, *stated; // events, and changes of the connection
+    client_event events[40];
+    int states[40];
+} client_log;
+
+client_log *client_log_new(void);
+void copy_text(char *to, size_t size, onem2m_ws_text from);
+void log_state(void *user_data, const onem2m_ws_state *state);
+// Callbacks that note every event.
+onem2m_ws_callbacks logs_to(client_log *c);
+// A client that tries again soon; frees its settings.
+onem2m_ws_client *new_client(onem2m_ws_client_config *config, const onem2m_ws_callbacks *callbacks);
 
 // --- peers that misbehave --------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@
 //! and what they are beside each other are printed.
 
 mod backlog;
+mod delivered;
 mod others;
 mod ours;
 
@@ -86,5 +87,7 @@ fn main() {
         println!();
     }
     backlog::run(&place);
+    delivered::run(&place, 1, 2_000, 10_000);
+    delivered::run(&place, 64, 20_000, 100_000);
     let _ = std::fs::remove_dir_all(&place);
 }

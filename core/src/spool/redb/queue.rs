@@ -63,6 +63,8 @@ pub(super) struct Queue {
 #[derive(Default)]
 struct State {
     operations: VecDeque<Operation>,
+    /// How many a writer that gathers waits for.
+    enough: usize,
     /// Operations that may be refused, and their bytes.
     counted: usize,
     bytes: usize,
@@ -120,8 +122,8 @@ impl Queue {
             return false;
         }
         state.operations.push_back(operation);
-        // A writer that gathers looks by itself, except for a whole batch.
-        let wake = state.operations.len() == 1 || state.operations.len() == self.batch;
+        // A writer that gathers looks by itself, except for what it gathers.
+        let wake = state.operations.len() == 1 || state.operations.len() == state.enough;
         drop(state);
         if wake {
             self.changed.notify_one();
@@ -140,6 +142,7 @@ impl Queue {
         }
         // A single caller is not made to wait. Of several, each waits for its last one to be written: the others come soon.
         let enough = expected.min(self.batch);
+        state.enough = enough;
         let begin = Instant::now();
         while enough > 1 && state.operations.len() < enough && !state.closed {
             let left = self.linger.saturating_sub(begin.elapsed()).min(PAUSE);
