@@ -1,19 +1,13 @@
-"""A registrar that has a registrar itself (an MN-CSE), with both faces, and the example that is one."""
+"""A registrar that has a registrar itself (an MN-CSE), with both faces. The example is run by tests/interop."""
 
 from __future__ import annotations
 
 import queue
-import signal
-import subprocess
-import sys
-import threading
-from pathlib import Path
 from typing import Any
 
 import pytest
 from faces import Face
 from peer import until
-from test_bad_input import free_port
 from test_staying import restarted
 
 from onem2m_ws import Upstream, errors, events, sync
@@ -21,7 +15,6 @@ from onem2m_ws import Upstream, errors, events, sync
 LISTEN = "ws://127.0.0.1:0"
 MN: dict[str, Any] = {"listen": LISTEN, "cse_id": "/id-mn", "cse_name": "cse-mn"}
 QUICK: dict[str, Any] = {"reopen_delay": 0.02, "reopen_delay_max": 0.1}
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "python" / "gateway.py"
 
 
 def numbers(seen: queue.SimpleQueue[Any], *expected: int) -> None:
@@ -43,9 +36,9 @@ class Site:
         self.boss.create("/id-mn/cse-mn/sensor/data", ty=23, content={"m2m:sub": subscription}).raise_for_status()
 
     def take(self, request: sync.IncomingRequest) -> None:
-        signal = (request.content or {})["m2m:sgn"]
-        if "nev" in signal:
-            self.seen.put(int(signal["nev"]["rep"]["m2m:cin"]["con"]))
+        notification = (request.content or {})["m2m:sgn"]
+        if "nev" in notification:
+            self.seen.put(int(notification["nev"]["rep"]["m2m:cin"]["con"]))
 
     def publish(self, *values: int) -> None:
         for value in values:
@@ -118,67 +111,3 @@ def test_a_registrar_without_one(face: Face) -> None:
 def test_a_registrar_of_its_own_that_cannot_be(face: Face, make: Any, said: str) -> None:
     with pytest.raises(errors.ArgumentError, match=said):
         face.registrar(**MN, upstream=make()).start()
-
-
-class Program:
-    """The example, until the `with` block ends."""
-
-    def __init__(self, *arguments: str) -> None:
-        command = [sys.executable, str(EXAMPLE), *arguments]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.lines: queue.SimpleQueue[str] = queue.SimpleQueue()
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.put(line)
-
-    def says(self, what: str) -> str:
-        """The next line that has this in it."""
-        while what not in (line := self.lines.get(timeout=30)):
-            pass
-        return line
-
-    def __enter__(self) -> Program:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.process.kill()
-        self.process.wait()
-
-
-def test_ws_5_2_2_the_example_serves_an_ae_and_survives_its_registrar(tmp_path: Path) -> None:
-    store = tmp_path / "store"
-    url = f"ws://127.0.0.1:{free_port()}"
-    above = sync.Registrar(listen=url, store=store)
-    above.start()
-    with Program("--registrar", url, "--listen", LISTEN) as program:
-        gateway = program.says("listens at").split()[-1]
-        program.says(f"registered at /id-in, {url}")
-        site = Site(url, gateway)
-        try:
-            site.publish(1)
-            numbers(site.seen, 1)
-            above.stop()
-            program.says("away")
-            site.publish(*range(2, 11))
-            above = sync.Registrar(listen=url, store=store)
-            until(lambda: started(above))
-            program.says("registered at /id-in")
-            numbers(site.seen, *range(2, 11))
-        finally:
-            site.close()
-        program.process.send_signal(signal.SIGINT)
-        program.says("stops")
-        assert program.process.wait(20) == 0
-        assert program.process.stderr is not None and program.process.stderr.read() == ""
-    above.stop()
-
-
-def started(registrar: sync.Registrar) -> bool:
-    try:
-        registrar.start()
-    except (errors.NetworkError, errors.StorageError):
-        return False
-    return True
