@@ -302,7 +302,7 @@ static void outbox_ws_5_2_8_a_file_is_delivered_by_the_next_client(void) {
     TEXT(entry.request_id, "c");
     onem2m_ws_outbox_free(outbox);
     r = registrar_at(url);
-    OK(onem2m_ws_client_connect(second, 10000));
+    // It is connecting by itself; to ask for that might meet an attempt that began before the registrar was there.
     OK(onem2m_ws_client_flush(second, 20000));
     WAIT_FOR(c->called, 3);
     CHECK(strcmp(c->events[0].id, "a") == 0 && strcmp(c->events[1].id, "b") == 0 && strcmp(c->events[2].id, "c") == 0);

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, Callable
 
 import pytest
@@ -60,5 +61,24 @@ def test_ws_5_2_1_an_acme_mn_comes_back_to_a_registrar_that_was_killed_and_forgo
         registrar.process.kill()
 
 
-# TO BE ADDED with `onem2m-ws registrar --store FILE`: the same with `Registrar("--store", file, port=port)` both times.
-# Then `remote` answers 2000 at once after the restart, with the `ri` and `ct` of before: the MN does not register anew.
+def test_ws_6_4_4_an_acme_mn_finds_its_registration_at_a_registrar_that_was_killed_and_remembers(
+    acme_mn: Callable[[str, str], AbstractContextManager[Acme]], tmp_path: Path
+) -> None:
+    port, store = free_port(), str(tmp_path / "cse.store")
+    registrar = Registrar("--store", store, port=port)
+    try:
+        with acme_mn(registrar.url, "json") as mn:
+            mn.wait_for("our CSE at the ACME MN", "cse-mn/id-in")
+            before = remote(registrar)["pc"]["m2m:csr"]
+            registrar.kill()
+            registrar = Registrar("--store", store, port=port)
+            after = remote(registrar)
+            assert after["rsc"] == 2000, "it remembers"
+            known = ("ri", "ct", "csi")
+            assert [after["pc"]["m2m:csr"][name] for name in known] == [before[name] for name in known]
+            # The MN looks for it, finds it, and does not register anew.
+            time.sleep(6)
+            assert remote(registrar)["pc"]["m2m:csr"]["ct"] == before["ct"]
+        assert registrar.stop() == 0
+    finally:
+        registrar.process.kill()
