@@ -120,7 +120,7 @@ impl Entry {
     }
 }
 
-/// A client's offline queue. See the [module](self).
+/// A client's offline queue: in the order in which requests were posted, one at a time unless told otherwise, at least once.
 pub struct Outbox {
     config: OutboxConfig,
     /// Makes identifiers unique.

@@ -69,7 +69,7 @@ enum Step {
     Register,
 }
 
-/// Keeps one registration alive. See the [module](self).
+/// Keeps one registration alive: says which request is to be sent next ([`next`](Self::next)), and is told what came of it.
 pub struct Upkeep {
     kept: Option<Saved>,
     /// A part of the renewal's lead, so that those who registered together do not renew together: 0 to 1.
