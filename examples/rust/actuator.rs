@@ -20,17 +20,7 @@ mod options;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match tokio::time::timeout(Duration::from_secs(60), run()).await {
-        Ok(Ok(())) => ExitCode::SUCCESS,
-        Ok(Err(error)) => {
-            eprintln!("actuator: {error}");
-            ExitCode::FAILURE
-        }
-        Err(_) => {
-            eprintln!("actuator: not enough readings within 60 s");
-            ExitCode::FAILURE
-        }
-    }
+    options::within_a_minute("actuator", "not enough readings", run()).await
 }
 
 async fn run() -> Result<(), Error> {

@@ -8,7 +8,6 @@
 #![allow(clippy::print_stdout)] // it is a program for a shell
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use onem2m_ws::client::{AeRegistration, Client, Preset, Subscription};
 use onem2m_ws::primitive::{Request, ResourceType, Response, StatusCode};
@@ -23,17 +22,7 @@ use options::Options;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match tokio::time::timeout(Duration::from_secs(60), run()).await {
-        Ok(Ok(())) => ExitCode::SUCCESS,
-        Ok(Err(error)) => {
-            eprintln!("offline: {error}");
-            ExitCode::FAILURE
-        }
-        Err(_) => {
-            eprintln!("offline: not all readings within 60 s");
-            ExitCode::FAILURE
-        }
-    }
+    options::within_a_minute("offline", "not all readings", run()).await
 }
 
 async fn run() -> Result<(), Error> {

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::deadline::doubled;
 use crate::websocket::Random;
 
 /// When a lost connection is opened again (WS-5.2-6).
@@ -60,11 +61,12 @@ impl Backoff {
 
     /// The time until the next attempt.
     pub fn next_delay(&mut self) -> Duration {
-        let doubled = self.policy.first_delay.saturating_mul(1 << self.failures.saturating_sub(1).min(20));
+        let Reopening { first_delay, largest_delay, .. } = self.policy;
+        let most = doubled(first_delay, self.failures.saturating_sub(1), largest_delay);
         let mut bytes = [0; 2];
         self.random.fill(&mut bytes);
         let part = f64::from(u16::from_le_bytes(bytes)) / f64::from(u16::MAX);
-        doubled.min(self.policy.largest_delay).mul_f64(part)
+        most.mul_f64(part)
     }
 }
 

@@ -1,4 +1,4 @@
-//! When to look at the deadlines of what waits: one instant for many.
+//! How long things wait, and when to look at the deadlines of what waits: one instant for many.
 //!
 //! Each request keeps its own deadline. Here is only the earliest of them, which is not moved when that request ends: whoever
 //! comes back then finds nothing due, and looks for the earliest again. For requests that all wait equally long, as most
@@ -6,12 +6,35 @@
 
 use std::time::{Duration, Instant};
 
+use super::Now;
+use crate::primitive::Request;
+use crate::{Error, ErrorKind, Result};
+
 /// As good as never, and still a point in time.
 const NEVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// The instant `wait` after `now`; no wait is too long.
 pub(super) fn after(now: Instant, wait: Duration) -> Instant {
     now + wait.min(NEVER)
+}
+
+/// The wait after so many failures in a row: it doubles with each, up to the longest.
+pub(super) fn doubled(first: Duration, failures: u32, longest: Duration) -> Duration {
+    first.saturating_mul(1 << failures.min(20)).min(longest)
+}
+
+/// How long a request of ours is still of use: to its `rqet` or `rset`. `None`: it says neither.
+pub(super) fn time_left(request: &Request, now: Now) -> Result<Option<Duration>> {
+    match request.time_left(now.wall) {
+        Err(expiration) => {
+            let text = format!("{expiration} is neither a timestamp nor milliseconds");
+            Err(Error::new(ErrorKind::InvalidArgument, text))
+        }
+        Ok(Some((Duration::ZERO, expiration))) => {
+            Err(Error::new(ErrorKind::Timeout, format!("{expiration} has passed")))
+        }
+        Ok(left) => Ok(left.map(|(left, _)| left)),
+    }
 }
 
 /// No deadline is before it.
@@ -69,6 +92,13 @@ mod tests {
         all.clear();
         assert!(earliest.take_due(at(9), all.iter().copied()).is_empty());
         assert_eq!(earliest.get(), None);
+    }
+
+    #[test]
+    fn waits_double_up_to_the_longest() {
+        let wait = |failures| doubled(SECOND, failures, 60 * SECOND).as_secs();
+        assert_eq!([0, 1, 5, 6, 7, u32::MAX].map(wait), [1, 2, 32, 60, 60, 60]);
+        assert_eq!(doubled(Duration::MAX, 3, Duration::MAX), Duration::MAX);
     }
 
     #[test]

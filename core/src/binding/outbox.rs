@@ -8,9 +8,9 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::deadline::after;
+use super::deadline::{after, doubled, time_left};
 use super::{Now, Repeat};
-use crate::primitive::{AbsRelTimestamp, Operation, Request, Response, StatusCode};
+use crate::primitive::{Operation, Request, Response, StatusCode};
 use crate::{Error, ErrorKind, Result};
 
 /// First wait after an attempt that came to nothing; it doubles.
@@ -190,22 +190,10 @@ impl Outbox {
     }
 
     fn expiration(&self, now: Now, request: &mut Request) -> Result<SystemTime> {
-        let mut left = self.config.lifetime;
-        for (name, time) in [("rqet", &mut request.request_expiration), ("rset", &mut request.result_expiration)] {
-            let Some(time) = time else { continue };
-            let own = time.remaining(now.wall).ok_or_else(|| {
-                let text = format!("{name} {:?} is neither a timestamp nor milliseconds", time.as_str());
-                Error::new(ErrorKind::InvalidArgument, text)
-            })?;
-            if own.is_zero() {
-                return Err(Error::new(ErrorKind::Timeout, format!("{name} {:?} has passed", time.as_str())));
-            }
-            // A time from now would be one from whenever it is sent.
-            if let Some(at) = now.wall.checked_add(own) {
-                *time = AbsRelTimestamp::absolute(at);
-            }
-            left = if name == "rqet" { own } else { left.min(own) };
-        }
+        let own = time_left(request, now)?.unwrap_or(Duration::MAX);
+        // `rqet` may be later than what is kept by default.
+        let left = if request.request_expiration.is_some() { own } else { own.min(self.config.lifetime) };
+        request.fix_expirations(now.wall);
         Ok(now.wall.checked_add(left).unwrap_or(now.wall))
     }
 
@@ -273,7 +261,7 @@ impl Outbox {
             Err(error) if error.is_outcome_unknown() && !repeat.allows(entry.request.operation) => None,
             Err(error) => match error.kind() {
                 ErrorKind::Encode | ErrorKind::InvalidArgument | ErrorKind::DuplicateRequestId => None,
-                _ => Some(FIRST_RETRY.saturating_mul(1 << self.failures.min(16)).min(LONGEST_RETRY)),
+                _ => Some(doubled(FIRST_RETRY, self.failures, LONGEST_RETRY)),
             },
         };
         let Some(wait) = again else {

@@ -6,6 +6,7 @@
 
 mod receive;
 mod transfer;
+mod write;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,15 +14,13 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
-use super::deadline::after;
+use super::deadline::{after, time_left};
 use super::incoming::{Entry, Incoming};
 use super::outgoing::{Outgoing, Prefix};
-use super::subprotocol::message_kind;
 use super::transfer::{For, Transfers};
 use super::{Config, Counters, Event, IncomingToken, Now, Registration, Token};
-use crate::codec;
-use crate::primitive::{Format, Operation, Request, Response, StatusCode};
-use crate::websocket::{self, CloseCode, Connection, Disconnect, Random, Read};
+use crate::primitive::{Format, Request, Response, StatusCode};
+use crate::websocket::{CloseCode, Connection, Disconnect, Random, Read};
 use crate::{Error, ErrorKind, Result};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -194,17 +193,8 @@ impl<W> Session<W> {
             ));
         }
         // After it expires nobody wants the answer.
-        let wait = match request.time_left(now.wall) {
-            Err(expiration) => {
-                let text = format!("{expiration} is neither a timestamp nor milliseconds");
-                return Err(Error::new(ErrorKind::InvalidArgument, text));
-            }
-            Ok(Some((Duration::ZERO, expiration))) => {
-                return Err(Error::new(ErrorKind::Timeout, format!("{expiration} has passed")));
-            }
-            Ok(left) => left.map_or(Duration::MAX, |(left, _)| left).min(self.config.request_timeout),
-        };
-        Ok(wait)
+        let left = time_left(request, now)?;
+        Ok(left.unwrap_or(Duration::MAX).min(self.config.request_timeout))
     }
 
     /// Sends a request, or queues it.
@@ -498,56 +488,6 @@ impl<W> Session<W> {
         self.events.push_back(event);
     }
 
-    // ---- what goes out
-
-    fn write_queue(&mut self) {
-        while self.is_writable()
-            && let Some((number, request)) = self.outgoing.next_to_send()
-        {
-            self.write_request(number, *request);
-        }
-    }
-
-    fn is_writable(&self) -> bool {
-        self.connection.as_ref().is_some_and(|c| c.is_open() && c.buffered() <= self.config.high_water)
-    }
-
-    fn write_request(&mut self, number: u64, request: Request) {
-        let Some(connection) = &mut self.connection else { return };
-        match write_primitive(connection, self.format, |out| codec::encode_request(self.format, &request, out)) {
-            Ok(()) => {
-                self.counters.requests_sent += 1;
-                let operation = request.operation;
-                let registers = operation == Operation::Create && Registration::is_requested_by(&request);
-                if registers || operation == Operation::Delete || self.config.repeat.allows(operation) {
-                    self.outgoing.keep(number, Box::new(request));
-                }
-            }
-            Err(error) => self.tell_failure(number, error),
-        }
-    }
-
-    fn write_response(&mut self, response: &Response, rqi: &str, rvi: Option<&str>) -> Result<()> {
-        let gone = || Error::new(ErrorKind::ConnectionLost, "the connection that brought the request is gone");
-        let connection = self.connection.as_mut().filter(|c| c.is_open()).ok_or_else(gone)?;
-        write_primitive(connection, self.format, |out| codec::encode_answer(self.format, response, rqi, rvi, out))?;
-        self.counters.responses_sent += 1;
-        Ok(())
-    }
-
-    /// Answers a request that does not reach the application. False if that cannot be said: a connection that takes nothing is
-    /// closing, and its end is reported by itself; an `rqi` may have come in a format that carries more than this one.
-    fn refuse(&mut self, rqi: &str, rvi: Option<&str>, status: StatusCode, text: &str) -> bool {
-        self.write_response(&Response::error(status, text), rqi, rvi).is_ok()
-    }
-
-    fn answer_for_the_application(&mut self, now: Now, token: IncomingToken) {
-        self.counters.unanswered += 1;
-        let text = "the application did not answer in time";
-        // As in `refuse`: a connection that is gone has been reported.
-        let _ = self.respond(now, token, Response::error(StatusCode::INTERNAL_SERVER_ERROR, text));
-    }
-
     // ---- ends
 
     /// Ends what has run out of time.
@@ -645,23 +585,6 @@ impl<W> Session<W> {
             }
         }
     }
-}
-
-/// Writes one primitive as one message (WS-5.1-1), straight into the outgoing buffer.
-fn write_primitive(
-    connection: &mut Connection,
-    format: Format,
-    encode: impl FnOnce(&mut BytesMut) -> std::result::Result<(), codec::EncodeError>,
-) -> Result<()> {
-    connection
-        .try_send(message_kind(format), encode)
-        .map_err(|error| match error {
-            websocket::SendError::Write(error) => Error::new(ErrorKind::Encode, error.to_string()),
-            websocket::SendError::Closing | websocket::SendError::Closed => {
-                Error::new(ErrorKind::ConnectionLost, "the connection is closing")
-            }
-        })
-        .map(|_| ())
 }
 
 /// 72 random bits in characters that need no escape in any format.

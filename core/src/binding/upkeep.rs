@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::BytesMut;
 use serde_json::{Map, Value, json};
 
-use super::deadline::after;
+use super::deadline::{after, doubled};
 use super::{Now, Registration, RegistreeKind};
 use crate::codec;
 use crate::primitive::{Format, Request, Response, StatusCode, format_timestamp, parse_timestamp};
@@ -216,7 +216,7 @@ impl Upkeep {
     }
 
     fn again(&mut self, now: Now, step: Step) -> Option<UpkeepOutcome> {
-        let wait = FIRST_RETRY.saturating_mul(1 << self.failures.min(16)).min(LONGEST_RETRY);
+        let wait = doubled(FIRST_RETRY, self.failures, LONGEST_RETRY);
         self.failures = self.failures.saturating_add(1);
         (self.due, self.not_before) = (Some(step), Some(after(now.monotonic, wait)));
         None

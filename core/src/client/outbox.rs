@@ -219,14 +219,15 @@ pub(super) async fn run(shared: Arc<Shared>) {
         if shared.may_deliver() {
             deliver(&shared);
         }
+        // Nothing is due while there is nothing in it.
         let wait = {
             let now = now();
             let due = poster.state().outbox.poll_timeout(now);
-            due.map_or(LONGEST_WAIT, |due| due.saturating_duration_since(now.monotonic).min(LONGEST_WAIT))
+            due.map(|due| due.saturating_duration_since(now.monotonic).min(LONGEST_WAIT))
         };
         tokio::select! {
             () = poster.changed.notified() => {}
-            () = tokio::time::sleep(wait) => {}
+            () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => {}
             changed = states.changed() => {
                 if changed.is_ok() && states.borrow().state.is_open() {
                     poster.state().outbox.opened();

@@ -271,6 +271,12 @@ impl Request {
         Ok(soonest)
     }
 
+    /// Makes points in time of `rqet` and `rset` where they are counted from `now`.
+    pub(crate) fn fix_expirations(&mut self, now: SystemTime) {
+        let expirations = [&mut self.request_expiration, &mut self.result_expiration];
+        expirations.into_iter().flatten().for_each(|time| time.fix(now));
+    }
+
     /// The parameters that few requests have, made if there are none yet.
     pub fn additional_mut(&mut self) -> &mut Additional {
         self.additional.get_or_insert_default()

@@ -83,6 +83,15 @@ impl AbsRelTimestamp {
         Self(format_timestamp(at))
     }
 
+    /// Makes a time that is counted from `now` a point in time, so that it stays the same however late it is looked at.
+    pub(crate) fn fix(&mut self, now: SystemTime) {
+        if self.0.parse::<i64>().is_ok()
+            && let Some(at) = self.remaining(now).and_then(|left| now.checked_add(left))
+        {
+            *self = Self::absolute(at);
+        }
+    }
+
     /// The text on the wire.
     #[must_use]
     pub fn as_str(&self) -> &str {

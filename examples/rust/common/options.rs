@@ -1,5 +1,7 @@
-//! The command line of the examples.
+//! The command line of the examples, and how they end.
 
+use std::future::Future;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use onem2m_ws::{Error, ErrorKind};
@@ -54,4 +56,19 @@ pub(crate) fn read(program: &str) -> Result<Options, Error> {
         }
     }
     Ok(options)
+}
+
+/// Waits a minute at most for what the program does; `late` says what it lacks then.
+#[allow(dead_code)] // the sensor waits for nobody
+pub(crate) async fn within_a_minute(
+    program: &str,
+    late: &str,
+    run: impl Future<Output = Result<(), Error>>,
+) -> ExitCode {
+    match tokio::time::timeout(Duration::from_secs(60), run).await {
+        Ok(Ok(())) => return ExitCode::SUCCESS,
+        Ok(Err(error)) => eprintln!("{program}: {error}"),
+        Err(_) => eprintln!("{program}: {late} within 60 s"),
+    }
+    ExitCode::FAILURE
 }

@@ -19,7 +19,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
 use serde_json::json;
@@ -471,18 +471,9 @@ fn is_registration(request: &Request) -> bool {
 /// The request with absolute times: relative ones are counted from its arrival, however late it is looked at again.
 fn absolute(now: SystemTime, request: &Request) -> Request {
     let mut request = request.clone();
-    let fix = |time: &mut Option<AbsRelTimestamp>| {
-        if let Some(relative) = time
-            && relative.as_str().parse::<i64>().is_ok()
-            && let Some(at) = relative.remaining(now).and_then(|left: Duration| now.checked_add(left))
-        {
-            *time = Some(AbsRelTimestamp::absolute(at));
-        }
-    };
-    fix(&mut request.request_expiration);
-    fix(&mut request.result_expiration);
-    if let Some(more) = &mut request.additional {
-        fix(&mut more.operation_execution_time);
+    request.fix_expirations(now);
+    if let Some(oet) = request.additional.as_mut().and_then(|more| more.operation_execution_time.as_mut()) {
+        oet.fix(now);
     }
     request
 }
@@ -501,6 +492,8 @@ fn blocking(mut request: Request) -> Box<Request> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use std::time::Duration;
+
     use crate::primitive::format_timestamp;
     use crate::registrar::CseConfig;
 
