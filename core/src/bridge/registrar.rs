@@ -119,3 +119,35 @@ impl Drop for Registrar {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::bridge::{Slot, Waited};
+    use crate::registrar::Upstream;
+
+    #[test]
+    fn ws_5_2_2_an_mn_that_stops_does_not_say_that_its_registrar_is_away() {
+        let builder = || registrar::Registrar::builder().listen("ws://127.0.0.1:0");
+        let above = Registrar::start(builder()).unwrap();
+        let url = above.points_of_access().unwrap().remove(0);
+        for _ in 0..50 {
+            let queue = Arc::new(Queue::new(16).unwrap());
+            let mn = builder().cse_id("/id-mn").cse_name("cse-mn").upstream(Upstream::new(url.as_str(), "/id-in"));
+            let mn = Registrar::start_telling(mn, Arc::clone(&queue), 1).unwrap();
+            let registered =
+                |delivery: &Delivery| matches!(delivery, Delivery::Upstream { state, .. } if state.is_registered);
+            while !queue.wait(Duration::from_secs(20)).iter().any(registered) {}
+            let slot = Slot::new();
+            mn.stop(&Recipient::Slot(Arc::clone(&slot)), 2).unwrap();
+            assert!(matches!(slot.wait(None, || false), Waited::Outcome(Ok(Outcome::Done))));
+            // What was under way comes to its end.
+            std::thread::sleep(Duration::from_millis(5));
+            let lost = queue.drain().into_iter().find(|delivery| matches!(delivery, Delivery::Upstream { .. }));
+            assert!(lost.is_none(), "{lost:?}");
+        }
+    }
+}

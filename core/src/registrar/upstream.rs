@@ -395,9 +395,11 @@ async fn keep(membership: Arc<Membership>, server: Server) {
         }
     };
     tokio::select! {
+        // First, since what fails because this end stops is no news.
+        biased;
+        () = server.stopping() => {}
         () = go_on => {}
         () = membership.note_causes() => {}
-        () = server.stopping() => {}
     }
 }
 
