@@ -116,6 +116,7 @@ pub(super) struct Membership {
     address: String,
     attributes: Value,
     service: Service,
+    server: Server,
     check_every: Option<Duration>,
     state: watch::Sender<UpstreamState>,
     /// The CSEs behind this one that the registrar knows of.
@@ -158,6 +159,7 @@ impl Membership {
             address,
             attributes,
             service: service.clone(),
+            server: server.clone(),
             check_every,
             state: watch::Sender::default(),
             told: std::sync::Mutex::default(),
@@ -167,7 +169,7 @@ impl Membership {
         membership.client.on_request(move |incoming| service.take(&from_above, incoming, true));
         let uplink: Arc<dyn Uplink> = Arc::<Self>::clone(&membership);
         server.set_uplink(&membership.registrar, Arc::downgrade(&uplink));
-        runtime.spawn(keep(Arc::clone(&membership), server.clone()));
+        runtime.spawn(keep(Arc::clone(&membership)));
         Ok(membership)
     }
 
@@ -372,7 +374,7 @@ impl fmt::Debug for Membership {
 }
 
 /// Keeps the connection and the registration until the server stops.
-async fn keep(membership: Arc<Membership>, server: Server) {
+async fn keep(membership: Arc<Membership>) {
     let mut backoff = Backoff::new(Reopening::default(), Box::new(OsRandom::new()));
     let go_on = async {
         loop {
@@ -381,23 +383,21 @@ async fn keep(membership: Arc<Membership>, server: Server) {
                     backoff.connection_ended(Reopening::default().stable_after);
                     membership.note_base().await;
                     membership.state.send_modify(|state| (state.is_registered, state.cause) = (true, None));
-                    server.resume(&membership.registrar);
+                    membership.server.resume(&membership.registrar);
                     membership.rest(connection).await;
                 }
                 Err(error) => {
                     backoff.connection_failed();
                     let delay = backoff.next_delay();
                     tracing::warn!(registrar = %membership.registrar, %error, ?delay, "not registered; tried again");
-                    membership.lose(Some(error));
+                    membership.lose(error);
                     tokio::time::sleep(delay).await;
                 }
             }
         }
     };
     tokio::select! {
-        // First, since what fails because this end stops is no news.
-        biased;
-        () = server.stopping() => {}
+        () = membership.server.stopping() => {}
         () = go_on => {}
         () = membership.note_causes() => {}
     }
@@ -428,7 +428,7 @@ impl Membership {
         if lost {
             let text = format!("the connection to {} was lost", self.registrar);
             let cause = self.client.state().cause.unwrap_or_else(|| Error::new(ErrorKind::ConnectionLost, text));
-            self.lose(Some(cause));
+            self.lose(cause);
         }
     }
 
@@ -453,7 +453,7 @@ impl Membership {
         while states.changed().await.is_ok() {
             let cause = states.borrow_and_update().cause.clone();
             self.state.send_if_modified(|state| {
-                let news = cause.is_some() && !state.is_registered;
+                let news = cause.is_some() && !state.is_registered && !self.server.is_stopping();
                 if news {
                     state.cause = cause;
                 }
@@ -462,8 +462,11 @@ impl Membership {
         }
     }
 
-    fn lose(&self, cause: Option<Error>) {
-        self.state.send_modify(|state| (state.is_registered, state.cause) = (false, cause));
+    /// What fails because this end stops is no news.
+    fn lose(&self, cause: Error) {
+        if !self.server.is_stopping() {
+            self.state.send_modify(|state| (state.is_registered, state.cause) = (false, Some(cause)));
+        }
     }
 
     /// Asks the registrar what it is. It is not needed: a registrar that does not say is taken for an IN-CSE.
