@@ -446,12 +446,15 @@ static uint64_t with_acme(int32_t format, const char *attributes) {
     EQUAL(publish(client, to, "one"), 2001);
     WAIT_FOR(r->received, 1);
     OK(onem2m_ws_client_disconnect(client, 10000));
+    // ACME may drop notifications as long as it has not noticed that the connection before has ended.
+    pause_ms(500);
     OK(onem2m_ws_client_connect(client, 10000));
     EQUAL(publish(client, to, "two"), 2001);
     WAIT_FOR(r->received, 2);
     CHECK(strcmp(r->values[0], "one") == 0 && strcmp(r->values[1], "two") == 0);
     snprintf(to, sizeof to, "%s/%s", cse, name);
-    // ACME may carry out twice what comes together with the answer to its notification; a RETRIEVE does no harm.
+    // ACME mixes up what comes together with the answer to its notification: it is lost now and then, or carried out twice.
+    pause_ms(500);
     EQUAL(status_of(client, request_for(ONEM2M_WS_RETRIEVE, to, 0, NULL)), 2000);
     EQUAL(status_of(client, request_for(ONEM2M_WS_DELETE, to, 0, NULL)), 2002);
     counters.struct_size = sizeof counters;
