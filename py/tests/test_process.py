@@ -19,10 +19,12 @@ from peer import Peer
 import onem2m_ws
 from onem2m_ws import sync
 
+# A shell that starts tests in the background has them ignore SIGINT, which programs inherit.
 PRELUDE = """
-    import asyncio, atexit, os, sys, threading, time
+    import asyncio, atexit, os, signal, sys, threading, time
     import onem2m_ws
     from onem2m_ws import errors, sync
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     url = sys.argv[1]
     settings = dict(originator="Ctest", registered=True)
 """

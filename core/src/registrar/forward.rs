@@ -4,38 +4,95 @@
 //! registrees and to the registrar of this CSE. A notification that cannot be delivered now is stored; any other request is
 //! answered with the reason.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
 use super::service::respond;
-use crate::ErrorKind;
 use crate::net::link::Responder;
 use crate::primitive::{EntityId, Operation, Request, Response, StatusCode};
 use crate::server::Server;
+use crate::{ErrorKind, Result};
 
-/// Sends `request` to `entity` and answers with what that answers. What is decided before anything is waited for happens in the
-/// order in which the returned futures are polled first.
-pub(super) async fn forward(server: Server, entity: EntityId, request: Request, responder: Responder) {
-    respond(responder, ask(&server, entity.as_str(), request).await);
+/// Notifications that are being handed on.
+///
+/// Who sends one again, with the same identifier, has lost the connection over which its answer would have come. The
+/// repetition takes the place of the attempt that is still under way: if that failed later and was stored then, it would
+/// arrive behind those that came after the repetition.
+#[derive(Clone, Default)]
+pub(super) struct Transit(Arc<Mutex<HashMap<Passenger, Token>>>);
+
+/// The next hop, `fr` and `rqi`.
+type Passenger = (String, Option<String>, String);
+/// Tells the attempts of one passenger apart.
+type Token = Arc<()>;
+
+/// One attempt to hand a notification on.
+struct Passage<'a> {
+    transit: &'a Transit,
+    passenger: Passenger,
+    token: Token,
 }
 
-/// The response of `entity`, or why there is none.
-pub(super) async fn ask(server: &Server, entity: &str, mut request: Request) -> Response {
-    request.request_id.clear();
-    let is_notification = request.operation == Operation::Notify;
-    // What is stored already comes first.
-    if is_notification && server.waiting(entity) > 0 && is_storable(&request) {
-        return store(server, entity, request).await;
+impl Transit {
+    fn attempts(&self) -> MutexGuard<'_, HashMap<Passenger, Token>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    let again = is_notification.then(|| request.clone());
-    match (server.send(entity, request).await, again) {
-        (Ok(response), _) => response,
-        (Err(error), Some(request)) if is_passing(error.kind()) && is_storable(&request) => {
-            store(server, entity, request).await
+
+    fn begin(&self, entity: &str, request: &Request) -> Passage<'_> {
+        let passenger = (entity.to_owned(), request.from.clone(), request.request_id.clone());
+        let token = Token::default();
+        self.attempts().insert(passenger.clone(), Arc::clone(&token));
+        Passage { transit: self, passenger, token }
+    }
+
+    /// Sends `request` to `entity` and answers with what that answers. What is decided before anything is waited for happens in
+    /// the order in which the returned futures are polled first.
+    pub(super) async fn forward(self, server: Server, entity: EntityId, request: Request, responder: Responder) {
+        respond(responder, self.ask(&server, entity.as_str(), request).await);
+    }
+
+    /// The response of `entity`, or why there is none.
+    pub(super) async fn ask(&self, server: &Server, entity: &str, mut request: Request) -> Response {
+        let passage = (request.operation == Operation::Notify).then(|| self.begin(entity, &request));
+        request.request_id.clear();
+        let Some(passage) = passage else { return answer(server.send(entity, request).await) };
+        // What is stored already comes first.
+        if server.waiting(entity) > 0 && is_storable(&request) {
+            return store(server, entity, request).await;
         }
-        (Err(error), _) => Response::error(StatusCode::TARGET_NOT_REACHABLE, error.message()),
+        let again = request.clone();
+        match server.send(entity, request).await {
+            Err(error) if is_passing(error.kind()) && is_storable(&again) && passage.is_latest() => {
+                store(server, entity, again).await
+            }
+            result => answer(result),
+        }
     }
+}
+
+impl Passage<'_> {
+    /// False if the notification has come again meanwhile.
+    fn is_latest(&self) -> bool {
+        self.transit.attempts().get(&self.passenger).is_some_and(|latest| Arc::ptr_eq(latest, &self.token))
+    }
+}
+
+impl Drop for Passage<'_> {
+    fn drop(&mut self) {
+        if let Entry::Occupied(latest) = self.transit.attempts().entry(std::mem::take(&mut self.passenger))
+            && Arc::ptr_eq(latest.get(), &self.token)
+        {
+            latest.remove();
+        }
+    }
+}
+
+fn answer(result: Result<Response>) -> Response {
+    result.unwrap_or_else(|error| Response::error(StatusCode::TARGET_NOT_REACHABLE, error.message()))
 }
 
 /// WS-6.5-4, WS-5.2-8: sent when there is a connection again. What may have arrived arrives twice, rather than never.

@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 
-use super::forward;
+use super::forward::Transit;
 use super::keeper::{self, Keeper};
 use super::upstream::{Membership, Upstream, UpstreamState};
 use super::{Access, Answer, Cse, CseConfig, Effect, Limits, RandomSource, Ticket};
@@ -150,7 +150,7 @@ impl RegistrarBuilder {
         }
         let (cse_id, cse_name) = (cse.cse_id.clone(), cse.cse_name.clone());
         let server = server.identity(cse.sp_id.clone(), cse.cse_id.clone()).trusted([cse.admin.clone()]);
-        let service = Service { state: Arc::default(), changed: Arc::default(), on_event };
+        let service = Service { state: Arc::default(), changed: Arc::default(), on_event, transit: Transit::default() };
         let handler = service.clone();
         let server = Server::start_with(server, runtime, |points_of_access, kept| {
             cse.points_of_access = points_of_access.iter().map(PointOfAccess::to_string).collect();
@@ -250,6 +250,7 @@ pub(super) struct Service {
     /// Tells that somebody was registered or deregistered.
     changed: Arc<Notify>,
     on_event: Option<OnEvent>,
+    transit: Transit,
 }
 
 #[derive(Default)]
@@ -332,7 +333,7 @@ impl Service {
                 Effect::Forward { ticket, entity, request } => {
                     let (service, server) = (self.clone(), server.clone());
                     tokio::spawn(async move {
-                        let response = forward::ask(&server, entity.as_str(), *request).await;
+                        let response = service.transit.ask(&server, entity.as_str(), *request).await;
                         service.go_on(&server, |cse| cse.forwarded(SystemTime::now(), ticket, response));
                     });
                 }
@@ -440,7 +441,9 @@ impl Service {
                 }
                 Answer::Later(_) => {}
                 Answer::NoResponse => responder.dismiss(),
-                Answer::Forward { entity, request } => start(forward::forward(server, entity, *request, responder)),
+                Answer::Forward { entity, request } => {
+                    start(service.transit.forward(server, entity, *request, responder));
+                }
             }
         });
     }

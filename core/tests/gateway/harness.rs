@@ -87,8 +87,8 @@ async fn pass(
 ) {
     let mut bytes = [0; 4096];
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
-        let _ = modes.wait_for(|mode| *mode != Mode::Frozen).await;
-        if to.write_all(&bytes[..count]).await.is_err() {
+        let mode = modes.wait_for(|mode| *mode != Mode::Frozen).await;
+        if mode.is_ok_and(|mode| *mode == Mode::Cut) || to.write_all(&bytes[..count]).await.is_err() {
             return;
         }
     }

@@ -82,6 +82,29 @@ async fn ws_5_2_2_an_ae_at_the_mn_is_notified_of_what_happens_at_the_registrar_t
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn ws_5_2_2_what_comes_again_while_it_is_handed_on_is_not_stored_twice() {
+    let world = World::new().await;
+    let mut heard = readings(&world.sensor);
+    subscribe(&world.sensor, "/id-in/cse-in/boss/orders", "/id-mn/Csensor").await;
+    world.down.freeze();
+    create(&world.boss, "cse-in/boss/orders", CIN, instance(1)).await;
+    // The MN waits for the AE, the IN for the MN; it asks again over a new connection.
+    let repeated = || world.registrar.server().delivery_counters().repeated;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    world.up.flicker().await;
+    eventually("it came again", || repeated() == 1).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    world.down.cut();
+    eventually("the MN has stored it", || world.gateway.server().waiting("Csensor") > 0).await;
+    for number in 2..=10 {
+        create(&world.boss, "cse-in/boss/orders", CIN, instance(number)).await;
+    }
+    world.down.mend();
+    assert_eq!(all_in_order(&mut heard, 10).await, 0, "it did not arrive before");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn ws_5_2_2_notifications_wait_at_the_registrar_while_the_mn_is_away_and_at_the_mn_while_the_ae_is_away() {
     let world = World::new().await;
     let mut heard = readings(&world.sensor);
