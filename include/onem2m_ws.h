@@ -953,16 +953,18 @@ void onem2m_ws_client_config_free(struct onem2m_ws_client_config *config);
 // `write_timeout_ms` (a peer that takes no byte for so long is given up: 30 000), `close_timeout_ms` (the longest wait for
 // each step of the closing handshake: 5000), `max_fragments` (of one message: 4096), `max_control_frames` (in a second: 256),
 // `max_handshake_bytes` (of the head of an answer to the opening handshake, or of a proxy's: 16 384; 256 to 1 048 576),
-// `max_handshake_fields` (64; 8 to 1024). `compression` is true, false, or an object with any of `send_takeover`,
+// `max_handshake_fields` (64; 8 to 1024), `message_gap_ms` (time between two messages of which the first is not known to have
+// been read: 0, or 50 with the ACME preset). `compression` is true, false, or an object with any of `send_takeover`,
 // `receive_takeover` (whether messages refer to those before, which costs memory: false), `send_window_bits`,
 // `receive_window_bits` (8 to 15: 15), `level` (1 to 9: 6), `min_size` (smaller messages are sent as they are: 128).
 // A limit is at least 1; a time is more than 0 and at most a year.
 int32_t onem2m_ws_client_config_load_json(struct onem2m_ws_client_config *config,
                                           const char *json);
 
-// What a known registrar asks for: "default", or "acme" (one request at a time, release version 4). Other settings hold
+// What a known registrar asks for: "default", or "acme" (one request at a time, a gap between messages, release version 4). Other settings hold
 // against it, in whatever order they are made.
-int32_t onem2m_ws_client_config_set_preset(struct onem2m_ws_client_config *config, const char *name);
+int32_t onem2m_ws_client_config_set_preset(struct onem2m_ws_client_config *config,
+                                           const char *name);
 
 // The originator of all requests that name none: the AE-ID ("Cname", "Sname") or CSE-ID ("/id"). With "C", "S" or NULL (the
 // default) the registrar assigns an AE-ID at registration.

@@ -83,6 +83,7 @@ pub(crate) struct ClientSettings {
     write_timeout_ms: Option<u64>,
     close_timeout_ms: Option<u64>,
     idle_close_ms: Option<u64>,
+    message_gap_ms: Option<u64>,
     compression: Option<CompressionSetting>,
     proxy: Option<Secret>,
     proxy_from_environment: Option<bool>,
@@ -184,6 +185,7 @@ impl ClientSettings {
             write_timeout_ms => |b: ClientBuilder, ms| b.write_timeout(time(ms));
             close_timeout_ms => |b: ClientBuilder, ms| b.close_timeout(time(ms));
             idle_close_ms => |b: ClientBuilder, ms| b.idle_close((ms > 0).then(|| time(ms)));
+            message_gap_ms => |b: ClientBuilder, ms| b.message_gap((ms > 0).then(|| time(ms)));
             compression => |b: ClientBuilder, CompressionSetting(compression)| b.compression(compression);
             proxy => ClientBuilder::proxy;
             proxy_from_environment => ClientBuilder::proxy_from_environment;
@@ -282,7 +284,8 @@ pub(crate) fn change(
 /// `write_timeout_ms` (a peer that takes no byte for so long is given up: 30 000), `close_timeout_ms` (the longest wait for
 /// each step of the closing handshake: 5000), `max_fragments` (of one message: 4096), `max_control_frames` (in a second: 256),
 /// `max_handshake_bytes` (of the head of an answer to the opening handshake, or of a proxy's: 16 384; 256 to 1 048 576),
-/// `max_handshake_fields` (64; 8 to 1024). `compression` is true, false, or an object with any of `send_takeover`,
+/// `max_handshake_fields` (64; 8 to 1024), `message_gap_ms` (time between two messages of which the first is not known to have
+/// been read: 0, or 50 with the ACME preset). `compression` is true, false, or an object with any of `send_takeover`,
 /// `receive_takeover` (whether messages refer to those before, which costs memory: false), `send_window_bits`,
 /// `receive_window_bits` (8 to 15: 15), `level` (1 to 9: 6), `min_size` (smaller messages are sent as they are: 128).
 /// A limit is at least 1; a time is more than 0 and at most a year.
@@ -291,7 +294,7 @@ pub extern "C" fn onem2m_ws_client_config_load_json(config: *mut onem2m_ws_clien
     change(config, |settings| settings.load(text(json, "json")?))
 }
 
-/// What a known registrar asks for: "default", or "acme" (one request at a time, release version 4). Other settings hold
+/// What a known registrar asks for: "default", or "acme" (one request at a time, a gap between messages, release version 4). Other settings hold
 /// against it, in whatever order they are made.
 #[unsafe(no_mangle)]
 pub extern "C" fn onem2m_ws_client_config_set_preset(config: *mut onem2m_ws_client_config, name: *const c_char) -> i32 {

@@ -79,6 +79,7 @@ pub(crate) struct Settings {
     write_timeout: Option<f64>,
     close_timeout: Option<f64>,
     idle_close: Option<f64>,
+    message_gap: Option<f64>,
     compression: Option<CompressionFields>,
     proxy: Option<Secret>,
     proxy_from_environment: bool,
@@ -143,6 +144,7 @@ impl Settings {
                 ("write_timeout", self.write_timeout, ClientBuilder::write_timeout),
                 ("close_timeout", self.close_timeout, ClientBuilder::close_timeout),
                 ("idle_close", self.idle_close, |b, time| b.idle_close(or_none(time))),
+                ("message_gap", self.message_gap, |b, time| b.message_gap(or_none(time))),
             ],
         )?;
         builder = apply(

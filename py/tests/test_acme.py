@@ -42,7 +42,6 @@ def test_ws_5_2_10_the_main_job(face: Face, acme: Acme, name: str) -> None:
         assert ae.counters["connections"] == 2
         assert ae.registration == onem2m_ws.Registration(f"C{name}", "AE")
 
-        # ACME may carry out twice what comes together with the answer to its notification; a RETRIEVE does no harm.
         assert ae.retrieve(target).ok
         assert subscription.delete().status == 2002
         assert ae.delete(f"{acme.cse_name}/{name}").status == 2002

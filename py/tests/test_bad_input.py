@@ -91,6 +91,7 @@ def test_a_server_without_subprotocol_can_be_tolerated(face: Face) -> None:
         ({"write_timeout": math.inf}, "write_timeout"),
         ({"close_timeout": -1}, "close_timeout"),
         ({"idle_close": 4e7}, "idle_close"),
+        ({"message_gap": 4e7}, "message_gap"),
         ({"window": 0}, "window"),
         ({"window": -1}, "window"),
         ({"max_message_size": 0}, "max_message_size"),
@@ -141,7 +142,14 @@ def test_settings_at_their_edges(face: Face, peer: Peer) -> None:
     year = 365.0 * 24 * 3600
     one = dict.fromkeys(("max_message_size", "max_fragments", "fragment_size", "max_control_frames"), 1 << 31)
     edges: list[dict[str, Any]] = [
-        {**one, "max_handshake_bytes": 256, "max_handshake_fields": 8, "idle_close": 0, "ping_after": 0},
+        {
+            **one,
+            "max_handshake_bytes": 256,
+            "max_handshake_fields": 8,
+            "idle_close": 0,
+            "message_gap": 0,
+            "ping_after": 0,
+        },
         {"max_fragments": 1, "fragment_size": 1, "max_control_frames": 1, "idle_close": year, "ping_after": year},
         {"fragment_size": 0, "max_handshake_bytes": 2**20, "max_handshake_fields": 1024, "pong_timeout": year},
         {"write_timeout": year, "close_timeout": year, "compression": False, "proxy": False},

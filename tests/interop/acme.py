@@ -15,7 +15,8 @@ What is particular about ACME, and matters to whoever writes a test against it:
   closes the first, so every test needs an originator of its own;
 - after a reconnection it may drop notifications as long as it has not seen the end of the connection before; wait for
   the old one's close before opening the new one;
-- it loses requests that are sent before the answer to the one before (window 1);
+- of two messages that come right behind each other it loses the first, and carries the second out twice (a closure over
+  the variable that the next one is read into, in `WebSocketServer.handleIncomingConnection`); the preset leaves a gap;
 - an AE gets notifications only with a `ws://` point of access in `poa` (`ws://default` will do) and `rr` true;
 - it keeps nothing for an AE that is away, and with its database in memory, as here, nothing at all across a restart;
 - an MN-CSE whose registrar names another service provider registers once, then takes it for a peer across providers,

@@ -65,6 +65,9 @@ pub struct Config {
     /// Closes a connection over which no primitive has travelled for so long, to save power; `None`: it stays open as long as
     /// possible (TS-0020 6.3). It waits for what is under way (WS-6.5-2), and the registration stays in force (WS-6.4-4).
     pub idle_close: Option<Duration>,
+    /// Least time between two messages of which the first is not known to have been read: a request is when its response has
+    /// come. None, unless the peer mixes up what comes right behind one another, as ACME does.
+    pub message_gap: Option<Duration>,
     /// Written but unsent bytes above which no further request is taken out of the queue: 1 MiB.
     pub high_water: usize,
 }
@@ -83,6 +86,7 @@ impl Default for Config {
             release_version: Some("3".into()),
             gated: false,
             idle_close: None,
+            message_gap: None,
             high_water: 1 << 20,
         }
     }

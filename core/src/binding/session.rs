@@ -4,6 +4,7 @@
 //! Correlates requests and responses, keeps their deadlines, and holds a close back while one waits. Does not open
 //! connections (the client does) and does not know who else is registered ([`super::Registry`] does).
 
+mod pace;
 mod receive;
 mod transfer;
 mod write;
@@ -22,6 +23,7 @@ use super::{Config, Counters, Event, IncomingToken, Now, Registration, Token};
 use crate::primitive::{Format, Request, Response, StatusCode};
 use crate::websocket::{CloseCode, Connection, Disconnect, Random, Read};
 use crate::{Error, ErrorKind, Result};
+use pace::Pace;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Phase {
@@ -55,6 +57,8 @@ pub struct Session<W> {
     /// Calls whose result comes later than their response (WS-6.5-1).
     transfers: Transfers<W>,
     incoming: Incoming,
+    /// That of the connection, where its peer needs a gap between messages.
+    pace: Option<Box<Pace>>,
     events: VecDeque<Event<W>>,
     /// In a box, as some allocators leave room for one beside what they align.
     counters: Box<Counters>,
@@ -84,6 +88,7 @@ impl<W> Session<W> {
             outgoing: Outgoing::new(identifier_prefix(random)),
             transfers: Transfers::default(),
             incoming: Incoming::default(),
+            pace: None,
             events: VecDeque::new(),
             counters: Box::default(),
             phase: Phase::Open,
@@ -108,6 +113,7 @@ impl<W> Session<W> {
         self.said_close = false;
         self.closed_idle = false;
         self.parked = false;
+        self.pace = self.config.message_gap.map(|gap| Box::new(Pace::new(gap, now.monotonic)));
         self.note_primitive(now);
         if self.phase == Phase::Closed {
             self.close_connection(now, CloseCode::Normal.into(), "");
@@ -152,6 +158,7 @@ impl<W> Session<W> {
     pub fn detach(&mut self, now: Now) {
         self.handle_eof(now);
         self.connection = None;
+        self.pace = None;
         self.go_on_closing(now);
     }
 
@@ -377,7 +384,8 @@ impl<W> Session<W> {
             Phase::Draining { until, .. } if self.is_connected() => Some(until),
             _ => None,
         };
-        let waits = [self.outgoing.poll_timeout(), self.incoming.poll_timeout(), self.transfers.poll_timeout()];
+        let pace = self.pace.as_ref().and_then(|pace| pace.poll_timeout(self.outgoing.queued() > 0));
+        let waits = [self.outgoing.poll_timeout(), self.incoming.poll_timeout(), self.transfers.poll_timeout(), pace];
         waits.into_iter().chain([connection, close, self.idle_deadline()]).flatten().min()
     }
 
@@ -537,12 +545,13 @@ impl<W> Session<W> {
         if self.config.idle_close.is_some() {
             self.last_primitive = Some(now.monotonic);
         }
+        self.tick(now);
     }
 
     /// True if nothing waits or is under way that a close would interrupt (WS-6.5-2, WS-6.5-3).
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        self.outgoing.is_empty() && self.incoming.len() == 0 && self.transfers.is_empty()
+        self.outgoing.is_empty() && self.incoming.len() == 0 && self.transfers.is_empty() && self.held() == 0
     }
 
     /// When the connection is to be closed because nothing travels over it, if nothing does until then.
@@ -559,6 +568,7 @@ impl<W> Session<W> {
     }
 
     fn close_connection(&mut self, now: Now, code: u16, reason: &str) {
+        self.write_all_held();
         if let Some(connection) = &mut self.connection {
             connection.close(now.monotonic, code, reason);
             self.said_close = true;

@@ -19,6 +19,10 @@ use crate::websocket::handshake::proxy::Credentials;
 use crate::websocket::{self, Compression};
 use crate::{Error, ErrorKind, Result};
 
+/// Of 300 pairs of messages ACME 2026.5 mixed up 254 without a gap, 10 with 5 ms, and none with 10 ms; on a busy machine 280 without
+/// one, 2 with 20 ms, and none with 30 ms.
+const ACME_GAP: Duration = Duration::from_millis(50);
+
 /// Settings that a known registrar asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 #[non_exhaustive]
@@ -26,7 +30,7 @@ pub enum Preset {
     /// What the standard says.
     #[default]
     Standard,
-    /// ACME: one request at a time (it mixes up pipelined ones), `rvi` 4, and a `ws://` point of access in the AE, without
+    /// ACME: one request at a time and a gap between messages ([`ClientBuilder::message_gap`]), `rvi` 4, and a `ws://` point of access in the AE, without
     /// which it sends no notifications.
     Acme,
 }
@@ -274,6 +278,14 @@ impl ClientBuilder {
         self
     }
 
+    /// Leaves so much time between two messages of which the first is not known to have been read: a request is when its response
+    /// has come. None by default. For a registrar that mixes up what comes right behind one another: ACME loses the first of the
+    /// two then, and carries the second out twice; its preset sets 50 ms. More than 0, at most a year.
+    pub fn message_gap(mut self, gap: Option<Duration>) -> Self {
+        self.session.message_gap = gap;
+        self
+    }
+
     /// Sends a ping after so much time without a received byte: 20 s, `None` for never; more than 0, at most a year.
     pub fn ping_after(mut self, silence: Option<Duration>) -> Self {
         self.websocket.ping_after = silence;
@@ -404,6 +416,7 @@ impl ClientBuilder {
         self.preset = preset;
         if preset == Preset::Acme {
             self.session.outgoing.window = 1;
+            self.session.message_gap = Some(ACME_GAP);
             self.session.release_version = Some("4".into());
             self.release_2_names = false;
         }

@@ -31,6 +31,7 @@ pub(crate) fn check_connection(
         ("request_timeout", Some(session.request_timeout)),
         ("answer_timeout", Some(session.answer_timeout)),
         ("idle_close", session.idle_close),
+        ("message_gap", session.message_gap),
         ("ping_after", websocket.ping_after),
         ("pong_timeout", Some(websocket.pong_timeout)),
         ("write_timeout", Some(websocket.write_timeout)),

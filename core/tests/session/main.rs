@@ -9,6 +9,7 @@ mod deadlines;
 mod formats;
 mod harness;
 mod limits;
+mod pace;
 mod registration;
 mod reopening;
 mod soak;

@@ -28,6 +28,7 @@ fn soak(seed: u64, tally: &mut Tally) {
             queued_bytes: 1 << (8 + rng.below(10)),
         },
         high_water: 1 << rng.below(12),
+        message_gap: (rng.below(3) == 0).then(|| Duration::from_millis(1 + rng.below(80))),
         ..Config::default()
     };
     let (client, server) = (config(), config());

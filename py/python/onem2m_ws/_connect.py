@@ -62,6 +62,7 @@ def connect(
     reopen_delay_max: float | None = None,
     stable_after: float | None = None,
     idle_close: float | None = None,
+    message_gap: float | None = None,
     schedule: str | Iterable[str] | None = None,
     outside_window: str = "open",
     repeat: str = "never",
@@ -123,6 +124,8 @@ def connect(
         stable_after: a connection that lasted so long begins anew with the first delay (30 s).
         idle_close: a connection over which no request or response travels for so long is closed, to save power; the
             next request opens it again, and meanwhile no notification arrives. Never by default; 0 for never.
+        message_gap: so much time is left between two messages of which the first is not known to have been read, for
+            a registrar that mixes up what comes right behind one another. None by default; the ACME preset has 50 ms.
         schedule: when we are reachable, as the `scheduleEntries` of the standard, one or up to 32. `"* 0-9 8,20 * * *"`
             is ten minutes from 8 and 20 o'clock UTC: second, minute, hour, day, month, day of week (0 is Sunday), and a
             year if there is one; each `*`, `*/n`, or numbers and ranges with commas. The connection is opened when such

@@ -20,6 +20,7 @@ use crate::websocket::{self, CloseCode, Connection, MessageKind, Whole};
 impl<W> Session<W> {
     /// Takes what the connection has to tell, and then what has run out of time: what has come before counts.
     pub(super) fn absorb(&mut self, now: Now) {
+        self.tick(now);
         self.take_in(now);
         self.expire(now);
         self.write_queue();
@@ -214,6 +215,9 @@ impl<W> Session<W> {
         } else {
             self.outgoing.find(&response.request_id)
         };
+        if let (Some(pace), Some(number)) = (&mut self.pace, number) {
+            pace.answered(number);
+        }
         let Some(finished) = number.and_then(|number| self.outgoing.finish(number)) else {
             self.counters.unmatched += 1;
             self.events.push_back(Event::Unmatched(response));

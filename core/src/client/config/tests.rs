@@ -8,11 +8,12 @@ fn builder() -> ClientBuilder {
 #[test]
 fn every_setting_has_a_range_and_is_named_by_its_error() {
     type Set<T> = fn(ClientBuilder, T) -> ClientBuilder;
-    let times: [(&str, Set<Duration>); 8] = [
+    let times: [(&str, Set<Duration>); 9] = [
         ("open_timeout", ClientBuilder::open_timeout),
         ("request_timeout", ClientBuilder::request_timeout),
         ("answer_timeout", ClientBuilder::answer_timeout),
         ("idle_close", |b, time| b.idle_close(Some(time))),
+        ("message_gap", |b, time| b.message_gap(Some(time))),
         ("ping_after", |b, time| b.ping_after(Some(time))),
         ("pong_timeout", ClientBuilder::pong_timeout),
         ("write_timeout", ClientBuilder::write_timeout),
@@ -56,7 +57,16 @@ fn every_setting_has_a_range_and_is_named_by_its_error() {
             assert!(error.message().starts_with(name), "{name} {bad}: {error}");
         }
     }
-    assert!(builder().ping_after(None).idle_close(None).fragment_size(None).compression(None).check().is_ok());
+    assert!(
+        builder()
+            .ping_after(None)
+            .idle_close(None)
+            .message_gap(None)
+            .fragment_size(None)
+            .compression(None)
+            .check()
+            .is_ok()
+    );
 }
 
 #[test]
