@@ -35,7 +35,7 @@ PY_TOOLS := tests/interop tests/schema tests/conformance tests/architecture test
 
 # Also tested as optimized: rustc 1.95 once made wrong code of a line of the codec (scanner.rs, `take_if`), which only
 # these tests of the optimized build saw.
-OPTIMIZED := --lib --test codec_json --test codec_properties
+OPTIMIZED := --profile optimized --lib --test codec_json --test codec_properties
 
 # Runs a command, shows what it prints and keeps it for the summary.
 logged = mkdir -p $(LOGS); { $(1); } 2>&1 | tee $(LOGS)/$@.log
@@ -116,10 +116,10 @@ test-clean:
 .PHONY: test-rust
 test-rust: $(VENV)/requirements.stamp ## the Rust tests, with a live ACME beside them, and a tinyproxy
 	$(CARGO) check --locked -p onem2m-ws --no-default-features
-	$(CARGO) test --locked --release --no-default-features -p onem2m-ws $(OPTIMIZED) --no-run
+	$(CARGO) test --locked --no-default-features -p onem2m-ws $(OPTIMIZED) --no-run
 	$(CARGO) test --locked --workspace --exclude $(C_CRATE) --no-run
 	$(call logged,tests/tools/tinyproxy.sh; \
-	    $(CARGO) test --locked --no-fail-fast --release --no-default-features -p onem2m-ws $(OPTIMIZED); \
+	    $(CARGO) test --locked --no-fail-fast --no-default-features -p onem2m-ws $(OPTIMIZED); \
 	    $(ACME) --optional --member /id-mn -- $(CARGO) test --locked --no-fail-fast --workspace --exclude $(C_CRATE))
 
 .PHONY: test-c
@@ -133,7 +133,7 @@ test-python: $(VENV)/wheel.stamp ## the Python package, as installed, with a liv
 
 .PHONY: test-interop
 test-interop: build ## across languages, against ACME, the examples, and the rules of the tree
-	$(CARGO) build --release --locked -p onem2m-ws --examples
+	$(CARGO) build --locked --workspace --exclude $(C_CRATE) --examples # as the Rust tests have made them
 	$(call logged,$(BIN)/python -m pytest $(PY_TOOLS))
 
 # tests/autobahn/README.md says what is judged.

@@ -23,7 +23,7 @@ SECONDS = 90
 def command(program: str, language: str) -> list[str]:
     """How a person starts an example."""
     return {
-        "rust": [str(TARGET / "release" / "examples" / program)],
+        "rust": [str(TARGET / "debug" / "examples" / program)],
         "c": [str(ROOT / "build" / "examples" / program)],
         "python": [sys.executable, str(ROOT / "examples" / "python" / f"{program}.py")],
     }[language]
