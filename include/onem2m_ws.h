@@ -961,10 +961,9 @@ void onem2m_ws_client_config_free(struct onem2m_ws_client_config *config);
 int32_t onem2m_ws_client_config_load_json(struct onem2m_ws_client_config *config,
                                           const char *json);
 
-// What a known registrar asks for: "default", or "acme" (one request at a time, a gap between messages, release version 4). Other settings hold
-// against it, in whatever order they are made.
-int32_t onem2m_ws_client_config_set_preset(struct onem2m_ws_client_config *config,
-                                           const char *name);
+// What a known registrar asks for: "default", or "acme" (one request at a time, a gap between messages, release
+// version 4). Other settings hold against it, in whatever order they are made.
+int32_t onem2m_ws_client_config_set_preset(struct onem2m_ws_client_config *config, const char *name);
 
 // The originator of all requests that name none: the AE-ID ("Cname", "Sname") or CSE-ID ("/id"). With "C", "S" or NULL (the
 // default) the registrar assigns an AE-ID at registration.

@@ -294,8 +294,8 @@ pub extern "C" fn onem2m_ws_client_config_load_json(config: *mut onem2m_ws_clien
     change(config, |settings| settings.load(text(json, "json")?))
 }
 
-/// What a known registrar asks for: "default", or "acme" (one request at a time, a gap between messages, release version 4). Other settings hold
-/// against it, in whatever order they are made.
+/// What a known registrar asks for: "default", or "acme" (one request at a time, a gap between messages, release
+/// version 4). Other settings hold against it, in whatever order they are made.
 #[unsafe(no_mangle)]
 pub extern "C" fn onem2m_ws_client_config_set_preset(config: *mut onem2m_ws_client_config, name: *const c_char) -> i32 {
     change(config, |settings| {

@@ -458,7 +458,8 @@ static void api_settings_of_the_connection(void) {
     OK(onem2m_ws_client_config_load_json(
         config, "{\"max_fragments\":1,\"fragment_size\":0,\"max_control_frames\":1,\"max_handshake_bytes\":256,"
                 "\"max_handshake_fields\":8,\"pong_timeout_ms\":1,\"write_timeout_ms\":1,\"close_timeout_ms\":1,"
-                "\"idle_close_ms\":0,\"message_gap_ms\":0,\"proxy\":\"http://u:p@proxy:1\",\"proxy_from_environment\":true,\"compression\":true}"));
+                "\"idle_close_ms\":0,\"message_gap_ms\":0,\"proxy\":\"http://u:p@proxy:1\",\"proxy_from_environment\":true,"
+                "\"compression\":true}"));
     OK(onem2m_ws_client_config_load_json(
         config, "{\"compression\":{\"send_takeover\":true,\"receive_takeover\":true,\"send_window_bits\":8,"
                 "\"receive_window_bits\":9,\"level\":1,\"min_size\":0}}"));

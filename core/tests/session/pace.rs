@@ -6,11 +6,12 @@ use onem2m_ws::binding::Config;
 
 use crate::harness::*;
 
-/// A client with a gap of 50 ms, which answers at once, and a server that waits for the test.
-fn world() -> World {
-    with(Config { message_gap: Some(50 * MS), ..Config::default() })
+/// A gap of 50 ms.
+fn apart() -> Config {
+    Config { message_gap: Some(50 * MS), ..Config::default() }
 }
 
+/// A client that answers at once, and a server that waits for the test.
 fn with(client: Config) -> World {
     let mut world = World::connected_with(client, Config::default());
     world.client().manner = Manner::Prompt;
@@ -18,12 +19,18 @@ fn with(client: Config) -> World {
     world
 }
 
-#[test]
-fn two_answers_are_apart() {
-    let mut world = world();
+/// The server has asked three times at once.
+fn asked_thrice(client: Config) -> World {
+    let mut world = with(client);
     for _ in 0..3 {
         world.ask(SERVER);
     }
+    world
+}
+
+#[test]
+fn two_answers_are_apart() {
+    let mut world = asked_thrice(apart());
     for (time, answered) in [(19, 0), (1, 1), (49, 1), (1, 2), (49, 2), (1, 3)] {
         world.run(time * MS);
         assert_eq!(world.server().outcomes.len(), answered, "after {:?}", world.elapsed());
@@ -33,7 +40,7 @@ fn two_answers_are_apart() {
 
 #[test]
 fn a_request_is_apart_from_the_answer_before_it() {
-    let mut world = world();
+    let mut world = with(apart());
     world.ask(SERVER);
     world.run(10 * MS);
     world.ask(CLIENT);
@@ -46,7 +53,7 @@ fn a_request_is_apart_from_the_answer_before_it() {
 
 #[test]
 fn an_answer_is_apart_from_the_request_before_it() {
-    let mut world = world();
+    let mut world = with(apart());
     world.ask(SERVER);
     world.run(9 * MS);
     world.ask(CLIENT);
@@ -58,7 +65,7 @@ fn an_answer_is_apart_from_the_request_before_it() {
 
 #[test]
 fn what_is_answered_was_read_and_needs_no_gap() {
-    let mut world = world();
+    let mut world = with(apart());
     world.server().manner = Manner::Prompt;
     for _ in 0..5 {
         world.ask(CLIENT);
@@ -72,20 +79,14 @@ fn what_is_answered_was_read_and_needs_no_gap() {
 
 #[test]
 fn without_the_setting_nothing_waits() {
-    let mut world = with(Config::default());
-    for _ in 0..3 {
-        world.ask(SERVER);
-    }
+    let mut world = asked_thrice(Config::default());
     world.run(20 * MS);
     assert_eq!(world.server().outcomes.len(), 3);
 }
 
 #[test]
 fn ws_6_5_2_a_close_waits_for_the_answers_that_wait() {
-    let mut world = world();
-    for _ in 0..3 {
-        world.ask(SERVER);
-    }
+    let mut world = asked_thrice(apart());
     world.run(10 * MS);
     world.close(CLIENT);
     world.run(110 * MS);
@@ -97,10 +98,7 @@ fn ws_6_5_2_a_close_waits_for_the_answers_that_wait() {
 
 #[test]
 fn an_abort_lets_the_answers_go_first() {
-    let mut world = world();
-    for _ in 0..3 {
-        world.ask(SERVER);
-    }
+    let mut world = asked_thrice(apart());
     world.run(10 * MS);
     let now = world.now;
     world.client().session.abort(now, 1000, "");
@@ -111,10 +109,7 @@ fn an_abort_lets_the_answers_go_first() {
 
 #[test]
 fn what_waits_ends_with_its_connection() {
-    let mut world = world();
-    for _ in 0..3 {
-        world.ask(SERVER);
-    }
+    let mut world = asked_thrice(apart());
     world.run(10 * MS);
     world.cut(Cut::Reset);
     world.run(SECOND);
@@ -128,7 +123,7 @@ fn what_waits_ends_with_its_connection() {
 
 #[test]
 fn answers_do_not_pile_up() {
-    let mut world = with(Config { message_gap: Some(50 * MS), max_incoming: 4, ..Config::default() });
+    let mut world = with(Config { max_incoming: 4, ..apart() });
     for _ in 0..20 {
         world.ask(SERVER);
     }
