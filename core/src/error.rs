@@ -78,6 +78,8 @@ error_kinds! {
     ConnectionLost = -44, "ConnectionLostError";
     /// Another error of the operating system's network.
     Network = -45, "NetworkError";
+    /// The peer does not speak TLS, or no version and suite of it that is allowed here; or it broke off.
+    TlsFailed = -46, "TlsError";
     // -60 to -79: protocol
     /// The server answered the opening handshake with another status than 101; [`Error::refusal`] has its answer.
     HandshakeRefused = -60, "HandshakeRefusedError";
@@ -99,6 +101,11 @@ error_kinds! {
     ProxyRefused = -68, "ProxyRefusedError";
     /// What listens at the proxy's address does not answer as an HTTP proxy does.
     NotProxy = -69, "NotProxyError";
+    /// The peer's certificate or key is not one that is trusted here: it has expired, has another name, or is of nobody that is
+    /// known.
+    PeerNotTrusted = -70, "PeerNotTrustedError";
+    /// The peer did not accept the certificate or key of this end, or wants one and there is none.
+    CredentialRefused = -71, "CredentialRefusedError";
     // -80 to -99: oneM2M
     /// The registrar answered the registration with an error; [`Error::response`] has its answer.
     RegistrationRefused = -80, "RegistrationRefusedError";
