@@ -46,6 +46,8 @@ pub mod websocket;
 pub use error::{Error, ErrorKind, Result};
 #[cfg(feature = "net")]
 pub use net::link::{IncomingRequest, Responder};
+#[cfg(feature = "net")]
+pub use net::tls;
 
 /// The programs of the guide are compiled with the documentation tests.
 #[cfg(all(doctest, feature = "net"))]

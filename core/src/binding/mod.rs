@@ -12,6 +12,7 @@ mod deadline;
 mod event;
 mod identity;
 mod incoming;
+pub mod ni;
 mod outbox;
 mod outgoing;
 mod poa;

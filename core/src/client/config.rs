@@ -3,6 +3,7 @@
 //! Covers: TS-0020 6.4 (a client is configured with its registrar's point of access), rows WS-6.4-1, WS-6.2.2.7-1, WS-6.6-1.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Client;
@@ -13,6 +14,8 @@ use crate::binding::{
 };
 use crate::net;
 use crate::net::range::{check_connection, check_numbers, check_times};
+use crate::net::tls::Tls;
+use crate::net::tls::connector::Connector;
 use crate::primitive::Format;
 use crate::websocket::handshake::Limits;
 use crate::websocket::handshake::proxy::Credentials;
@@ -71,6 +74,7 @@ pub struct ClientBuilder {
     pub(super) outside_window: OutsideWindow,
     pub(super) open_timeout: Duration,
     pub(super) reopening: Reopening,
+    tls: Option<Tls>,
     proxy: Option<Result<Proxy>>,
     proxy_from_environment: bool,
     proxy_credentials: Option<Result<Credentials>>,
@@ -105,6 +109,7 @@ impl ClientBuilder {
             outside_window: OutsideWindow::default(),
             open_timeout: Duration::from_secs(10),
             reopening: Reopening::default(),
+            tls: None,
             proxy: None,
             proxy_from_environment: false,
             proxy_credentials: None,
@@ -325,6 +330,12 @@ impl ClientBuilder {
         self
     }
 
+    /// What TLS is to be like, for a `wss://` point of access, which has none without this.
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
     /// Connects through this HTTP proxy, which is asked for a tunnel by CONNECT (WS-6.6-1):
     /// `http://[user:password@]host[:port]`, see [`Proxy`]. None by default. It holds over one of the environment, and no
     /// variable of the environment counts then. The proxy resolves the registrar's name.
@@ -485,6 +496,19 @@ impl ClientBuilder {
         }
         self.session.originator.clone_from(&self.originator);
         Ok((poa, subprotocols))
+    }
+
+    /// What makes TLS of connections to `poa`, if it is a `wss://` one.
+    pub(super) fn connector(&self, poa: &PointOfAccess) -> Result<Option<Arc<Connector>>> {
+        let wrong = |text: &str| Err(Error::new(ErrorKind::InvalidArgument, format!("{poa}: {text}")));
+        match (&self.tls, poa.is_secure()) {
+            (Some(tls), true) => Connector::new(tls.clone(), poa.host()).map(Arc::new).map(Some),
+            (None, false) => Ok(None),
+            (None, true) => {
+                wrong("wss:// needs tls: at least which server is to be trusted, Tls::new().trust(\"ca.pem\")")
+            }
+            (Some(_), false) => wrong("tls is set, and this point of access has none: use wss://"),
+        }
     }
 
     /// By which proxy `poa` is reached.

@@ -102,7 +102,8 @@ fn is_fatal(error: &Error) -> bool {
 impl Shared {
     /// Carries the session over a connection until it ends; returns why it ended.
     async fn carry(&self, opened: Opened) -> Error {
-        let Opened { mut stream, format, agreement, mut leftover } = opened;
+        let Opened { mut stream, shown, format, agreement, mut leftover } = opened;
+        self.set_shown(shown);
         let random = Box::new(OsRandom::new());
         let mut connection = Connection::new(Role::Client, Arc::clone(&self.websocket), random, now().monotonic);
         if let Some(agreement) = &agreement {
@@ -123,15 +124,18 @@ impl Shared {
         {
             let mut pump = pin!(Pump::new(&mut stream, &self.link, &mut owner));
             let mut schedule = pin!(self.keep_to_schedule());
+            let mut credential = pin!(self.watch_credential());
             poll_fn(|cx| {
                 let ended = pump.as_mut().poll(cx);
                 if ended.is_pending() {
                     let _never_ends = schedule.as_mut().poll(cx);
+                    let _never_ends = credential.as_mut().poll(cx);
                 }
                 ended
             })
             .await;
         }
+        self.set_shown(None);
         owner.cause.unwrap_or_else(|| Error::new(ErrorKind::ConnectionLost, "the connection failed"))
     }
 

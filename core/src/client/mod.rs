@@ -10,6 +10,7 @@ mod exchange;
 mod outbox;
 mod reach;
 mod register;
+mod secure;
 mod state_file;
 mod upkeep;
 
@@ -35,6 +36,7 @@ use crate::net::dial::Dial;
 #[cfg(feature = "bridge")]
 use crate::net::link::Completion;
 use crate::net::link::{IncomingRequest, Link, Responder, Waiter, call_application};
+use crate::net::tls::connector::Shown;
 use crate::primitive::{Format, Request, Response, StatusCode};
 use crate::{Error, ErrorKind, Result, websocket};
 
@@ -106,6 +108,8 @@ pub(crate) struct Shared {
     reachability: Mutex<Reachability>,
     patient: bool,
     wanted: Mutex<Wanted>,
+    /// What the server of the connection has shown.
+    shown: Mutex<Option<Shown>>,
 }
 
 type Observer = dyn Fn(&ClientEvent) + Send + Sync;
@@ -132,6 +136,7 @@ impl Client {
         let (poa, subprotocols) = config.check()?;
         let formats = subprotocol::formats_of(&subprotocols);
         let proxy = config.proxy_for(&poa)?;
+        let tls = config.connector(&poa)?;
         let schedule = config.parsed_schedule()?;
         let (file, saved) = config.open_state_file(&poa)?;
         let mut session = Session::new(config.session.clone(), &mut OsRandom::new());
@@ -144,6 +149,7 @@ impl Client {
             dial: Dial {
                 poa,
                 proxy,
+                tls,
                 subprotocols,
                 compression: config.compression,
                 headers: config.headers,
@@ -167,6 +173,7 @@ impl Client {
             reachability: Mutex::new(Reachability::new(schedule, config.outside_window)),
             patient: config.patient,
             wanted: Mutex::new(Wanted::default()),
+            shown: Mutex::new(None),
         });
         runtime.spawn(driver::run(Arc::clone(&shared)));
         runtime.spawn(outbox::run(Arc::clone(&shared)));
@@ -184,7 +191,8 @@ impl Client {
     ///
     /// # Errors
     /// Why it could not be opened: `UnknownHost`, `ConnectionRefused`, `OpenTimeout`, `HandshakeRefused` (with the server's
-    /// answer), `NotWebSocket`, `NoCommonSubprotocol`, `Network`; through a proxy also `ProxyAuthenticationRequired` and
+    /// answer), `NotWebSocket`, `NoCommonSubprotocol`, `Network`; with TLS also `PeerNotTrusted`, `CredentialRefused` and
+    /// `TlsFailed`; through a proxy also `ProxyAuthenticationRequired` and
     /// `ProxyRefused` (with the proxy's answer) and `NotProxy`; `Closed` if the client was closed.
     pub async fn connect(&self) -> Result<()> {
         let closed = || Error::new(ErrorKind::Closed, "the client was closed");

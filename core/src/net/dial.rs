@@ -1,10 +1,11 @@
-//! Opens a connection as a client: resolve, TCP, a tunnel through a proxy, opening handshake, all within one deadline.
+//! Opens a connection as a client: resolve, TCP, a tunnel through a proxy, TLS, opening handshake, all within one deadline.
 //!
 //! Covers: TS-0020 5.1, 6.2.2, 6.6; rows WS-5.1-2, WS-6.2.2.2-1, WS-6.2.2.5-1, WS-6.2.2.7-1, WS-6.2.3.4-1, WS-6.2.3.5-1,
-//! WS-6.6-1. No TLS yet.
+//! WS-6.6-1, WS-7-1.
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -12,6 +13,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
+use super::tls::connector::{Connector, Shown};
+use super::tls::{TlsStream, failure};
 use super::{OsRandom, socket};
 use crate::binding::{PointOfAccess, Proxy, subprotocol};
 use crate::primitive::Format;
@@ -22,11 +25,13 @@ use crate::websocket::{Agreement, Compression};
 use crate::{Error, ErrorKind, Result};
 
 /// What a client asks for.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Dial {
     pub(crate) poa: PointOfAccess,
     /// By which way; `None` for a direct connection.
     pub(crate) proxy: Option<Proxy>,
+    /// For a `wss://` point of access, and no other.
+    pub(crate) tls: Option<Arc<Connector>>,
     pub(crate) subprotocols: Vec<String>,
     pub(crate) compression: Option<Compression>,
     pub(crate) headers: Vec<(String, String)>,
@@ -40,7 +45,9 @@ pub(crate) struct Dial {
 
 /// A connection that is open.
 pub(crate) struct Opened {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: TlsStream,
+    /// What the server has shown, with TLS.
+    pub(crate) shown: Option<Shown>,
     pub(crate) format: Format,
     pub(crate) agreement: Option<Agreement>,
     /// What the server sent right behind its answer.
@@ -84,17 +91,19 @@ impl fmt::Display for Hop<'_> {
 impl Dial {
     /// Opens the connection.
     pub(crate) async fn open(&self) -> Result<Opened> {
-        if self.poa.is_secure() {
-            return Err(Error::new(
-                ErrorKind::InvalidArgument,
-                format!("{}: TLS is not part of this version; use a ws:// point of access", self.poa),
-            ));
-        }
         let until = Instant::now() + self.deadline;
         let server = Hop { dial: self, to: Peer::Server, until };
-        let mut stream = match &self.proxy {
+        let stream = match &self.proxy {
             None => server.connect(self.poa.host(), self.poa.port()).await?,
             Some(proxy) => Hop { to: Peer::Proxy, ..server }.tunnel(proxy).await?,
+        };
+        let (mut stream, shown) = match &self.tls {
+            None => (TlsStream::Plain(stream), None),
+            Some(connector) => {
+                let secure = async { connector.connect(stream).await.map_err(|failed| server.insecure(failed)) };
+                let (stream, shown) = server.within(secure).await?;
+                (stream, Some(shown))
+            }
         };
         let accepted = server.handshake(&mut stream).await?;
         let format = match &accepted.subprotocol {
@@ -105,7 +114,7 @@ impl Dial {
             let name = accepted.subprotocol.as_deref().unwrap_or_default();
             Error::new(ErrorKind::NoCommonSubprotocol, format!("{server}: subprotocol {name:?} is not known here"))
         })?;
-        Ok(Opened { stream, format, agreement: accepted.agreement, leftover: accepted.leftover })
+        Ok(Opened { stream, shown, format, agreement: accepted.agreement, leftover: accepted.leftover })
     }
 }
 
@@ -200,7 +209,11 @@ impl Hop<'_> {
     }
 
     async fn write(self, stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> Result<()> {
-        self.within(async { stream.write_all(bytes).await.map_err(|error| self.network(&error)) }).await
+        let write = async {
+            stream.write_all(bytes).await?;
+            stream.flush().await
+        };
+        self.within(async { write.await.map_err(|error| self.network(&error)) }).await
     }
 
     async fn read<'b>(self, stream: &mut (impl AsyncRead + Unpin), buffer: &'b mut [u8]) -> Result<Read<'b>> {
@@ -214,7 +227,15 @@ impl Hop<'_> {
         }
     }
 
+    fn insecure(self, (kind, text): (ErrorKind, String)) -> Error {
+        Error::new(kind, format!("{self}: {text}"))
+    }
+
     fn network(self, error: &io::Error) -> Error {
+        // With TLS 1.3 this is how a client hears that its certificate was not accepted.
+        if let Some(failed) = failure::told(error) {
+            return self.insecure(failed);
+        }
         let (kind, hint) = match (error.kind(), self.to) {
             (io::ErrorKind::ConnectionRefused, Peer::Server) => {
                 (ErrorKind::ConnectionRefused, "; is the CSE running, and is the port right?")

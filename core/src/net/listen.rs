@@ -71,7 +71,11 @@ impl Listen {
             Err(_) => return Err(self.too_slow(has_begun)),
         };
         let (upgraded, answer) = self.decide(request, judge).map_err(NotUpgraded::Refused)?;
-        match timeout_at(deadline, stream.write_all(&answer)).await {
+        let write = async {
+            stream.write_all(&answer).await?;
+            stream.flush().await
+        };
+        match timeout_at(deadline, write).await {
             Ok(Ok(())) => Ok(upgraded),
             Ok(Err(error)) => Err(NotUpgraded::Gone(error.to_string())),
             Err(_) => Err(NotUpgraded::Gone("the peer does not take its answer".to_owned())),

@@ -10,6 +10,7 @@ pub(crate) mod listen;
 pub(crate) mod pump;
 pub(crate) mod range;
 pub(crate) mod socket;
+pub mod tls;
 
 use std::time::{Instant, SystemTime};
 

@@ -193,7 +193,15 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin, O: Owner> Pump<'a, S, O> {
                 WRITE.set(spare);
             }
         }
-        Ok(self.tell_written(written, 0))
+        // TLS has its own buffer before the socket.
+        match Pin::new(&mut *self.stream).poll_flush(cx) {
+            Poll::Ready(Ok(())) => Ok(self.tell_written(written, 0)),
+            Poll::Pending => Ok(self.tell_written(written, 1)),
+            Poll::Ready(Err(error)) => {
+                self.link.drive(|session, now| session.handle_eof(now));
+                Err(error)
+            }
+        }
     }
 
     /// Tells the connection how writing goes, as far as that matters to it.

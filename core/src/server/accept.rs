@@ -15,9 +15,12 @@ use tokio::time::Instant;
 
 use super::connection::serve;
 use super::half_open::HalfOpen;
+use super::secure::Credential;
 use super::{Server, Shared};
 use crate::net::listen::{NotUpgraded, farewell};
 use crate::net::socket;
+use crate::net::tls::TlsStream;
+use crate::net::tls::acceptor::Acceptor;
 use crate::websocket::handshake::server::{Rejection, UpgradeRequest};
 
 /// Peers without a place that are told so at a time. Each holds a socket for a second at most.
@@ -29,6 +32,8 @@ const MOST_TURNED_AWAY: usize = 64;
 pub struct Refusals {
     /// Their handshake was refused, was too slow, or was never finished.
     pub handshake: u64,
+    /// Their TLS handshake failed: mostly their credential is not one that is taken.
+    pub tls: u64,
     /// Too many others were being opened, in total or from their address
     /// ([`max_half_open`](super::ServerBuilder::max_half_open)).
     pub half_open: u64,
@@ -40,15 +45,20 @@ pub struct Refusals {
 #[derive(Debug, Default)]
 pub(super) struct RefusalCounts {
     handshake: AtomicU64,
+    tls: AtomicU64,
     half_open: AtomicU64,
     connections: AtomicU64,
 }
 
 impl RefusalCounts {
+    pub(super) fn add_tls(&self) {
+        self.tls.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(super) fn get(&self) -> Refusals {
         let get = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let Self { handshake, half_open, connections } = self;
-        Refusals { handshake: get(handshake), half_open: get(half_open), connections: get(connections) }
+        let Self { handshake, tls, half_open, connections } = self;
+        Refusals { handshake: get(handshake), tls: get(tls), half_open: get(half_open), connections: get(connections) }
     }
 }
 
@@ -60,7 +70,7 @@ enum Full {
 }
 
 /// Accepts connections until the server stops.
-pub(super) async fn accept(server: Server, listener: std::net::TcpListener) {
+pub(super) async fn accept(server: Server, listener: std::net::TcpListener, tls: Option<Arc<Acceptor>>) {
     let listener = match TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => {
@@ -76,7 +86,7 @@ pub(super) async fn accept(server: Server, listener: std::net::TcpListener) {
         match accepted {
             Ok((stream, peer)) => match Place::claim(&server, peer.ip()) {
                 Ok((place, opening)) => {
-                    tokio::spawn(welcome(place, opening, stream, peer, Instant::now()));
+                    tokio::spawn(welcome(place, opening, stream, tls.clone(), peer, Instant::now()));
                 }
                 Err(full) => turn_away(&server, stream, peer, full),
             },
@@ -154,17 +164,34 @@ fn turn_away(server: &Server, mut stream: TcpStream, peer: SocketAddr, full: Ful
 
 /// The opening of a connection. What becomes of it has a task of its own, since what only the opening needs is not to be held
 /// for as long as the connection lives.
-async fn welcome(place: Place, half_open: Opening, mut stream: TcpStream, peer: SocketAddr, accepted: Instant) {
+async fn welcome(
+    place: Place,
+    half_open: Opening,
+    stream: TcpStream,
+    tls: Option<Arc<Acceptor>>,
+    peer: SocketAddr,
+    accepted: Instant,
+) {
     let server = place.server();
     let shared = &*server.0;
     if let Err(error) = socket::tune(&stream, shared.websocket.write_timeout) {
         tracing::warn!(%peer, %error, "a socket option could not be set");
     }
     let opening = async {
+        let (mut stream, credential) = match tls {
+            None => (TlsStream::Plain(stream), None),
+            Some(acceptor) => match acceptor.accept(stream, accepted + shared.listening.deadline).await {
+                Ok((stream, shown)) => (stream, shown.map(|shown| Box::new(Credential { shown, to: acceptor }))),
+                Err(why) => {
+                    shared.not_secure(peer, why);
+                    return None;
+                }
+            },
+        };
         let mut principal = None;
         let judge = |request: &UpgradeRequest| shared.judge(server, request, peer).map(|known| principal = known);
         let why = match shared.listening.upgrade(&mut stream, accepted, judge).await {
-            Ok(upgraded) => return Some((upgraded, principal)),
+            Ok(upgraded) => return Some((stream, upgraded, credential, principal)),
             Err(why) => why,
         };
         shared.refusals.handshake.fetch_add(1, Ordering::Relaxed);
@@ -182,8 +209,8 @@ async fn welcome(place: Place, half_open: Opening, mut stream: TcpStream, peer: 
         () = shared.stopped() => None,
     };
     drop(half_open);
-    if let Some((upgraded, principal)) = upgraded {
-        let registree = shared.open(server, peer, upgraded, principal);
+    if let Some((stream, upgraded, credential, principal)) = upgraded {
+        let registree = shared.open(server, peer, upgraded, credential, principal);
         tokio::spawn(serve(place, stream, registree));
     }
 }

@@ -17,7 +17,9 @@ use super::{Handler, Server};
 use crate::binding::{self, Flapping, PointOfAccess, Principal, TakeOver, TakeOverRules};
 use crate::net::listen::Listen;
 use crate::net::range::{SOME, check_connection, check_numbers, check_times};
-use crate::primitive::Format;
+use crate::net::tls::Tls;
+use crate::net::tls::acceptor::Acceptor;
+use crate::primitive::{CseId, Format, SpId};
 use crate::spool::{MemorySpool, RedbSpool, Spool, StoreOptions};
 use crate::websocket::handshake::Limits;
 use crate::websocket::{self, Compression};
@@ -33,7 +35,8 @@ const DELIVERY_WINDOW: RangeInclusive<usize> = 1..=256;
 /// Settings of a [`Server`]; made by [`Server::builder`]. Every setting has a default.
 #[must_use]
 pub struct ServerBuilder {
-    listen: Vec<String>,
+    listen: Vec<(String, Option<Tls>)>,
+    tls: Option<Tls>,
     allow_insecure: bool,
     points_of_access: Vec<String>,
     pub(super) sp_id: String,
@@ -54,7 +57,8 @@ pub struct ServerBuilder {
 
 /// A server's own places, as bound.
 pub(super) struct Bound {
-    pub(super) listeners: Vec<TcpListener>,
+    /// With what makes TLS of their connections.
+    pub(super) listeners: Vec<(TcpListener, Option<Arc<Acceptor>>)>,
     pub(super) points_of_access: Vec<PointOfAccess>,
 }
 
@@ -62,6 +66,7 @@ impl ServerBuilder {
     pub(super) fn new() -> Self {
         Self {
             listen: Vec::new(),
+            tls: None,
             allow_insecure: false,
             points_of_access: Vec::new(),
             sp_id: String::new(),
@@ -89,10 +94,22 @@ impl ServerBuilder {
         }
     }
 
-    /// Listens at `ws://host:port`; port 0 takes any that is free. Can be called more than once; `ws://127.0.0.1:9000` if it is
-    /// not.
+    /// Listens at `ws://host:port` or `wss://host:port`; port 0 takes any that is free. Can be called more than once;
+    /// `ws://127.0.0.1:9000` if it is not.
     pub fn listen(mut self, point_of_access: impl Into<String>) -> Self {
-        self.listen.push(point_of_access.into());
+        self.listen.push((point_of_access.into(), None));
+        self
+    }
+
+    /// What TLS is to be like at each `wss://` place. It needs [`identity`](Self::identity): who the peers are depends on it.
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Listens at `wss://host:port` with TLS settings of its own.
+    pub fn listen_with(mut self, point_of_access: impl Into<String>, tls: Tls) -> Self {
+        self.listen.push((point_of_access.into(), Some(tls)));
         self
     }
 
@@ -361,16 +378,36 @@ impl ServerBuilder {
 
     pub(super) fn bind(&self) -> Result<Bound> {
         self.check()?;
-        let default = ["ws://127.0.0.1:9000".to_owned()];
-        let uris = if self.listen.is_empty() { &default[..] } else { &self.listen };
+        let default = [("ws://127.0.0.1:9000".to_owned(), None)];
+        let places = if self.listen.is_empty() { &default[..] } else { &self.listen };
         let mut bound = Bound { listeners: Vec::new(), points_of_access: Vec::new() };
-        for uri in uris {
-            let listener = self.bind_one(uri)?;
+        // Places with the same settings have the same acceptor.
+        let mut common = None;
+        for (uri, own) in places {
+            let (listener, is_secure) = self.bind_one(uri)?;
+            let acceptor = match (own, is_secure) {
+                (None, false) => None,
+                (Some(tls), true) => Some(self.acceptor(uri, Some(tls))?),
+                (None, true) => {
+                    if common.is_none() {
+                        common = Some(self.acceptor(uri, self.tls.as_ref())?);
+                    }
+                    common.clone()
+                }
+                (Some(_), false) => {
+                    let text = format!("listen at {uri:?}: there are TLS settings for it; use wss://");
+                    return Err(Error::new(ErrorKind::InvalidArgument, text));
+                }
+            };
             let local = listener.local_addr().map_err(|e| cannot_listen(uri, &e.to_string()))?;
             if !local.ip().is_unspecified() {
-                bound.points_of_access.push(self.point_of_access_at(local)?);
+                bound.points_of_access.push(self.point_of_access_at(local, is_secure)?);
             }
-            bound.listeners.push(listener);
+            bound.listeners.push((listener, acceptor));
+        }
+        if self.tls.is_some() && common.is_none() {
+            let text = "tls is set, and no place is listened at with it: say listen(\"wss://...\")";
+            return Err(Error::new(ErrorKind::InvalidArgument, text));
         }
         if !self.points_of_access.is_empty() {
             bound.points_of_access = self.points_of_access.iter().map(|uri| uri.parse()).collect::<Result<_>>()?;
@@ -408,15 +445,29 @@ impl ServerBuilder {
         Ok(())
     }
 
-    fn point_of_access_at(&self, address: SocketAddr) -> Result<PointOfAccess> {
+    /// What makes TLS of the connections at `uri`.
+    fn acceptor(&self, uri: &str, tls: Option<&Tls>) -> Result<Arc<Acceptor>> {
+        let invalid = |text: &str| Error::new(ErrorKind::InvalidArgument, format!("listen at {uri:?}: {text}"));
+        let tls = tls.ok_or_else(|| invalid("wss:// needs tls: a certificate with its key, and whom to trust"))?;
+        let (Ok(sp), Ok(cse)) = (SpId::new(&self.sp_id), CseId::new(&self.cse_id)) else {
+            return Err(invalid(
+                "with TLS the server needs to know its identity, such as \"//sp.example\" and \"/id-in\"",
+            ));
+        };
+        Acceptor::new(tls.clone(), sp, cse).map(Arc::new)
+    }
+
+    fn point_of_access_at(&self, address: SocketAddr, is_secure: bool) -> Result<PointOfAccess> {
         let served = &self.listening.paths;
+        let scheme = if is_secure { "wss" } else { "ws" };
         match served.first() {
-            Some(path) if !served.iter().any(|path| path == "/") => format!("ws://{address}{path}").parse(),
-            _ => Ok(PointOfAccess::from_address(address, false)),
+            Some(path) if !served.iter().any(|path| path == "/") => format!("{scheme}://{address}{path}").parse(),
+            _ => Ok(PointOfAccess::from_address(address, is_secure)),
         }
     }
 
-    fn bind_one(&self, uri: &str) -> Result<TcpListener> {
+    /// The socket, and whether TLS is to be spoken there.
+    fn bind_one(&self, uri: &str) -> Result<(TcpListener, bool)> {
         let invalid = |text: &str| Error::new(ErrorKind::InvalidArgument, format!("listen at {uri:?}: {text}"));
         // Port 0 means "any that is free" here, and only here.
         let (text, any_port) = match uri.trim_end_matches('/').strip_suffix(":0") {
@@ -424,26 +475,23 @@ impl ServerBuilder {
             None => (uri.to_owned(), false),
         };
         let poa: PointOfAccess = text.parse()?;
-        if poa.is_secure() {
-            return Err(invalid("TLS is not part of this version; use ws://"));
-        }
         if poa.target() != "/" {
             return Err(invalid("a path has no meaning here; say in paths which ones are served"));
         }
         let port = if any_port { 0 } else { poa.port() };
         let addresses: Vec<SocketAddr> =
             (poa.host(), port).to_socket_addrs().map_err(|error| cannot_listen(uri, &error.to_string()))?.collect();
-        if !self.allow_insecure && addresses.iter().any(|address| !is_loopback(address.ip())) {
+        if !poa.is_secure() && !self.allow_insecure && addresses.iter().any(|address| !is_loopback(address.ip())) {
             return Err(invalid(
-                "without TLS a server listens on loopback addresses only; say allow_insecure if the network is closed \
-                 (TS-0020 7)",
+                "without TLS a server listens on loopback addresses only: use wss:// with tls, or say allow_insecure if the \
+                 network is closed (TS-0020 7)",
             ));
         }
         let listener = TcpListener::bind(&addresses[..]).map_err(|error| cannot_listen(uri, &error.to_string()))?;
         // Many may come at once; the standard library lets 128 wait.
         SockRef::from(&listener).listen(BACKLOG).map_err(|error| cannot_listen(uri, &error.to_string()))?;
         listener.set_nonblocking(true).map_err(|error| cannot_listen(uri, &error.to_string()))?;
-        Ok(listener)
+        Ok((listener, poa.is_secure()))
     }
 }
 

@@ -10,17 +10,17 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
-use tokio::net::TcpStream;
-
 use super::accept::Place;
 use super::authenticate::hint;
 use super::events::Order;
+use super::secure::Credential;
 use super::{Server, Shared};
 use crate::Result;
 use crate::binding::{Admission, ConnectionId, Event, IncomingToken, Principal, Registration, Session};
 use crate::net::link::{IncomingRequest, Link, Respond, Responder, Waiter, call_application};
 use crate::net::listen::Upgraded;
 use crate::net::pump::{Owner, Pump};
+use crate::net::tls::TlsStream;
 use crate::net::{MasksNothing, now};
 use crate::primitive::{Request, Response};
 use crate::websocket::{CloseCode, Connection, Role};
@@ -29,7 +29,7 @@ use crate::websocket::{CloseCode, Connection, Role};
 #[allow(clippy::manual_async_fn)] // it would hold each argument twice
 pub(super) fn serve(
     place: Place,
-    mut stream: TcpStream,
+    mut stream: TlsStream,
     registree: Arc<Registree>,
 ) -> impl Future<Output = ()> + Send + 'static {
     async move {
@@ -55,6 +55,8 @@ pub(super) struct Registree {
     pub(super) server: Server,
     id: ConnectionId,
     peer: SocketAddr,
+    /// What it has shown, with TLS.
+    pub(super) credential: Option<Box<Credential>>,
     pub(super) link: Link,
 }
 
@@ -122,6 +124,7 @@ impl Shared {
         server: &Server,
         peer: SocketAddr,
         mut upgraded: Upgraded,
+        credential: Option<Box<Credential>>,
         principal: Option<Principal>,
     ) -> Arc<Registree> {
         let id = ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed));
@@ -134,7 +137,7 @@ impl Shared {
         let mut session = Session::new(Arc::clone(&self.session), &mut *random);
         drop(random);
         session.attach(now(), connection, upgraded.format);
-        let registree = Arc::new(Registree { server: server.clone(), id, peer, link: Link::new(session) });
+        let registree = Arc::new(Registree { server: server.clone(), id, peer, credential, link: Link::new(session) });
         self.registrees().insert(id, Arc::downgrade(&registree));
         tracing::debug!(%peer, ?principal, "connection opened");
 
@@ -177,7 +180,7 @@ impl Gate<'_> {
     }
 
     fn handle(&mut self, event: Event<Waiter>) {
-        let Registree { server, id, peer, link } = &**self.registree;
+        let Registree { server, id, peer, link, .. } = &**self.registree;
         let shared = &*server.0;
         match event {
             Event::Request { token, request } => {

@@ -85,6 +85,14 @@ pub enum ServerEvent {
         /// Whence it came.
         peer: Option<SocketAddr>,
     },
+    /// Somebody got no connection because TLS failed: their credential is not one that is taken here, or they do not speak it. At
+    /// most 16 in a second are told; [`Server::refusals`](super::Server::refusals) counts all.
+    TlsRefused {
+        /// Whence they came.
+        peer: SocketAddr,
+        /// Why, in one line that is safe to log.
+        why: String,
+    },
     /// A request that was accepted for an entity expired before the entity came to take it.
     RequestExpired {
         /// For whom.

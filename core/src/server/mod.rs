@@ -12,6 +12,7 @@ mod events;
 mod half_open;
 mod registrations;
 mod schedules;
+mod secure;
 mod uplink;
 
 use std::collections::HashMap;
@@ -36,6 +37,7 @@ use crate::net::OsRandom;
 use crate::net::alarms::Alarms;
 use crate::net::link::IncomingRequest;
 use crate::net::listen::Listen;
+use crate::net::tls::acceptor::Acceptor;
 use crate::primitive::{Request, Response};
 use crate::spool::{RedbSpool, Spool};
 use crate::{Error, ErrorKind, Result, binding, websocket};
@@ -47,6 +49,7 @@ use delivery::Deliveries;
 use events::Events;
 use half_open::HalfOpen;
 use schedules::Schedules;
+use secure::Told;
 use uplink::{Above, Way};
 
 pub(crate) use uplink::Uplink;
@@ -128,6 +131,9 @@ pub(crate) struct Shared {
     /// Who finds no place, and is told so.
     turning_away: Arc<Semaphore>,
     refusals: RefusalCounts,
+    /// One for each place with TLS settings of its own.
+    acceptors: Vec<Arc<Acceptor>>,
+    tls_refusals_told: Told,
     next_connection: AtomicU64,
     stopping: watch::Sender<bool>,
     /// What connections counted that are gone.
@@ -159,6 +165,12 @@ impl Server {
         let mut session = config.session;
         // What may be under way is not to wait for a place in the window of the connection.
         session.outgoing.window = session.outgoing.window.max(config.delivery_window);
+        let mut acceptors: Vec<Arc<Acceptor>> = Vec::new();
+        for acceptor in bound.listeners.iter().filter_map(|(_, acceptor)| acceptor.as_ref()) {
+            if !acceptors.iter().any(|other| Arc::ptr_eq(other, acceptor)) {
+                acceptors.push(Arc::clone(acceptor));
+            }
+        }
         let shared = Arc::new(Shared {
             handler,
             registry: Mutex::new(registry),
@@ -181,13 +193,18 @@ impl Server {
             above: OnceLock::new(),
             turning_away: accept::turning_away(),
             refusals: RefusalCounts::default(),
+            acceptors,
+            tls_refusals_told: Told::new(),
             next_connection: AtomicU64::new(1),
             stopping: watch::Sender::new(false),
             past: Mutex::default(),
         });
         let server = Self(shared);
-        for listener in bound.listeners {
-            runtime.spawn(accept::accept(server.clone(), listener));
+        for (listener, acceptor) in bound.listeners {
+            runtime.spawn(accept::accept(server.clone(), listener, acceptor));
+        }
+        if !server.0.acceptors.is_empty() {
+            runtime.spawn(secure::watch_credentials(server.clone()));
         }
         runtime.spawn(delivery::expire(server.clone()));
         runtime.spawn(events::tell(server.clone()));

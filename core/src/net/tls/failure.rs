@@ -1,0 +1,87 @@
+//! What went wrong in a TLS handshake, in words that help.
+//!
+//! Covers: row WS-7-1 (no association, no connection). What it does not do: decide.
+
+use std::io;
+
+use tokio_rustls::rustls::{AlertDescription, CertificateError, Error};
+
+use crate::ErrorKind;
+
+/// The error of rustls in one of the stream's.
+fn of(error: &io::Error) -> Option<&Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+/// The kind and the text of an error of TLS; `None` if it is one of the network.
+pub(crate) fn told(error: &io::Error) -> Option<(ErrorKind, String)> {
+    of(error).map(in_words)
+}
+
+/// The kind and the text of an error of TLS.
+pub(crate) fn in_words(error: &Error) -> (ErrorKind, String) {
+    match error {
+        Error::InvalidCertificate(why) => (ErrorKind::PeerNotTrusted, not_trusted(why)),
+        Error::AlertReceived(alert) if is_about_us(*alert) => {
+            let text = format!("the peer does not accept the credential of this end: {}", words(*alert));
+            (ErrorKind::CredentialRefused, text)
+        }
+        Error::AlertReceived(alert) => (ErrorKind::TlsFailed, format!("the peer ended TLS: {}", words(*alert))),
+        Error::NoCertificatesPresented => {
+            (ErrorKind::PeerNotTrusted, "the peer showed no certificate, and one is needed".to_owned())
+        }
+        Error::InvalidMessage(_) => (ErrorKind::TlsFailed, format!("the peer does not speak TLS ({error})")),
+        error => (ErrorKind::TlsFailed, format!("TLS failed: {error}")),
+    }
+}
+
+fn not_trusted(why: &CertificateError) -> String {
+    let hint = match why {
+        CertificateError::UnknownIssuer => "; trust the authority that issued it",
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "; connect by a name that it has, or set server_name"
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "; is the clock right?",
+        CertificateError::UnknownRevocationStatus => "; there is no list of its authority among the revoked ones",
+        _ => "",
+    };
+    match why {
+        // Our own words.
+        CertificateError::Other(why) => why.to_string(),
+        why => format!("the peer's certificate is not accepted: {why}{hint}"),
+    }
+}
+
+/// True for what a peer says of our certificate or key.
+fn is_about_us(alert: AlertDescription) -> bool {
+    use AlertDescription::*;
+    matches!(
+        alert,
+        NoCertificate
+            | BadCertificate
+            | UnsupportedCertificate
+            | CertificateRevoked
+            | CertificateExpired
+            | CertificateUnknown
+            | UnknownCA
+            | AccessDenied
+            | DecryptError
+            | UnknownPSKIdentity
+            | CertificateRequired
+    )
+}
+
+fn words(alert: AlertDescription) -> String {
+    use AlertDescription::*;
+    let hint = match alert {
+        CertificateRequired => "it wants a certificate; set certificate and key",
+        UnknownCA => "it does not trust the authority of the certificate, or does not know its state",
+        CertificateExpired => "the certificate has expired, or is not valid yet",
+        CertificateRevoked => "the certificate is revoked",
+        CertificateUnknown => "it knows nobody with this certificate or key",
+        HandshakeFailure => "there is no version, suite or kind of credential in common, or it wants a certificate",
+        ProtocolVersion => "there is no version in common",
+        _ => return format!("alert {alert:?}"),
+    };
+    format!("{hint} (alert {alert:?})")
+}

@@ -1,0 +1,172 @@
+//! What the files of the settings hold: certificates, the key, authorities, lists of what is revoked.
+//!
+//! Covers: row WS-7-1. What it does not do: watch the files; they are read anew when somebody asks for it.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
+use tokio_rustls::rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+use tokio_rustls::rustls::sign::{CertifiedKey, SigningKey};
+use tokio_rustls::rustls::{RootCertStore, crypto::CryptoProvider};
+use zeroize::{Zeroize, Zeroizing};
+
+use super::names;
+use super::settings::{Pem, Tls};
+use crate::primitive::SpId;
+use crate::{Error, ErrorKind, Result};
+
+/// A certificate of ours that ends sooner than this is worth a warning.
+const SOON: Duration = Duration::from_secs(14 * 24 * 3600);
+/// No file of certificates is larger.
+const MOST_BYTES: u64 = 16 << 20;
+
+/// What this end has, and whom it trusts.
+pub(super) struct Material {
+    /// The certificate with its key.
+    pub(super) certified: Option<Arc<CertifiedKey>>,
+    /// The key with its public key alone (RFC 7250).
+    pub(super) raw: Option<Arc<CertifiedKey>>,
+    pub(super) anchors: Vec<Anchors>,
+    pub(super) revoked: Vec<CertificateRevocationListDer<'static>>,
+}
+
+/// Authorities that certify entities of these providers, or of all.
+pub(super) struct Anchors {
+    pub(super) roots: Arc<RootCertStore>,
+    pub(super) providers: Option<Vec<SpId>>,
+}
+
+pub(super) fn invalid(text: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidArgument, text)
+}
+
+impl Material {
+    /// Reads all that the settings name.
+    ///
+    /// # Errors
+    /// `InvalidArgument`: what is wrong, in which file.
+    pub(super) fn read(tls: &Tls, provider: &CryptoProvider) -> Result<Self> {
+        let key = tls.key.as_ref().map(|pem| read_key(pem, provider)).transpose()?;
+        let (mut certified, mut raw) = (None, None);
+        if let Some(key) = key {
+            if let Some(pem) = &tls.certificate {
+                certified = Some(Arc::new(certify(pem, Arc::clone(&key))?));
+            }
+            if let Some(public) = key.public_key() {
+                let public = CertificateDer::from(public.as_ref().to_vec());
+                raw = Some(Arc::new(CertifiedKey::new(vec![public], key)));
+            }
+        }
+        let mut anchors = Vec::new();
+        for trusted in &tls.trusted {
+            let providers = trusted.providers.as_ref().map(|names| {
+                let parse = |name: &String| {
+                    SpId::new(name).map_err(|error| invalid(format!("tls: service provider {name:?}: {error}")))
+                };
+                names.iter().map(parse).collect::<Result<Vec<_>>>()
+            });
+            anchors
+                .push(Anchors { roots: Arc::new(read_anchors(&trusted.anchors)?), providers: providers.transpose()? });
+        }
+        let mut revoked = Vec::new();
+        for pem in &tls.revoked {
+            let (place, bytes) = read(pem, "revoked")?;
+            let lists: Vec<_> = CertificateRevocationListDer::pem_slice_iter(&bytes)
+                .collect::<std::result::Result<_, _>>()
+                .map_err(|error| unreadable(&place, &error))?;
+            if lists.is_empty() {
+                return Err(invalid(format!("{place} holds no list (BEGIN X509 CRL)")));
+            }
+            revoked.extend(lists);
+        }
+        Ok(Self { certified, raw, anchors, revoked })
+    }
+}
+
+/// What a setting is called in an error, and the bytes.
+fn read(pem: &Pem, setting: &str) -> Result<(String, Zeroizing<Vec<u8>>)> {
+    match pem {
+        Pem::Bytes(bytes) => Ok((format!("tls: {setting}: the PEM in memory"), Zeroizing::new(bytes.to_vec()))),
+        Pem::File(path) => {
+            let place = format!("tls: {setting}: {}", path.display());
+            let wrong = |error: &dyn std::fmt::Display| invalid(format!("{place} cannot be read: {error}"));
+            let length = fs::metadata(path).map_err(|error| wrong(&error))?.len();
+            if length > MOST_BYTES {
+                return Err(wrong(&format!("it is larger than {MOST_BYTES} bytes")));
+            }
+            let bytes = fs::read(path).map_err(|error| wrong(&error))?;
+            Ok((place, Zeroizing::new(bytes)))
+        }
+    }
+}
+
+fn unreadable(place: &str, error: &pem::Error) -> Error {
+    invalid(format!("{place} is no good PEM: {error}"))
+}
+
+fn read_key(pem: &Pem, provider: &CryptoProvider) -> Result<Arc<dyn SigningKey>> {
+    let (place, bytes) = read(pem, "key")?;
+    if bytes.windows(9).any(|window| window == b"ENCRYPTED") {
+        return Err(invalid(format!("{place} is encrypted; decrypt it first, as with openssl pkey")));
+    }
+    let mut key = PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| match error {
+        pem::Error::NoItemsFound => invalid(format!("{place} holds no private key (BEGIN PRIVATE KEY)")),
+        error => unreadable(&place, &error),
+    })?;
+    if let Pem::File(path) = pem {
+        warn_if_open_to_others(path);
+    }
+    let loaded = provider.key_provider.load_private_key(key.clone_key());
+    key.zeroize();
+    // The library's text could hold parts of the key.
+    loaded.map_err(|_| invalid(format!("{place} is a private key of a kind that is not known here: use P-256")))
+}
+
+#[cfg(unix)]
+fn warn_if_open_to_others(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode());
+    if mode & 0o077 != 0 {
+        tracing::warn!(?path, mode = format!("{:o}", mode & 0o777), "others may read this private key; chmod 600");
+    }
+}
+
+#[cfg(not(unix))]
+fn warn_if_open_to_others(_path: &Path) {}
+
+fn certificates(place: &str, bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
+    let all: Vec<_> = CertificateDer::pem_slice_iter(bytes)
+        .collect::<std::result::Result<_, _>>()
+        .map_err(|error| unreadable(place, &error))?;
+    if all.is_empty() {
+        return Err(invalid(format!("{place} holds no certificate (BEGIN CERTIFICATE)")));
+    }
+    Ok(all)
+}
+
+fn certify(pem: &Pem, key: Arc<dyn SigningKey>) -> Result<CertifiedKey> {
+    let (place, bytes) = read(pem, "certificate")?;
+    let chain = certificates(&place, &bytes)?;
+    let names = names::of(&chain[0]).map_err(|error| invalid(format!("{place}: {error}")))?;
+    match names.not_after.duration_since(SystemTime::now()) {
+        // Whoever has only this one can do nothing but try with it.
+        Err(_) => tracing::error!("{place} has expired: peers will refuse it"),
+        Ok(left) if left < SOON => tracing::warn!("{place} expires in {} days", left.as_secs() / (24 * 3600)),
+        Ok(_) => {}
+    }
+    let certified = CertifiedKey::new(chain, key);
+    certified.keys_match().map_err(|_| invalid(format!("{place} and the private key do not belong together")))?;
+    Ok(certified)
+}
+
+fn read_anchors(pem: &Pem) -> Result<RootCertStore> {
+    let (place, bytes) = read(pem, "trust")?;
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(&place, &bytes)? {
+        roots.add(certificate).map_err(|error| invalid(format!("{place}: {error}")))?;
+    }
+    Ok(roots)
+}
