@@ -11,6 +11,7 @@ mod config;
 mod deadline;
 mod event;
 mod incoming;
+pub mod ni;
 mod outbox;
 mod outgoing;
 mod poa;
