@@ -12,6 +12,7 @@ mod deadline;
 mod event;
 mod identity;
 mod incoming;
+mod originator;
 mod outbox;
 mod outgoing;
 mod poa;

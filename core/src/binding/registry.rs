@@ -14,19 +14,21 @@
 //!   [`TakeOver`] says otherwise.
 
 mod event;
+mod gate;
 mod take_over;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::Registration;
 use super::registration::RegistreeKind;
-use crate::primitive::{Operation, Request, StatusCode};
+use super::{PeerIdentity, Registration};
+use crate::primitive::{EntityId, StatusCode};
 
 pub use event::RegistryEvent;
 pub use take_over::{Eviction, Flapping, Principal, TAKEN_OVER, TakeOver, TakeOverRules};
 
+use gate::Names;
 use take_over::{Moves, Slots};
 
 /// One connection, for as long as the process lives: numbers are not reused, so a late clean-up of an old connection
@@ -39,6 +41,8 @@ pub struct ConnectionId(pub u64);
 pub enum Admission {
     /// It goes to the CSE.
     Pass,
+    /// It goes to the CSE with this originator instead: the AE-ID-Stem that its credential is for, where `fr` asks for one.
+    PassAs(String),
     /// It is answered with this status and explanation.
     Refuse(StatusCode, String),
 }
@@ -48,21 +52,23 @@ pub enum Admission {
 /// After each input, [`poll_event`](Self::poll_event) gives what follows from it.
 #[derive(Debug)]
 pub struct Registry {
-    /// `//sp.example`
-    sp_id: String,
-    /// `/id-in`
-    cse_id: String,
+    names: Names,
     /// Originators that need no registration, such as the CSE's administrator.
     trusted: Vec<String>,
     policy: TakeOver,
     flapping: Flapping,
     slots: Slots,
+    /// A connection without an association speaks for one entity.
+    binds_plain: bool,
+    cse_needs_association: bool,
     /// By the stems of their identifiers.
     entities: HashMap<Arc<str>, Entry>,
     /// Every connection that is open.
     connections: HashMap<ConnectionId, Carrier>,
     /// By the one name of their principals: nodes that have a connection, or to which an entity belongs.
     nodes: HashMap<Principal, Node>,
+    /// What the credentials of the nodes that are connected are for, registered or not.
+    named: HashMap<Arc<str>, Principal>,
     events: VecDeque<RegistryEvent>,
 }
 
@@ -83,7 +89,9 @@ struct Entry {
 #[derive(Debug)]
 struct Carrier {
     /// As it was presented.
-    principal: Option<Principal>,
+    identity: Option<Arc<PeerIdentity>>,
+    /// Without one: the first entity that it registered or spoke as.
+    bound: Option<Arc<str>>,
     /// The entities that it speaks for, if any: reached over it, or over another one, which it would take the place of.
     carried: Vec<Arc<str>>,
     /// It is being closed for the sake of another one, and has no rights any more.
@@ -96,25 +104,35 @@ struct Node {
     connection: Option<ConnectionId>,
     /// What belongs to it.
     entities: Vec<Arc<str>>,
+    /// What the credential of its connection is for.
+    named: Vec<Arc<str>>,
 }
 
 impl Registry {
-    /// An empty registry of the CSE `cse_id` (`/id-in`) of the service provider `sp_id` (`//sp.example`). Originators in
-    /// `trusted` need no registration.
-    #[must_use]
-    pub fn new(sp_id: impl Into<String>, cse_id: impl Into<String>, trusted: Vec<String>) -> Self {
-        Self {
-            sp_id: sp_id.into(),
-            cse_id: cse_id.into(),
+    /// An empty registry of the CSE `cse_id` (`/id-in`) of the service provider `sp_id` (`//sp.example`), either of which may be
+    /// empty if it is not known. Originators in `trusted` need no registration.
+    ///
+    /// # Errors
+    /// [`IdError`](crate::primitive::IdError) if one of the first two is no identifier.
+    pub fn new(
+        sp_id: &str,
+        cse_id: &str,
+        trusted: Vec<String>,
+    ) -> std::result::Result<Self, crate::primitive::IdError> {
+        Ok(Self {
+            names: Names::new(sp_id, cse_id)?,
             trusted,
             policy: TakeOver::default(),
             flapping: Flapping::default(),
             slots: Slots::default(),
+            binds_plain: true,
+            cse_needs_association: false,
             entities: HashMap::new(),
             connections: HashMap::new(),
             nodes: HashMap::new(),
+            named: HashMap::new(),
             events: VecDeque::new(),
-        }
+        })
     }
 
     /// With other rules for take-overs than the default ones.
@@ -124,16 +142,31 @@ impl Registry {
         Self { policy: *policy, flapping: *flapping, slots: Slots::new(rotation), ..self }
     }
 
+    /// Whether a connection outside any association speaks for one entity only: the first that it registers, or speaks as (but
+    /// not one in `trusted`). True by default; TS-0004 7.3.2.1 itself lets any connection speak for any registered AE.
+    #[must_use]
+    pub fn with_plain_bound(self, yes: bool) -> Self {
+        Self { binds_plain: yes, ..self }
+    }
+
+    /// Whether a CSE is refused outside an association (4107, TS-0004 7.3.2.1). False by default, for closed environments.
+    #[must_use]
+    pub fn with_associations_for_cses(self, yes: bool) -> Self {
+        Self { cse_needs_association: yes, ..self }
+    }
+
     /// The shortest form of an identifier within this CSE, which all its forms share: `//sp/id-in/Ca`, `/id-in/Ca` and
     /// `Ca` are the same AE.
     #[must_use]
     pub fn stem<'a>(&self, id: &'a str) -> &'a str {
-        let id = match id.strip_prefix(self.sp_id.as_str()) {
-            Some(rest) if rest.starts_with('/') && !self.sp_id.is_empty() => rest,
+        let Names { sp_id, cse_id, .. } = &self.names;
+        let id = match id.split_at_checked(sp_id.as_str().len()) {
+            // A domain name.
+            Some((sp, rest)) if rest.starts_with('/') && sp.eq_ignore_ascii_case(sp_id.as_str()) => rest,
             _ => id,
         };
-        match id.strip_prefix(self.cse_id.as_str()).and_then(|rest| rest.strip_prefix('/')) {
-            Some(stem) if !stem.is_empty() && !self.cse_id.is_empty() => stem,
+        match id.strip_prefix(cse_id.as_str()).and_then(|rest| rest.strip_prefix('/')) {
+            Some(stem) if !stem.is_empty() => stem,
             // An AE-ID that the service provider assigned has no CSE in it: `/Sa`.
             _ => id.strip_prefix('/').filter(|stem| stem.starts_with('S')).unwrap_or(id),
         }
@@ -141,39 +174,31 @@ impl Registry {
 
     // ---- inputs
 
-    /// Judges a handshake that names an entity (`X-M2M-Origin`), before it is answered.
-    ///
-    /// # Errors
-    /// Why it is to be refused (403): the entity belongs to another principal.
-    pub fn greet(&mut self, principal: Option<&Principal>, hint: &str) -> Result<(), String> {
-        let slot = principal.map(|principal| self.slots.of(principal));
-        match self.entities.get_key_value(self.stem(hint)) {
-            Some((stem, entry)) if entry.is_of_another(slot.as_ref()) => {
-                let stem = Arc::clone(stem);
-                Err(self.impostor(&stem, principal.cloned()).1)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// A connection was opened. `principal` is who was authenticated, if anybody; `hint` is the entity that its handshake
+    /// A connection was opened. `identity` is who was authenticated, if anybody; `hint` is the entity that its handshake
     /// named, which proves nothing.
     ///
-    /// A principal that has a connection already has this one instead from now on (WS-5.2-3).
+    /// A principal that has a connection already has this one instead from now on (WS-5.2-3). What its credential names and
+    /// belongs to nobody is its own.
     pub fn connected(
         &mut self,
         connection: ConnectionId,
-        principal: Option<Principal>,
+        identity: Option<Arc<PeerIdentity>>,
         hint: Option<&str>,
         now: Instant,
     ) {
-        let slot = principal.as_ref().map(|principal| self.slots.of(principal));
-        self.connections.insert(connection, Carrier { principal, carried: Vec::new(), is_evicted: false });
-        if let Some(slot) = slot {
-            let node = self.nodes.entry(slot).or_default();
-            let old = node.connection.replace(connection);
-            for stem in node.entities.clone() {
-                self.reach(&stem, connection, now);
+        let carrier = Carrier { identity: identity.clone(), bound: None, carried: Vec::new(), is_evicted: false };
+        self.connections.insert(connection, carrier);
+        if let Some(identity) = identity {
+            let slot = self.slots.of(identity.principal());
+            let old = self.nodes.entry(slot.clone()).or_default().connection.replace(connection);
+            let named = self.name(connection, &slot, identity.entities().unwrap_or_default());
+            for stem in self.nodes.get(&slot).map(|node| node.entities.clone()).unwrap_or_default() {
+                if self.may_speak(&identity, &stem) {
+                    self.reach(&stem, connection, now);
+                }
+            }
+            for stem in named {
+                self.claim_named(connection, &stem, now);
             }
             if let Some(old) = old {
                 self.evict(old, Eviction::TakenOver, now);
@@ -185,60 +210,58 @@ impl Registry {
         }
     }
 
-    /// The gate (TS-0020 6.4): before a registration only the registration itself passes.
-    pub fn admit(&mut self, connection: ConnectionId, request: &Request, now: Instant) -> Admission {
-        if !self.is_live(connection) {
-            let text = "this connection is being closed, and nothing is taken from it any more";
-            return Admission::Refuse(StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE, text.to_owned());
+    /// What a credential is for belongs to its node as long as that is connected, unless it belongs to another one.
+    fn name(&mut self, connection: ConnectionId, slot: &Principal, entities: &[EntityId]) -> Vec<Arc<str>> {
+        self.unname(slot);
+        let mut named = Vec::new();
+        for entity in entities {
+            let stem = self.stem(entity.as_str());
+            if self.is_of_another(stem, Some(slot)) {
+                let stem = stem.to_owned();
+                self.tell_impostor(connection, stem);
+            } else {
+                let stem: Arc<str> = stem.into();
+                self.named.insert(Arc::clone(&stem), slot.clone());
+                named.push(stem);
+            }
         }
-        let originator = request.from.as_deref().filter(|fr| !fr.is_empty());
-        if Registration::is_requested_by(request) {
-            return self.admit_registration(connection, originator);
+        if let Some(node) = self.nodes.get_mut(slot) {
+            node.named.clone_from(&named);
         }
-        let Some(originator) = originator else {
-            return Admission::Refuse(StatusCode::BAD_REQUEST, "fr is missing".to_owned());
-        };
-        if let Some(admission) = self.speak_for(connection, originator, now) {
-            return admission;
-        }
-        if self.trusted.iter().any(|trusted| trusted == originator) || self.forwards(connection) {
-            return Admission::Pass;
-        }
-        // A CSE asks whether it is registered, and clears away what an earlier run left, before it registers.
-        let own = originator.starts_with('/') && request.to.ends_with(originator);
-        if own && matches!(request.operation, Operation::Delete | Operation::Retrieve) {
-            return Admission::Pass;
-        }
-        Admission::Refuse(
-            StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE,
-            format!("{originator:?} is not registered here: create its AE or remoteCSE first (TS-0020 6.4)"),
-        )
+        named
     }
 
-    /// Whether an entity may be registered is the CSE's to say, unless it belongs to somebody else.
-    fn admit_registration(&mut self, connection: ConnectionId, originator: Option<&str>) -> Admission {
-        let slot = self.slot_of(connection);
-        let known = originator.and_then(|originator| self.entities.get_key_value(self.stem(originator)));
-        match known {
-            Some((stem, entry)) if entry.is_of_another(slot.as_ref()) => {
-                let stem = Arc::clone(stem);
-                self.refuse_impostor(connection, &stem)
-            }
-            _ => Admission::Pass,
+    /// Undoes [`name`](Self::name).
+    fn unname(&mut self, slot: &Principal) {
+        let Some(node) = self.nodes.get_mut(slot) else { return };
+        for stem in std::mem::take(&mut node.named) {
+            self.named.remove(&stem);
+        }
+    }
+
+    /// A registered entity that belonged to nobody so far belongs to the node whose credential names it, at once: this is proof,
+    /// and whoever had it until now had none.
+    fn claim_named(&mut self, connection: ConnectionId, stem: &Arc<str>, now: Instant) {
+        let Some(entry) = self.entities.get(stem).filter(|entry| entry.owner.is_none()) else { return };
+        if entry.is_registrar {
+            return self.carry(connection, stem);
+        }
+        let holder = entry.route;
+        self.reach(stem, connection, now);
+        if let Some(holder) = holder {
+            self.evict(holder, Eviction::TakenOver, now);
         }
     }
 
     /// A registration succeeded over this connection (WS-6.4-2). The entity is reachable now, unless it was registered
-    /// already and is reached over another connection: then the newcomer has the rights of any other one.
-    pub fn register(&mut self, connection: ConnectionId, registration: Registration, now: Instant) {
+    /// already and is reached over another connection: then the newcomer has the rights of any other one. False if nothing is
+    /// registered, since the connection may not speak for the entity, whatever the CSE says.
+    pub fn register(&mut self, connection: ConnectionId, registration: Registration, now: Instant) -> bool {
+        if !self.may_register(connection, &registration.entity) {
+            return false;
+        }
         let key: Arc<str> = self.stem(&registration.entity).into();
-        let slot = self.slot_of(connection);
         match self.entities.get_mut(&key) {
-            Some(entry) if entry.is_of_another(slot.as_ref()) => {
-                // The CSE assigned an identifier that another one has.
-                self.refuse_impostor(connection, &key);
-                return;
-            }
             Some(entry) => entry.registration = registration,
             None => {
                 self.entities.insert(Arc::clone(&key), Entry::new(registration));
@@ -249,6 +272,23 @@ impl Registry {
         if self.is_live(connection) {
             self.contend(connection, &key, now);
         }
+        true
+    }
+
+    /// Whether a connection may register an entity, by the identifier that the CSE has assigned. If not, that is told.
+    pub fn may_register(&mut self, connection: ConnectionId, entity: &str) -> bool {
+        let stem = self.stem(entity);
+        let carrier = self.connections.get(&connection);
+        let is_its_own = carrier.is_none_or(|carrier| match &carrier.identity {
+            Some(identity) => self.may_speak(identity, stem),
+            None => self.is_trusted(stem) || self.bound(carrier).is_none_or(|bound| **bound == *stem),
+        });
+        let may = is_its_own && !self.is_of_another(stem, self.slot_of(connection).as_ref());
+        if !may {
+            let stem = stem.to_owned();
+            self.tell_impostor(connection, stem);
+        }
+        may
     }
 
     /// A registration from before this process began (WS-6.4-4): the entity is registered and offline. It belongs to
@@ -261,7 +301,8 @@ impl Registry {
         self.entities.insert(Arc::clone(&key), Entry::new(registration));
         let Some(slot) = owner.map(|owner| self.slots.of(owner)) else { return };
         self.bind(&key, &slot);
-        if let Some(connection) = self.nodes.get(&slot).and_then(|node| node.connection) {
+        let Some(connection) = self.nodes.get(&slot).and_then(|node| node.connection) else { return };
+        if self.identity(connection).is_some_and(|identity| self.may_speak(identity, &key)) {
             self.reach(&key, connection, now);
         }
     }
@@ -324,6 +365,12 @@ impl Registry {
         self.entities.get(self.stem(entity))?.route
     }
 
+    /// Who is authenticated on a connection, if anybody.
+    #[must_use]
+    pub fn identity(&self, connection: ConnectionId) -> Option<&Arc<PeerIdentity>> {
+        self.connections.get(&connection)?.identity.as_ref()
+    }
+
     /// The principal to which an entity belongs; of a rotation pair, the first.
     #[must_use]
     pub fn owner(&self, entity: &str) -> Option<&Principal> {
@@ -362,8 +409,14 @@ impl Registry {
 
     /// The node at the other end of a connection.
     fn slot_of(&self, connection: ConnectionId) -> Option<Principal> {
-        let principal = self.connections.get(&connection)?.principal.as_ref()?;
-        Some(self.slots.of(principal))
+        Some(self.slots.of(self.principal_on(connection)?))
+    }
+
+    /// True if an entity belongs to another node than this one, or than nobody, or is what the credential of one that is
+    /// connected is for.
+    fn is_of_another(&self, stem: &str, slot: Option<&Principal>) -> bool {
+        let owner = self.entities.get(stem).and_then(|entry| entry.owner.as_ref());
+        owner.or_else(|| self.named.get(stem)).is_some_and(|owner| Some(owner) != slot)
     }
 
     /// True if the connection belongs to a registered CSE, or to the registrar, which forward the requests of others.
@@ -400,11 +453,11 @@ impl Registry {
 
     /// The connection speaks for a registered entity, and is to be reached as that.
     fn contend(&mut self, connection: ConnectionId, stem: &Arc<str>, now: Instant) -> Admission {
-        let slot = self.slot_of(connection);
-        let Some(entry) = self.entities.get_mut(stem) else { return Admission::Pass };
-        if entry.is_of_another(slot.as_ref()) {
+        let may = self.identity(connection).is_none_or(|identity| self.may_speak(identity, stem));
+        if !may || self.is_of_another(stem, self.slot_of(connection).as_ref()) {
             return self.refuse_impostor(connection, stem);
         }
+        let Some(entry) = self.entities.get_mut(stem) else { return Admission::Pass };
         if entry.is_registrar {
             self.carry(connection, stem);
             return Admission::Pass;
@@ -433,19 +486,19 @@ impl Registry {
         Admission::Pass
     }
 
-    fn refuse_impostor(&mut self, connection: ConnectionId, stem: &Arc<str>) -> Admission {
-        let principal = self.connections.get(&connection).and_then(|carrier| carrier.principal.clone());
+    fn refuse_impostor(&mut self, connection: ConnectionId, stem: &str) -> Admission {
+        let principal = self.principal_on(connection).cloned();
         let (status, text) = self.impostor(stem, principal);
         Admission::Refuse(status, text)
     }
 
     /// Somebody speaks for an entity that belongs to another principal (TS-0004 7.3.2.1).
-    fn impostor(&mut self, stem: &Arc<str>, principal: Option<Principal>) -> (StatusCode, String) {
+    fn impostor(&mut self, stem: &str, principal: Option<Principal>) -> (StatusCode, String) {
         let status = match principal {
             Some(_) => StatusCode::ORIGINATOR_NOT_AUTHENTICATED,
             None => StatusCode::SECURITY_ASSOCIATION_REQUIRED,
         };
-        self.events.push_back(RegistryEvent::Impostor { entity: stem.to_string(), principal });
+        self.events.push_back(RegistryEvent::Impostor { entity: stem.to_owned(), principal });
         (status, format!("{stem:?} belongs to another credential: connect with that one"))
     }
 
@@ -460,7 +513,8 @@ impl Registry {
         match before {
             Some(from) => {
                 let flapping = entry.moves.note(now, self.flapping);
-                let principal = self.connections.get(&connection).and_then(|carrier| carrier.principal.clone());
+                let principal =
+                    self.connections.get(&connection).and_then(|c| Some(c.identity.as_ref()?.principal().clone()));
                 let told = RegistryEvent::TakenOver { entity: entity.clone(), from, by: connection, principal };
                 self.events.push_back(told);
                 self.events.extend(flapping.map(|count| RegistryEvent::Flapping { entity, count }));
@@ -491,17 +545,18 @@ impl Registry {
     fn evict(&mut self, connection: ConnectionId, why: Eviction, now: Instant) {
         let Some(carrier) = self.connections.get_mut(&connection).filter(|carrier| !carrier.is_evicted) else { return };
         carrier.is_evicted = true;
-        let principal = carrier.principal.clone();
-        let evicted = Carrier { principal, carried: std::mem::take(&mut carrier.carried), is_evicted: true };
+        let (identity, carried) = (carrier.identity.clone(), std::mem::take(&mut carrier.carried));
+        let evicted = Carrier { identity, bound: None, carried, is_evicted: true };
         self.give_up(connection, evicted, Some(why), now);
         self.events.push_back(RegistryEvent::Close { connection, why });
     }
 
     /// Takes away what a connection has, as far as it still has it: another one may have its place already.
     fn give_up(&mut self, connection: ConnectionId, had: Carrier, why: Option<Eviction>, now: Instant) {
-        if let Some(slot) = had.principal.map(|principal| self.slots.of(&principal)) {
-            if let Some(node) = self.nodes.get_mut(&slot) {
-                node.connection.take_if(|of_now| *of_now == connection);
+        if let Some(slot) = had.identity.map(|identity| self.slots.of(identity.principal())) {
+            let node = self.nodes.get_mut(&slot);
+            if node.is_some_and(|node| node.connection.take_if(|of_now| *of_now == connection).is_some()) {
+                self.unname(&slot);
             }
             self.forget_if_empty(&slot);
         }
@@ -526,7 +581,12 @@ impl Registry {
 
     /// Notes that the connection speaks for an entity.
     fn carry(&mut self, connection: ConnectionId, stem: &Arc<str>) {
+        let is_bound = self.connections.get(&connection).is_some_and(|carrier| self.bound(carrier).is_some());
+        let binds = !is_bound && !self.is_trusted(stem);
         let Some(carrier) = self.connections.get_mut(&connection) else { return };
+        if binds && carrier.identity.is_none() {
+            carrier.bound = Some(Arc::clone(stem));
+        }
         if !carrier.carried.contains(stem) {
             if carrier.carried.capacity() == 0 {
                 carrier.carried.reserve_exact(1); // mostly there is one
@@ -546,11 +606,6 @@ impl Registry {
 impl Entry {
     const fn new(registration: Registration) -> Self {
         Self { registration, owner: None, route: None, claims: Vec::new(), moves: Moves::NONE, is_registrar: false }
-    }
-
-    /// True if it belongs to another node than this one, or than nobody.
-    fn is_of_another(&self, slot: Option<&Principal>) -> bool {
-        self.owner.as_ref().is_some_and(|owner| Some(owner) != slot)
     }
 }
 

@@ -161,10 +161,10 @@ async fn welcome(place: Place, half_open: Opening, mut stream: TcpStream, peer: 
         tracing::warn!(%peer, %error, "a socket option could not be set");
     }
     let opening = async {
-        let mut principal = None;
-        let judge = |request: &UpgradeRequest| shared.judge(server, request, peer).map(|known| principal = known);
+        let mut identity = None;
+        let judge = |request: &UpgradeRequest| shared.judge(server, request, peer, None).map(|known| identity = known);
         let why = match shared.listening.upgrade(&mut stream, accepted, judge).await {
-            Ok(upgraded) => return Some((upgraded, principal)),
+            Ok(upgraded) => return Some((upgraded, identity)),
             Err(why) => why,
         };
         shared.refusals.handshake.fetch_add(1, Ordering::Relaxed);
@@ -182,8 +182,8 @@ async fn welcome(place: Place, half_open: Opening, mut stream: TcpStream, peer: 
         () = shared.stopped() => None,
     };
     drop(half_open);
-    if let Some((upgraded, principal)) = upgraded {
-        let registree = shared.open(server, peer, upgraded, principal);
+    if let Some((upgraded, identity)) = upgraded {
+        let registree = shared.open(server, peer, upgraded, identity);
         tokio::spawn(serve(place, stream, registree));
     }
 }

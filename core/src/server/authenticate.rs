@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::{Server, Shared};
-use crate::binding::Principal;
+use crate::binding::{PeerIdentity, Principal};
 use crate::websocket::handshake::server::{Rejection, UpgradeRequest};
 
 /// The hook: see [`super::ServerBuilder::authenticate`].
@@ -19,6 +19,7 @@ pub(super) type Authenticate = Arc<dyn Fn(&HandshakeInfo<'_>) -> Result<Option<P
 pub struct HandshakeInfo<'a> {
     request: &'a UpgradeRequest,
     peer: SocketAddr,
+    identity: Option<&'a PeerIdentity>,
 }
 
 impl HandshakeInfo<'_> {
@@ -26,6 +27,13 @@ impl HandshakeInfo<'_> {
     #[must_use]
     pub fn peer(&self) -> SocketAddr {
         self.peer
+    }
+
+    /// Who is at the other end by the credential that TLS accepted; `None` without TLS, or if it asked for none. Then the
+    /// connection belongs to this one, and the hook can only deny it.
+    #[must_use]
+    pub fn identity(&self) -> Option<&PeerIdentity> {
+        self.identity
     }
 
     /// The request target as sent, with a query if it has one.
@@ -85,23 +93,28 @@ impl Denied {
 }
 
 impl Shared {
-    /// Judges a handshake that is good otherwise: whether it may open a connection, and whose that is.
+    /// Judges a handshake that is good otherwise: whether it may open a connection, and whose that is. `identity` is what TLS says
+    /// of its peer.
     pub(super) fn judge(
         &self,
         server: &Server,
         request: &UpgradeRequest,
         peer: SocketAddr,
-    ) -> Result<Option<Principal>, Rejection> {
+        identity: Option<PeerIdentity>,
+    ) -> Result<Option<Arc<PeerIdentity>>, Rejection> {
         let principal = match &self.authenticate {
-            Some(hook) => ask(hook, &HandshakeInfo { request, peer })?,
+            Some(hook) => ask(hook, &HandshakeInfo { request, peer, identity: identity.as_ref() })?,
             None => None,
         };
-        if let Some(hint) = hint(request) {
-            let (greeted, orders) = self.change(Some(peer), "", |registry, _| registry.greet(principal.as_ref(), hint));
+        let identity = identity.or_else(|| principal.map(PeerIdentity::from)).map(Arc::new);
+        let hint = hint(request);
+        if identity.is_some() || hint.is_some() {
+            let (greeted, orders) =
+                self.change(Some(peer), "", |registry, _| registry.greet(identity.as_deref(), hint));
             self.follow(server, orders);
             greeted.map_err(|text| Rejection::new(403, text))?;
         }
-        Ok(principal)
+        Ok(identity)
     }
 }
 
