@@ -100,7 +100,7 @@ pub(super) fn judge(claim: &Claim<'_>, world: &impl Known) -> Verdict {
     let entity = match world.entity(text) {
         Ok(entity) => entity,
         // What an AE may be called is the CSE's to say.
-        Err(_) if allowed.is_none() && claim.act == Act::RegistersAe && world.bound().is_none() => {
+        Err(_) if allowed.is_none() && claim.act == Act::RegistersAe && bound(claim, world).is_none() => {
             return Verdict::Pass;
         }
         Err(error) => return bad(format!("fr {text:?} names no AE and no CSE: {error}")),
@@ -111,6 +111,11 @@ pub(super) fn judge(claim: &Claim<'_>, world: &impl Known) -> Verdict {
     }
 }
 
+/// The entity for which alone the connection speaks, outside an association.
+fn bound<'a>(claim: &Claim<'_>, world: &'a impl Known) -> Option<&'a str> {
+    world.bound().filter(|_| claim.association.is_none())
+}
+
 /// `fr` is missing, or asks for an identifier: only an AE that registers may do so.
 fn unnamed(claim: &Claim<'_>, text: &str, allowed: Option<&[EntityId]>, world: &impl Known) -> Verdict {
     if claim.act != Act::RegistersAe {
@@ -119,9 +124,9 @@ fn unnamed(claim: &Claim<'_>, text: &str, allowed: Option<&[EntityId]>, world: &
             _ => format!("fr {text:?} asks for an AE-ID, which only CREATE of an AE may: name the originator"),
         });
     }
-    match (allowed, world.bound()) {
+    match (allowed, bound(claim, world)) {
         (Some(allowed), _) => assigned(text, allowed, world),
-        (None, Some(bound)) if claim.association.is_none() => second(bound, "another AE"),
+        (None, Some(bound)) => second(bound, "another AE"),
         (None, _) => Verdict::Pass,
     }
 }
@@ -184,9 +189,8 @@ fn of_anybody(claim: &Claim<'_>, text: &str, entity: &EntityId, world: &impl Kno
         return Verdict::Refuse { status: StatusCode::SECURITY_ASSOCIATION_REQUIRED, text, is_impostor: false };
     }
     let is_registered = world.registered(entity).is_some();
-    if is_outside
-        && (is_registered || act.registers())
-        && let Some(bound) = world.bound().filter(|bound| world.entity(bound).as_ref() != Ok(entity))
+    if (is_registered || act.registers())
+        && let Some(bound) = bound(claim, world).filter(|bound| world.entity(bound).as_ref() != Ok(entity))
     {
         return second(bound, &format!("{text:?}"));
     }

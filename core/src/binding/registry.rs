@@ -13,6 +13,7 @@
 //! - For any other entity a newcomer waits until the connection that is there has answered a probe or died, unless
 //!   [`TakeOver`] says otherwise.
 
+mod belonging;
 mod event;
 mod gate;
 mod take_over;
@@ -23,7 +24,7 @@ use std::time::Instant;
 
 use super::registration::RegistreeKind;
 use super::{PeerIdentity, Registration};
-use crate::primitive::{EntityId, StatusCode};
+use crate::primitive::{IdError, StatusCode};
 
 pub use event::RegistryEvent;
 pub use take_over::{Eviction, Flapping, Principal, TAKEN_OVER, TakeOver, TakeOverRules};
@@ -113,12 +114,8 @@ impl Registry {
     /// empty if it is not known. Originators in `trusted` need no registration.
     ///
     /// # Errors
-    /// [`IdError`](crate::primitive::IdError) if one of the first two is no identifier.
-    pub fn new(
-        sp_id: &str,
-        cse_id: &str,
-        trusted: Vec<String>,
-    ) -> std::result::Result<Self, crate::primitive::IdError> {
+    /// [`IdError`] if one of the first two is no identifier.
+    pub fn new(sp_id: &str, cse_id: &str, trusted: Vec<String>) -> Result<Self, IdError> {
         Ok(Self {
             names: Names::new(sp_id, cse_id)?,
             trusted,
@@ -210,49 +207,6 @@ impl Registry {
         }
     }
 
-    /// What a credential is for belongs to its node as long as that is connected, unless it belongs to another one.
-    fn name(&mut self, connection: ConnectionId, slot: &Principal, entities: &[EntityId]) -> Vec<Arc<str>> {
-        self.unname(slot);
-        let mut named = Vec::new();
-        for entity in entities {
-            let stem = self.stem(entity.as_str());
-            if self.is_of_another(stem, Some(slot)) {
-                let stem = stem.to_owned();
-                self.tell_impostor(connection, stem);
-            } else {
-                let stem: Arc<str> = stem.into();
-                self.named.insert(Arc::clone(&stem), slot.clone());
-                named.push(stem);
-            }
-        }
-        if let Some(node) = self.nodes.get_mut(slot) {
-            node.named.clone_from(&named);
-        }
-        named
-    }
-
-    /// Undoes [`name`](Self::name).
-    fn unname(&mut self, slot: &Principal) {
-        let Some(node) = self.nodes.get_mut(slot) else { return };
-        for stem in std::mem::take(&mut node.named) {
-            self.named.remove(&stem);
-        }
-    }
-
-    /// A registered entity that belonged to nobody so far belongs to the node whose credential names it, at once: this is proof,
-    /// and whoever had it until now had none.
-    fn claim_named(&mut self, connection: ConnectionId, stem: &Arc<str>, now: Instant) {
-        let Some(entry) = self.entities.get(stem).filter(|entry| entry.owner.is_none()) else { return };
-        if entry.is_registrar {
-            return self.carry(connection, stem);
-        }
-        let holder = entry.route;
-        self.reach(stem, connection, now);
-        if let Some(holder) = holder {
-            self.evict(holder, Eviction::TakenOver, now);
-        }
-    }
-
     /// A registration succeeded over this connection (WS-6.4-2). The entity is reachable now, unless it was registered
     /// already and is reached over another connection: then the newcomer has the rights of any other one. False if nothing is
     /// registered, since the connection may not speak for the entity, whatever the CSE says.
@@ -273,22 +227,6 @@ impl Registry {
             self.contend(connection, &key, now);
         }
         true
-    }
-
-    /// Whether a connection may register an entity, by the identifier that the CSE has assigned. If not, that is told.
-    pub fn may_register(&mut self, connection: ConnectionId, entity: &str) -> bool {
-        let stem = self.stem(entity);
-        let carrier = self.connections.get(&connection);
-        let is_its_own = carrier.is_none_or(|carrier| match &carrier.identity {
-            Some(identity) => self.may_speak(identity, stem),
-            None => self.is_trusted(stem) || self.bound(carrier).is_none_or(|bound| **bound == *stem),
-        });
-        let may = is_its_own && !self.is_of_another(stem, self.slot_of(connection).as_ref());
-        if !may {
-            let stem = stem.to_owned();
-            self.tell_impostor(connection, stem);
-        }
-        may
     }
 
     /// A registration from before this process began (WS-6.4-4): the entity is registered and offline. It belongs to
@@ -407,18 +345,6 @@ impl Registry {
         self.connections.get(&connection).is_some_and(|carrier| !carrier.is_evicted)
     }
 
-    /// The node at the other end of a connection.
-    fn slot_of(&self, connection: ConnectionId) -> Option<Principal> {
-        Some(self.slots.of(self.principal_on(connection)?))
-    }
-
-    /// True if an entity belongs to another node than this one, or than nobody, or is what the credential of one that is
-    /// connected is for.
-    fn is_of_another(&self, stem: &str, slot: Option<&Principal>) -> bool {
-        let owner = self.entities.get(stem).and_then(|entry| entry.owner.as_ref());
-        owner.or_else(|| self.named.get(stem)).is_some_and(|owner| Some(owner) != slot)
-    }
-
     /// True if the connection belongs to a registered CSE, or to the registrar, which forward the requests of others.
     fn forwards(&self, connection: ConnectionId) -> bool {
         let carried = self.connections.get(&connection).into_iter().flat_map(|carrier| &carrier.carried);
@@ -486,22 +412,6 @@ impl Registry {
         Admission::Pass
     }
 
-    fn refuse_impostor(&mut self, connection: ConnectionId, stem: &str) -> Admission {
-        let principal = self.principal_on(connection).cloned();
-        let (status, text) = self.impostor(stem, principal);
-        Admission::Refuse(status, text)
-    }
-
-    /// Somebody speaks for an entity that belongs to another principal (TS-0004 7.3.2.1).
-    fn impostor(&mut self, stem: &str, principal: Option<Principal>) -> (StatusCode, String) {
-        let status = match principal {
-            Some(_) => StatusCode::ORIGINATOR_NOT_AUTHENTICATED,
-            None => StatusCode::SECURITY_ASSOCIATION_REQUIRED,
-        };
-        self.events.push_back(RegistryEvent::Impostor { entity: stem.to_owned(), principal });
-        (status, format!("{stem:?} belongs to another credential: connect with that one"))
-    }
-
     /// From now on the entity is reached over the connection, and belongs to its principal if it belonged to nobody. Whoever
     /// else claimed it claims it anew, or does not.
     fn reach(&mut self, stem: &Arc<str>, connection: ConnectionId, now: Instant) {
@@ -528,14 +438,6 @@ impl Registry {
         self.carry(connection, stem);
         if is_free && let Some(slot) = self.slot_of(connection) {
             self.bind(stem, &slot);
-        }
-    }
-
-    /// An entity that belongs to nobody belongs to this node from now on.
-    fn bind(&mut self, stem: &Arc<str>, slot: &Principal) {
-        if let Some(entry) = self.entities.get_mut(stem) {
-            entry.owner = Some(slot.clone());
-            self.nodes.entry(slot.clone()).or_default().entities.push(Arc::clone(stem));
         }
     }
 

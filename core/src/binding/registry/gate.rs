@@ -115,36 +115,6 @@ impl Registry {
         self.speak_for(connection, originator, now).unwrap_or(admission)
     }
 
-    /// Judges a handshake that names an entity (`X-M2M-Origin`), or whose peer is authenticated, before it is answered.
-    ///
-    /// # Errors
-    /// Why it is to be refused (403): the peer may not speak for the entity that it names, or its credential is for an entity
-    /// that belongs to another one.
-    pub fn greet(&mut self, identity: Option<&PeerIdentity>, hint: Option<&str>) -> Result<(), String> {
-        let slot = identity.map(|identity| self.slots.of(identity.principal()));
-        let named = identity.and_then(PeerIdentity::entities).unwrap_or_default();
-        let mut claimed = named.iter().map(EntityId::as_str).chain(hint).map(|entity| self.stem(entity));
-        let taken = claimed.find(|stem| self.is_of_another(stem, slot.as_ref())).map(str::to_owned);
-        let principal = identity.map(|identity| identity.principal().clone());
-        if let Some(stem) = taken {
-            return Err(self.impostor(&stem, principal).1);
-        }
-        match (identity, hint) {
-            // C and S name nobody.
-            (Some(identity), Some(hint)) if !matches!(hint, "C" | "S") && !self.may_speak(identity, hint) => {
-                let entity = self.stem(hint).to_owned();
-                self.events.push_back(RegistryEvent::Impostor { entity, principal });
-                Err(format!("the credential does not speak for {hint:?}, which X-M2M-Origin names"))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether an identity may speak for an entity, as far as it says.
-    pub(super) fn may_speak(&self, identity: &PeerIdentity, entity: &str) -> bool {
-        identity.entities().is_none() || self.names.entity(entity).is_ok_and(|entity| identity.speaks_for(&entity))
-    }
-
     /// The entity for which a connection without an association speaks, as long as that is registered.
     pub(super) fn bound<'a>(&self, carrier: &'a Carrier) -> Option<&'a Arc<str>> {
         carrier.bound.as_ref().filter(|bound| self.binds_plain && self.entities.contains_key(&***bound))
@@ -154,15 +124,5 @@ impl Registry {
     pub(super) fn is_trusted(&self, originator: &str) -> bool {
         let stem = self.stem(originator);
         self.trusted.iter().any(|trusted| self.stem(trusted) == stem)
-    }
-
-    pub(super) fn tell_impostor(&mut self, connection: ConnectionId, entity: String) {
-        let principal = self.principal_on(connection).cloned();
-        self.events.push_back(RegistryEvent::Impostor { entity, principal });
-    }
-
-    /// Who is authenticated on a connection.
-    pub(super) fn principal_on(&self, connection: ConnectionId) -> Option<&Principal> {
-        Some(self.connections.get(&connection)?.identity.as_deref()?.principal())
     }
 }
