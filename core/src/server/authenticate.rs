@@ -132,3 +132,54 @@ fn ask(hook: &Authenticate, handshake: &HandshakeInfo<'_>) -> Result<Option<Prin
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::binding::Framework;
+    use crate::net::link::IncomingRequest;
+    use crate::primitive::{CseId, EntityId, SpId};
+    use crate::websocket::handshake::Limits;
+    use crate::websocket::handshake::server::ServerHandshake;
+
+    fn upgrade(extra: &str) -> UpgradeRequest {
+        let request = format!(
+            "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: oneM2M.json\r\n{extra}\r\n"
+        );
+        ServerHandshake::new(Limits::default()).handle_data(request.as_bytes()).unwrap().unwrap()
+    }
+
+    #[tokio::test]
+    async fn ws_7_2_what_tls_says_counts_and_the_hook_can_only_deny() {
+        let server = Server::builder()
+            .listen("ws://127.0.0.1:0")
+            .identity("//sp.example", "/id-in")
+            .authenticate(|handshake| match (handshake.header("authorization"), handshake.identity()) {
+                (Some("deny"), _) => Err(Denied::forbidden("not today")),
+                (_, Some(identity)) => Ok(Some(Principal::new(format!("not {}", identity.principal())))),
+                (name, None) => Ok(name.map(Principal::new)),
+            })
+            .start(|_: &Server, request: IncomingRequest| drop(request))
+            .unwrap();
+        let (sp_id, cse_id) = (SpId::new("//sp.example").unwrap(), CseId::new("/id-in").unwrap());
+        let ca = EntityId::from_originator("Ca", &sp_id, &cse_id).unwrap();
+        let certificate = PeerIdentity::new(Framework::Certificate, Principal::new("certificate")).only(vec![ca]);
+        let judge = |extra: &str, identity: Option<&PeerIdentity>| {
+            let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+            server.0.judge(&server, &upgrade(extra), peer, identity.cloned())
+        };
+        let status = |judged: Result<Option<Arc<PeerIdentity>>, Rejection>| judged.unwrap_err().status();
+
+        let known = judge("Authorization: Basic x\r\n", Some(&certificate)).unwrap();
+        assert_eq!(known.as_deref(), Some(&certificate));
+        assert_eq!(status(judge("Authorization: deny\r\n", Some(&certificate))), 403);
+        assert!(judge("X-M2M-Origin: /id-in/Ca\r\n", Some(&certificate)).is_ok());
+        assert_eq!(status(judge("X-M2M-Origin: Cb\r\n", Some(&certificate))), 403, "a hint for another one");
+        let known = judge("Authorization: token\r\n", None).unwrap().unwrap();
+        assert_eq!(*known, Principal::new("token").into());
+        assert_eq!(judge("X-M2M-Origin: Cb\r\n", None).unwrap(), None);
+        server.shutdown().await;
+    }
+}
