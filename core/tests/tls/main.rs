@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod hostile;
+mod identity;
 mod life;
 mod matrix;
 mod settings;
