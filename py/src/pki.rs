@@ -21,7 +21,8 @@ fn subject((kind, name): (String, String)) -> onem2m_ws::Result<Subject> {
         "node" => Subject::Node(name),
         "device" => {
             let (indication, id) = name.split_once(':').ok_or_else(|| {
-                let hint = "write the arcs that say \"an M2M device\", a colon and the rest, as 0.2.481.1:100.3030.10011";
+                let hint =
+                    "write the arcs that say \"an M2M device\", a colon and the rest, as 0.2.481.1:100.3030.10011";
                 bad(format!("device {name:?}: {hint}"))
             })?;
             Subject::Device { indication: indication.to_owned(), id: id.to_owned() }
