@@ -123,7 +123,7 @@ def _serial(folder: Path, what: str) -> str:
             why = (error.strerror if isinstance(error, OSError) else None) or "it is no certificate in PEM"
             raise StorageError(f"{path}: {why}") from None
         return _native.pki_serial(folder, text)
-    return what
+    return what.replace(":", "").lower()
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
