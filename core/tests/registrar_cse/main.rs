@@ -1,6 +1,8 @@
 //! The embedded CSE, procedure by procedure, in virtual time.
 
 mod access;
+mod access_control;
+mod access_control_live;
 mod addressing;
 mod containers;
 mod discovery;
