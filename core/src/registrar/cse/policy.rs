@@ -182,8 +182,8 @@ fn rules(name: &str, attributes: &Map<String, Value>, sp_id: &SpId, cse_id: &Cse
 fn pattern(text: &str, sp_id: &SpId, cse_id: &CseId) -> Result<String, IdError> {
     // What remains without the wildcards must be written like an identifier, of which there are no shorter ones than these.
     EntityId::from_originator(&text.replace('*', "CC"), sp_id, cse_id)?;
-    if text.starts_with("//") {
-        let (domain, rest) = text[2..].split_once('/').ok_or(IdError::NotAnEntity)?;
+    if let Some(absolute) = text.strip_prefix("//") {
+        let (domain, rest) = absolute.split_once('/').ok_or(IdError::NotAnEntity)?;
         Ok(format!("//{}/{rest}", domain.to_ascii_lowercase()))
     } else if text.starts_with('/') {
         Ok(format!("{sp_id}{text}"))
