@@ -3,6 +3,7 @@
 mod access;
 mod access_control;
 mod access_control_live;
+mod access_control_secrecy;
 mod addressing;
 mod containers;
 mod discovery;

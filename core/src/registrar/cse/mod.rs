@@ -8,7 +8,8 @@
 //! discovery (TS-0001 10.2.6); access control (TS-0001 11.3.4); the registration that TS-0020 6.4 needs on the registrar's side,
 //! and the transfer modes of 6.5.
 //!
-//! Does not do: limits of access control rules (contexts, object details), groups and roles in them, announcement, groups, notification batching. What it does not do it refuses by name.
+//! Does not do: limits of access control rules (contexts, object details), groups and roles in them; announcement, groups,
+//! notification batching. What it does not do it refuses by name.
 //!
 //! ```
 //! use std::time::SystemTime;
