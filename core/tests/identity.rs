@@ -128,7 +128,7 @@ async fn ws_7_2_a_response_counts_from_the_identity_that_was_asked_alone() {
             let response = outcome.await.unwrap().unwrap();
             assert_eq!(response.content.unwrap().value().unwrap(), json!({ "by": by }));
         }
-        server.shutdown().await;
+        server.shutdown_within(Duration::ZERO).await;
     }
 }
 
@@ -160,7 +160,7 @@ async fn ws_7_2_what_is_sent_again_is_answered_by_a_connection_of_the_same_ident
     answer(&mut again, &rqi, "a").await;
     until("it is not delivered", || server.waiting("Ca") == 0).await;
     assert_eq!(server.delivery_counters().delivered, 1);
-    server.shutdown().await;
+    server.shutdown_within(Duration::ZERO).await;
 }
 
 #[tokio::test]
@@ -183,7 +183,7 @@ async fn ws_7_2_the_program_sees_who_asks_and_who_is_reached() {
     let mut nobody = connect(&server, None).await;
     register(&mut nobody, "Cb").await;
     assert_eq!(cse.asked.lock().unwrap().last(), Some(&None));
-    server.shutdown().await;
+    server.shutdown_within(Duration::ZERO).await;
 }
 
 #[tokio::test]
@@ -215,7 +215,7 @@ async fn ws_7_3_without_tls_a_connection_speaks_for_one_entity_unless_several_ar
         if !several {
             until("no alert", || cse.events.lock().unwrap().iter().any(alert)).await;
         }
-        server.shutdown().await;
+        server.shutdown_within(Duration::ZERO).await;
     }
 }
 
@@ -228,7 +228,7 @@ async fn ws_7_2_after_a_restart_an_entity_belongs_to_the_same_principal() {
     let mut peer = connect(&server, Some("key")).await;
     assert_eq!(register(&mut peer, "Ca").await, 2001);
     drop(peer);
-    server.shutdown().await;
+    server.shutdown_within(Duration::ZERO).await;
 
     let (server, _) = start(builder().store(&file));
     assert_eq!(server.principal_of("Ca"), Some(Principal::new("key")));
@@ -237,7 +237,7 @@ async fn ws_7_2_after_a_restart_an_entity_belongs_to_the_same_principal() {
     assert_eq!((status_of(&mut other, "Ca").await, status_of(&mut nobody, "Ca").await), (json!(4106), json!(4107)));
     let mut peer = connect(&server, Some("key")).await;
     assert_eq!(status_of(&mut peer, "Ca").await, 2000);
-    server.shutdown().await;
+    server.shutdown_within(Duration::ZERO).await;
     std::fs::remove_dir_all(&directory).unwrap();
 }
 

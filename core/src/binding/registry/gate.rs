@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::super::originator::{Act, Claim, Known, Verdict, judge};
-use super::{Admission, Carrier, ConnectionId, PeerIdentity, Principal, Registry, RegistryEvent};
+use super::{Admission, Carrier, ConnectionId, Registry};
 use crate::binding::RegistreeKind;
 use crate::primitive::{CseId, EntityId, IdError, Request, SpId, StatusCode};
 
