@@ -52,7 +52,8 @@ fn library() -> &'static Library {
     static LIBRARY: OnceLock<Library> = OnceLock::new();
     LIBRARY.get_or_init(|| {
         let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--package", env!("CARGO_PKG_NAME"), "--message-format", "json", "--quiet"]);
+        // What the library of the tests that run is: as `make` asks for them, so that it is there already.
+        build.args(["test", "--workspace", "--test", "c_programs", "--no-run", "--message-format", "json", "--quiet"]);
         if !cfg!(debug_assertions) {
             build.arg("--release");
         }
