@@ -42,6 +42,9 @@ pub enum onem2m_ws_registree_event_kind {
     ONEM2M_WS_REGISTREE_REQUEST_GIVEN_UP = 10,
     /// `count` events were not kept, since callbacks were too slow.
     ONEM2M_WS_REGISTREE_EVENTS_MISSED = 11,
+    /// Somebody at `peer` got no connection because TLS failed, as `cause` says: their credential is not one that is taken here, or
+    /// they do not speak it. At most 16 in a second are told; onem2m_ws_registrar_refusal_counters() counts all.
+    ONEM2M_WS_REGISTREE_TLS_REFUSED = 12,
 }
 
 /// Something that happened to a registree. Members that a kind does not name are empty or 0. Later versions may add members at
@@ -181,6 +184,7 @@ fn with_event(event: &ServerEvent, use_event: impl FnOnce(&onem2m_ws_registree_e
     let text = |text: &str| onem2m_ws_text::of(text);
     let address = match event {
         E::NewcomerRefused { peer, .. } | E::SecurityAlert { peer, .. } => peer.map(|peer| peer.to_string()),
+        E::TlsRefused { peer, .. } => Some(peer.to_string()),
         _ => None,
     };
     let (kind, entity) = match event {
@@ -218,6 +222,10 @@ fn with_event(event: &ServerEvent, use_event: impl FnOnce(&onem2m_ws_registree_e
         E::RequestGivenUp { entity, rqi } => {
             seen.request_id = text(rqi);
             (K::ONEM2M_WS_REGISTREE_REQUEST_GIVEN_UP, Some(entity))
+        }
+        E::TlsRefused { why, .. } => {
+            seen.cause = text(why);
+            (K::ONEM2M_WS_REGISTREE_TLS_REFUSED, None)
         }
         E::Missed { count } => {
             seen.count = *count;
