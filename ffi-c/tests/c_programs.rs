@@ -2,11 +2,14 @@
 //! linked to the shared and to the static library.
 //!
 //! Covers: rows WS-5.2-6, WS-5.2-9, WS-6.4-3, WS-6.5-1 and WS-6.5-4 are seen from C in `tests/c/exchange.c` and
-//! `tests/c/bad_input.c`; WS-5.2-7 and WS-6.4-4 in `tests/c/life.c`; WS-5.2-8 in `tests/c/outbox.c`; WS-5.2-2 and WS-5.2-3 in `tests/c/registrar.c`.
+//! `tests/c/bad_input.c`; WS-5.2-7 and WS-6.4-4 in `tests/c/life.c`; WS-5.2-8 in `tests/c/outbox.c`; WS-5.2-2 and WS-5.2-3 in `tests/c/registrar.c`;
+//! WS-7-1 and WS-7-2 in `tests/c/tls.c`, WS-A-1 by `examples/c/secure.c`.
 //! The compilers are `$CC` and `$CXX`, `cc` and `c++` without them. No library of this crate is linked here: cargo does not
 //! promise where it leaves one, so it is asked.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+mod certificates;
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::symlink;
@@ -168,6 +171,16 @@ fn name_of(path: &Path) -> String {
     path.file_stem().unwrap().to_string_lossy().into_owned()
 }
 
+/// The folder that has the certificates of the tests.
+fn certificates() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let folder = folder("certificates");
+        certificates::make(&folder);
+        folder
+    })
+}
+
 // --- the programs of tests/c ------------------------------------------------------------------------------------------
 
 /// The program that has all tests of `tests/c`.
@@ -200,7 +213,9 @@ fn run_tests(language: Language, linking: Linking) {
     assert!(list.lines().count() > 40, "tests are missing: {list}");
     let (mut failed, mut skipped) = (Vec::new(), 0);
     for name in list.lines() {
-        let output = Command::new(&program).arg(name).stdin(Stdio::null()).output().unwrap();
+        let mut command = Command::new(&program);
+        command.arg(name).env(certificates::VARIABLE, certificates());
+        let output = command.stdin(Stdio::null()).output().unwrap();
         let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         if !output.status.success() {
             let how = match output.status.signal() {

@@ -5,7 +5,7 @@
 
 static const test *const all[] = {tests_api,     tests_bad_input, tests_exchange, tests_callbacks,
                                   tests_process, tests_formats,   tests_life,     tests_outbox,
-                                  tests_registrar};
+                                  tests_registrar, tests_tls};
 
 int main(int count, char **arguments) {
     size_t i;
