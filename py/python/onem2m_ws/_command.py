@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from . import __version__, convert, sync
+from . import __version__, _pki, convert, sync
 from .errors import OneM2MError
 from .formats import Format
 from .settings import Upstream
@@ -137,6 +137,7 @@ def main() -> int:
         "file", nargs="?", metavar="FILE", help="where the primitive is; standard input if not given"
     )
     converting.set_defaults(run=_convert)
+    _pki.add_to(commands)
     arguments = parser.parse_args()
     try:
         status: int = arguments.run(arguments)
