@@ -721,6 +721,8 @@ typedef struct onem2m_ws_registree_event {
     struct onem2m_ws_text principal;
     // A request identifier (`rqi`).
     struct onem2m_ws_text request_id;
+    // Who is authenticated on `connection`, if the kind is REACHABLE or TAKEN_OVER; else NULL. Not to be freed.
+    const struct onem2m_ws_peer_identity *identity;
 } onem2m_ws_registree_event;
 
 // How an MN-CSE stands with its registrar. Later versions may add members at the end.
@@ -1031,9 +1033,10 @@ void onem2m_ws_client_config_free(struct onem2m_ws_client_config *config);
 // each step of the closing handshake: 5000), `max_fragments` (of one message: 4096), `max_control_frames` (in a second: 256),
 // `max_handshake_bytes` (of the head of an answer to the opening handshake, or of a proxy's: 16 384; 256 to 1 048 576),
 // `max_handshake_fields` (64; 8 to 1024), `message_gap_ms` (time between two messages of which the first is not known to have
-// been read: 0, or 50 with the ACME preset). `tls` is an object as onem2m_ws_tls_load_json() takes it. `compression` is true, false, or an object with any of `send_takeover`,
-// `receive_takeover` (whether messages refer to those before, which costs memory: false), `send_window_bits`,
-// `receive_window_bits` (8 to 15: 15), `level` (1 to 9: 6), `min_size` (smaller messages are sent as they are: 128).
+// been read: 0, or 50 with the ACME preset). `tls` is an object as onem2m_ws_tls_load_json() takes it. `compression` is true,
+// false, or an object with any of `send_takeover`, `receive_takeover` (whether messages refer to those before, which costs
+// memory: false), `send_window_bits`, `receive_window_bits` (8 to 15: 15), `level` (1 to 9: 6), `min_size` (smaller messages
+// are sent as they are: 128).
 // A limit is at least 1; a time is more than 0 and at most a year.
 int32_t onem2m_ws_client_config_load_json(struct onem2m_ws_client_config *config,
                                           const char *json);
@@ -1782,7 +1785,7 @@ int32_t onem2m_ws_registrar_config_set_tls(struct onem2m_ws_registrar_config *co
                                            const struct onem2m_ws_tls *tls);
 
 // Listens also at "wss://host:port" with TLS settings of its own, which are copied; NULL: not any more. Can be called more than
-// once, for another place each time.
+// once, for another place each time; where onem2m_ws_registrar_config_set_listen() is not called, these are the only ones.
 int32_t onem2m_ws_registrar_config_listen_with(struct onem2m_ws_registrar_config *config,
                                                const char *point_of_access,
                                                const struct onem2m_ws_tls *tls);
@@ -1803,9 +1806,15 @@ int32_t onem2m_ws_registrar_reload_tls(const struct onem2m_ws_registrar *registr
                                        size_t *closed);
 
 // Who the registrar is that the client is connected to, by its certificate or key. `*identity` is to be freed with
-// onem2m_ws_peer_identity_free(), and NULL without TLS or without a connection.
+// onem2m_ws_peer_identity_free(), and NULL without TLS or without a connection. In on_request it is who has sent the request.
 int32_t onem2m_ws_client_peer_identity(const struct onem2m_ws_client *client,
                                        struct onem2m_ws_peer_identity **identity);
+
+// Who is at the other end of the connection over which an entity ("Ca", "/id-mn") is reached now. `*identity` is to be freed with
+// onem2m_ws_peer_identity_free(), and NULL if nobody was authenticated there, or the entity is offline. Events bring it too.
+int32_t onem2m_ws_registrar_peer_identity(const struct onem2m_ws_registrar *registrar,
+                                          const char *entity,
+                                          struct onem2m_ws_peer_identity **identity);
 
 // Frees an identity; NULL is fine.
 void onem2m_ws_peer_identity_free(struct onem2m_ws_peer_identity *identity);

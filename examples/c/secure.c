@@ -1,16 +1,17 @@
 /*
- * The exchange of TS-0020 Annex A.1 over wss, where both ends show who they are: registers as an AE, creates a container, and
- * publishes one reading into it.
+ * The procedure of TS-0020 Annex A.1 over wss, both ends with certificates: an AE registers, creates a container, and a
+ * contentInstance in it.
  *
  *     make build
- *     build/examples/secure --poa wss://localhost:9000 --originator Csensor --cert sensor.pem --key sensor.key --ca ca.pem
- *         [--server-name NAME] [--cse-name cse-in] [--preset acme]
+ *     build/examples/secure --poa wss://127.0.0.1:9443 --cert ae.pem --key ae.key --ca ca.pem
+ *         [--originator CSmartHome] [--server-name NAME] [--cse-name cse-in] [--preset acme]
  *
  * or by hand:
  *
  *     cc -std=c99 -Iinclude -o secure examples/c/secure.c -Ltarget/release -lonem2m_ws -Wl,-rpath,target/release
  *
- * The certificate names the originator: its subjectAltName is the URI //onem2m-ws.example/id-in/Csensor, the absolute AE-ID.
+ * The certificate names the AE: //onem2m-ws.example/id-in/CSmartHome is a URI among its names. ca.pem is the authority of the
+ * registrar's certificate.
  */
 #include <onem2m_ws.h>
 
@@ -19,14 +20,14 @@
 #include <string.h>
 
 typedef struct {
-    const char *poa, *originator, *cert, *key, *ca; /* needed */
-    const char *server_name;                        /* what the registrar's certificate is for; NULL: the host of --poa */
+    const char *poa, *originator, *cert, *key, *ca;
+    const char *server_name; /* what the registrar's certificate is for; NULL: the host of --poa */
     const char *cse_name, *preset;
 } options;
 
 /* Ends the program if the command line is wrong. */
 static options options_read(int argc, char **argv) {
-    options o = {NULL, NULL, NULL, NULL, NULL, NULL, "cse-in", "default"};
+    options o = {NULL, "CSmartHome", NULL, NULL, NULL, NULL, "cse-in", "default"};
     int i, wrong = 0;
     for (i = 1; !wrong && i < argc; i += 2) {
         const char *value = i + 1 < argc ? argv[i + 1] : NULL;
@@ -41,8 +42,8 @@ static options options_read(int argc, char **argv) {
         else if (strcmp(argv[i], "--preset") == 0) o.preset = value;
         else wrong = 1;
     }
-    if (wrong || o.poa == NULL || o.originator == NULL || o.cert == NULL || o.key == NULL || o.ca == NULL) {
-        fprintf(stderr, "usage: %s --poa wss://HOST:PORT --originator ID --cert FILE --key FILE --ca FILE [--server-name NAME] "
+    if (wrong || o.poa == NULL || o.cert == NULL || o.key == NULL || o.ca == NULL) {
+        fprintf(stderr, "usage: %s --poa wss://HOST:PORT --cert FILE --key FILE --ca FILE [--originator ID] [--server-name NAME] "
                         "[--cse-name NAME] [--preset acme]\n", argv[0]);
         exit(2);
     }
@@ -57,30 +58,38 @@ static void must(int32_t result) {
     }
 }
 
-/* Sends a CREATE below `to`, and ends the program if it was not created. */
-static void create(onem2m_ws_client *client, const char *to, int type, const char *content) {
-    onem2m_ws_request *request = NULL;
+/* Sends a request, frees it, and returns the response status code; ends the program if that is not the one that is expected. */
+static int done(onem2m_ws_client *client, onem2m_ws_request *request, int expected) {
     onem2m_ws_response *response = NULL;
     int status;
-    must(onem2m_ws_request_new(ONEM2M_WS_CREATE, to, type, content, &request));
-    must(onem2m_ws_client_send(client, request, 0, &response));
+    must(onem2m_ws_client_send(client, request, 0, &response)); /* 0: the client's own time-out, 30 s */
     status = (int)onem2m_ws_response_status(response);
-    onem2m_ws_response_free(response);
-    onem2m_ws_request_free(request);
-    if (status != 2001 && status != 4105) { /* 4105: it is there already */
-        fprintf(stderr, "secure: nothing was created below %s: %d\n", to, status);
+    if (status != expected) {
+        onem2m_ws_text to = onem2m_ws_request_to(request), why = onem2m_ws_response_content(response);
+        fprintf(stderr, "secure: %.*s: %d %.*s\n", (int)to.len, to.data, status, (int)why.len, why.data != NULL ? why.data : "");
         exit(1);
     }
+    onem2m_ws_response_free(response);
+    onem2m_ws_request_free(request);
+    return status;
+}
+
+static int create(onem2m_ws_client *client, const char *to, int type, const char *content) {
+    onem2m_ws_request *request = NULL;
+    must(onem2m_ws_request_new(ONEM2M_WS_CREATE, to, type, content, &request));
+    return done(client, request, 2001);
 }
 
 int main(int argc, char **argv) {
+    static const int32_t formats[] = {ONEM2M_WS_FORMAT_JSON, ONEM2M_WS_FORMAT_XML};
     options o = options_read(argc, argv);
     onem2m_ws_tls *tls = NULL;
     onem2m_ws_client_config *config = NULL;
     onem2m_ws_client *client = NULL;
     onem2m_ws_peer_identity *registrar = NULL;
+    onem2m_ws_request *request = NULL;
     onem2m_ws_text who;
-    char to[256];
+    char entity[100], home[200], container[250];
 
     /* Who we are, and whom we trust: certificates of this authority, and nobody else's. Where there are no files, as in flash
      * memory, onem2m_ws_tls_set_certificate_pem() and onem2m_ws_tls_trust_pem() take the bytes. */
@@ -92,25 +101,39 @@ int main(int argc, char **argv) {
     must(onem2m_ws_client_config_new(o.poa, &config));
     must(onem2m_ws_client_config_set_originator(config, o.originator));
     must(onem2m_ws_client_config_set_preset(config, o.preset));
+    must(onem2m_ws_client_config_set_formats(config, formats, 2));
     must(onem2m_ws_client_config_set_tls(config, tls));
     must(onem2m_ws_client_new(config, NULL, &client));
     onem2m_ws_client_config_free(config);
     onem2m_ws_tls_free(tls);
 
-    /* Connected means that each end has accepted the credential of the other. */
+    /* TCP and TLS (step 1), then the opening handshake (steps 2 and 3), which offers two formats. Connected means that each end has
+     * accepted the credential of the other. */
     must(onem2m_ws_client_connect(client, 0));
     must(onem2m_ws_client_peer_identity(client, &registrar));
     who = onem2m_ws_peer_identity_principal(registrar);
     printf("secure: connected to %.*s\n", (int)who.len, who.data);
     onem2m_ws_peer_identity_free(registrar);
 
-    must(onem2m_ws_client_register_ae(client, o.cse_name, "Nsecure", "secure", NULL, 0));
-    printf("secure: registered\n");
-    snprintf(to, sizeof to, "%s/secure", o.cse_name);
-    create(client, to, ONEM2M_WS_CONTAINER, "{\"m2m:cnt\":{\"rn\":\"data\"}}");
-    snprintf(to, sizeof to, "%s/secure/data", o.cse_name);
-    create(client, to, ONEM2M_WS_CONTENT_INSTANCE, "{\"m2m:cin\":{\"cnf\":\"text/plain:0\",\"con\":\"21\"}}");
-    printf("secure: published\n");
+    /* Steps 4 to 6. */
+    must(onem2m_ws_client_register_ae(client, o.cse_name, "Na56", "SmartHomeApplication", "{\"apn\":\"app1234\"}", 0));
+    must(onem2m_ws_client_entity(client, entity, sizeof entity, NULL));
+    printf("secure: registered as %s\n", entity);
+
+    /* Steps 7 to 9. */
+    snprintf(home, sizeof home, "%s/SmartHomeApplication", o.cse_name);
+    printf("secure: container -> %d\n", create(client, home, ONEM2M_WS_CONTAINER,
+                                               "{\"m2m:cnt\":{\"rn\":\"SmartHomeContainer\",\"mbs\":100000,\"mni\":500}}"));
+
+    /* Step 10. */
+    snprintf(container, sizeof container, "%s/SmartHomeContainer", home);
+    printf("secure: contentInstance -> %d\n", create(client, container, ONEM2M_WS_CONTENT_INSTANCE,
+                                                     "{\"m2m:cin\":{\"con\":\"21.5\"}}"));
+
+    /* So that it can be run again. */
+    must(onem2m_ws_request_new(ONEM2M_WS_DELETE, home, ONEM2M_WS_NO_TYPE, NULL, &request));
+    done(client, request, 2002);
+    printf("secure: deleted\n");
 
     must(onem2m_ws_client_close(client, 0));
     onem2m_ws_client_free(client);

@@ -1,5 +1,7 @@
 //! Who is at the other end of a connection, for C.
 
+use std::ffi::c_char;
+use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use onem2m::Result;
@@ -10,28 +12,31 @@ use crate::client::{onem2m_ws_client, shared};
 use crate::event::since_1970;
 use crate::guard::{guard, guard_value};
 use crate::handle::{Handle, borrow, give, store, take};
-use crate::text::onem2m_ws_text;
+use crate::registrar::{onem2m_ws_registrar, running};
+use crate::text::{onem2m_ws_text, text};
 
 /// Who is at the other end of a connection, by the credential that was accepted. It has no secrets, and stays as it is when the
 /// connection ends.
 #[allow(non_camel_case_types)]
 pub struct onem2m_ws_peer_identity {
     identity: PeerIdentity,
-    json: String,
+    json: OnceLock<String>,
 }
 
 impl Handle for onem2m_ws_peer_identity {}
 
+impl onem2m_ws_peer_identity {
+    pub(crate) const fn new(identity: PeerIdentity) -> Self {
+        Self { identity, json: OnceLock::new() }
+    }
+}
+
 /// Hands an identity out, or NULL if there is none.
-pub(crate) fn hand_out(
-    out: *mut *mut onem2m_ws_peer_identity,
-    of: impl FnOnce() -> Result<Option<PeerIdentity>>,
-) -> i32 {
+fn hand_out(out: *mut *mut onem2m_ws_peer_identity, of: impl FnOnce() -> Result<Option<PeerIdentity>>) -> i32 {
     guard(|| {
         store(out, "out", std::ptr::null_mut())?;
         let Some(identity) = of()? else { return Ok(()) };
-        let json = in_json(&identity);
-        store(out, "out", give(onem2m_ws_peer_identity { identity, json }))
+        store(out, "out", give(onem2m_ws_peer_identity::new(identity)))
     })
 }
 
@@ -52,13 +57,24 @@ fn milliseconds(time: SystemTime) -> i64 {
 }
 
 /// Who the registrar is that the client is connected to, by its certificate or key. `*identity` is to be freed with
-/// onem2m_ws_peer_identity_free(), and NULL without TLS or without a connection.
+/// onem2m_ws_peer_identity_free(), and NULL without TLS or without a connection. In on_request it is who has sent the request.
 #[unsafe(no_mangle)]
 pub extern "C" fn onem2m_ws_client_peer_identity(
     client: *const onem2m_ws_client,
     identity: *mut *mut onem2m_ws_peer_identity,
 ) -> i32 {
     hand_out(identity, || shared(client)?.client().peer_identity())
+}
+
+/// Who is at the other end of the connection over which an entity ("Ca", "/id-mn") is reached now. `*identity` is to be freed with
+/// onem2m_ws_peer_identity_free(), and NULL if nobody was authenticated there, or the entity is offline. Events bring it too.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_registrar_peer_identity(
+    registrar: *const onem2m_ws_registrar,
+    entity: *const c_char,
+    identity: *mut *mut onem2m_ws_peer_identity,
+) -> i32 {
+    hand_out(identity, || running(registrar)?.registrar.identity_of(text(entity, "entity")?))
 }
 
 /// Frees an identity; NULL is fine.
@@ -126,5 +142,5 @@ pub extern "C" fn onem2m_ws_peer_identity_not_after_ms(identity: *const onem2m_w
 /// "not_after_ms":...}. `entities` and `not_after_ms` may be null.
 #[unsafe(no_mangle)]
 pub extern "C" fn onem2m_ws_peer_identity_to_json(identity: *const onem2m_ws_peer_identity) -> onem2m_ws_text {
-    look(identity, |handle| Some(&handle.json))
+    look(identity, |handle| Some(handle.json.get_or_init(|| in_json(&handle.identity))))
 }

@@ -12,6 +12,7 @@ use crate::callback::Calling;
 use crate::courier::Receiver;
 use crate::error::OK;
 use crate::handle::Callbacks;
+use crate::peer_identity::onem2m_ws_peer_identity;
 use crate::text::onem2m_ws_text;
 
 /// What happened. Kinds may be added: ignore one that you do not know.
@@ -68,6 +69,8 @@ pub struct onem2m_ws_registree_event {
     pub principal: onem2m_ws_text,
     /// A request identifier (`rqi`).
     pub request_id: onem2m_ws_text,
+    /// Who is authenticated on `connection`, if the kind is REACHABLE or TAKEN_OVER; else NULL. Not to be freed.
+    pub identity: *const onem2m_ws_peer_identity,
 }
 
 /// The functions of the program that a registrar calls. Set `struct_size` to sizeof(onem2m_ws_registrar_callbacks) and what is
@@ -180,6 +183,7 @@ fn with_event(event: &ServerEvent, use_event: impl FnOnce(&onem2m_ws_registree_e
         peer: onem2m_ws_text::NONE,
         principal: onem2m_ws_text::NONE,
         request_id: onem2m_ws_text::NONE,
+        identity: ptr::null(),
     };
     let text = |text: &str| onem2m_ws_text::of(text);
     let address = match event {
@@ -187,10 +191,18 @@ fn with_event(event: &ServerEvent, use_event: impl FnOnce(&onem2m_ws_registree_e
         E::TlsRefused { peer, .. } => Some(peer.to_string()),
         _ => None,
     };
+    let identity = match event {
+        E::Reachable { identity, .. } | E::TakenOver { identity, .. } => identity.as_deref(),
+        _ => None,
+    };
+    let identity = identity.cloned().map(onem2m_ws_peer_identity::new);
+    if let Some(identity) = &identity {
+        seen.identity = identity;
+    }
     let (kind, entity) = match event {
         E::Registered { entity } => (K::ONEM2M_WS_REGISTREE_REGISTERED, Some(entity)),
         E::Deregistered { entity } => (K::ONEM2M_WS_REGISTREE_DEREGISTERED, Some(entity)),
-        E::Reachable { entity, connection } => {
+        E::Reachable { entity, connection, .. } => {
             seen.connection = connection.0;
             (K::ONEM2M_WS_REGISTREE_REACHABLE, Some(entity))
         }
@@ -198,7 +210,7 @@ fn with_event(event: &ServerEvent, use_event: impl FnOnce(&onem2m_ws_registree_e
             (seen.connection, seen.cause) = (connection.0, text(cause));
             (K::ONEM2M_WS_REGISTREE_UNREACHABLE, Some(entity))
         }
-        E::TakenOver { entity, by, principal } => {
+        E::TakenOver { entity, by, principal, .. } => {
             seen.connection = by.0;
             seen.principal = onem2m_ws_text::of_option(principal.as_ref().map(|principal| principal.as_str()));
             (K::ONEM2M_WS_REGISTREE_TAKEN_OVER, Some(entity))

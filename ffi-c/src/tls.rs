@@ -4,7 +4,6 @@
 use std::ffi::{c_char, c_void};
 
 use onem2m::Result;
-use onem2m::binding::PointOfAccess;
 use serde_json::{Map, Value, json};
 
 use crate::client::{onem2m_ws_client, shared};
@@ -297,7 +296,7 @@ pub extern "C" fn onem2m_ws_registrar_config_set_tls(
 }
 
 /// Listens also at "wss://host:port" with TLS settings of its own, which are copied; NULL: not any more. Can be called more than
-/// once, for another place each time.
+/// once, for another place each time; where onem2m_ws_registrar_config_set_listen() is not called, these are the only ones.
 #[unsafe(no_mangle)]
 pub extern "C" fn onem2m_ws_registrar_config_listen_with(
     config: *mut onem2m_ws_registrar_config,
@@ -305,9 +304,7 @@ pub extern "C" fn onem2m_ws_registrar_config_listen_with(
     tls: *const onem2m_ws_tls,
 ) -> i32 {
     registrar_config::change(config, |settings| {
-        let place = text(point_of_access, "point_of_access")?;
-        place.parse::<PointOfAccess>()?;
-        settings.set_entry("listen_with", place, onem2m_ws_tls::values(tls)?)
+        settings.set_entry("listen_with", text(point_of_access, "point_of_access")?, onem2m_ws_tls::values(tls)?)
     })
 }
 

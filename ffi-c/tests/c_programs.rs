@@ -485,6 +485,49 @@ fn the_gateway_serves_the_other_examples_and_tells_of_its_registrar() {
     let _ = fs::remove_file(&program);
 }
 
+/// Annex A.1 over wss: certificates at both ends, and what is said if one is not accepted.
+#[test]
+fn ws_a_1_the_secure_example_registers_and_publishes_over_wss() {
+    let (program, secure) = (program(Language::C, Linking::Shared), example("secure"));
+    let certificates = certificates();
+    let mut registrar = Command::new(&program);
+    let mut registrar = Running::start(registrar.arg("secure-registrar").env(certificates::VARIABLE, certificates));
+    let url = Lines::of(&mut registrar).next();
+    assert!(url.starts_with("wss://127.0.0.1:"), "{url}");
+    let run = |name: &str, authority: &str, originator: &str| {
+        let path = |ending: &str| certificates.join(name).with_extension(ending);
+        let mut command = Command::new(&secure);
+        command.args(["--poa", &url, "--originator", originator]).arg("--cert").arg(path("pem"));
+        command.arg("--key").arg(path("key")).arg("--ca").arg(certificates.join(authority)).output().unwrap()
+    };
+    for _ in 0..2 {
+        let output = run("sensor", "ca.pem", "Ssensor");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+        for line in ["secure: connected to IP:127.0.0.1", "-> 2001", "secure: deleted"] {
+            assert!(said.contains(line), "{line}: {said}");
+        }
+        assert_eq!(said.matches("-> 2001").count(), 2, "a container and a contentInstance: {said}");
+    }
+    for (name, authority, originator, says) in [
+        ("stranger", "ca.pem", "Cone", "does not accept the credential of this end"),
+        ("expired", "ca.pem", "Cone", "has expired"),
+        ("sensor", "other-ca.pem", "Ssensor", "trust the authority"),
+        ("sensor", "no-such.pem", "Ssensor", "no-such.pem cannot be read"),
+        ("sensor", "ca.pem", "Cone", "does not speak for \"Cone\""),
+    ] {
+        let output = run(name, authority, originator);
+        assert_eq!(output.status.code(), Some(1), "{name}");
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(text.starts_with("secure: ") && text.contains(says), "{name}: {text}");
+    }
+    let output = Command::new(&secure).args(["--poa", &url]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("usage: "));
+    drop(registrar);
+    let _ = fs::remove_file(&program);
+}
+
 /// What a running program prints, line by line.
 struct Lines(mpsc::Receiver<String>);
 

@@ -1,4 +1,5 @@
-// Runs one test by its name, or lists them; "registrar" runs our registrar until standard input ends.
+// Runs one test by its name, or lists them; "registrar" runs our registrar until standard input ends, "secure-registrar" one
+// that speaks wss.
 #include "test.h"
 
 #include <unistd.h>
@@ -13,6 +14,11 @@ int main(int count, char **arguments) {
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (count == 2 && strcmp(arguments[1], "registrar") == 0) {
         puts(registrar_url());
+        while (getchar() != EOF) continue;
+        return 0;
+    }
+    if (count == 2 && strcmp(arguments[1], "secure-registrar") == 0) {
+        puts(secure_registrar_url());
         while (getchar() != EOF) continue;
         return 0;
     }

@@ -55,6 +55,9 @@ long long now_ms(void);
 onem2m_ws_registrar *registrar(void);
 const char *registrar_url(void);
 
+// Started with the first call, with the certificate "registrar" (tls.c).
+const char *secure_registrar_url(void);
+
 // Starts one, also if another one that was freed a moment ago still has its address or its store.
 onem2m_ws_registrar *start_registrar(onem2m_ws_registrar_config *config, const onem2m_ws_registrar_callbacks *callbacks);
 onem2m_ws_registrar *registrar_at(const char *url);

@@ -88,6 +88,12 @@ static const char *url_of(const onem2m_ws_registrar *r) {
     return url;
 }
 
+const char *secure_registrar_url(void) {
+    static onem2m_ws_registrar *r;
+    if (r == NULL) r = secure_registrar(tls_of("registrar"));
+    return url_of(r);
+}
+
 static onem2m_ws_client_config *secure_config(const char *url, const char *originator, onem2m_ws_tls *tls) {
     onem2m_ws_client_config *config = config_for(url, originator);
     OK(onem2m_ws_client_config_set_tls(config, tls));
@@ -103,7 +109,7 @@ static void register_ae(onem2m_ws_client *client, const char *name) {
     OK(onem2m_ws_client_register_ae(client, NULL, "Ntest", name, NULL, 20000));
 }
 
-// What connecting comes to with these settings.
+// What connecting as Cone comes to with these settings.
 static int32_t connecting(const char *url, onem2m_ws_tls *tls) {
     onem2m_ws_client *client = secure_client(url, "Cone", tls);
     int32_t result = onem2m_ws_client_connect(client, 20000);
@@ -328,16 +334,24 @@ static void tls_ws_7_1_mutual_tls_in_both_versions(void) {
         CHECK(onem2m_ws_peer_identity_not_after_ms(identity) > 1000LL * 1000 * 1000 * 1000);
         json = onem2m_ws_peer_identity_to_json(identity);
         copy_text(text, sizeof text, json);
-        CONTAINS(text, "{\"framework\":\"certificate\",\"principal\":\"IP:127.0.0.1\",\"names\":[\"IP:127.0.0.1\",\"DNS:localhost\"],"
-                       "\"entities\":null,\"not_after_ms\":1");
+        CONTAINS(text, "{\"framework\":\"certificate\",\"principal\":\"IP:127.0.0.1\","
+                       "\"names\":[\"IP:127.0.0.1\",\"DNS:localhost\"],\"entities\":null,\"not_after_ms\":1");
         register_ae(client, version == ONEM2M_WS_TLS_1_2 ? "first" : "second");
         create_container(client, version == ONEM2M_WS_TLS_1_2 ? "cse-in/first" : "cse-in/second", "data");
+        onem2m_ws_peer_identity_free(identity);
+        OK(onem2m_ws_registrar_peer_identity(r, "Cone", &identity));
+        TEXT(onem2m_ws_peer_identity_principal(identity), "URI://onem2m-ws.example/id-in/Cone");
+        TEXT(onem2m_ws_peer_identity_name(identity, 0), "URI://onem2m-ws.example/id-in/Cone");
+        TEXT(onem2m_ws_peer_identity_entity(identity, 0), "//onem2m-ws.example/id-in/Cone");
+        TEXT(onem2m_ws_peer_identity_entity(identity, 1), NULL);
+        CHECK(onem2m_ws_peer_identity_is_limited(identity));
         EQUAL(publish(client, version == ONEM2M_WS_TLS_1_2 ? "cse-in/first/data" : "cse-in/second/data", "1"), 2001);
         if (version == ONEM2M_WS_TLS_1_2)
             EQUAL(status_of(client, request_for(ONEM2M_WS_DELETE, "cse-in/first", 0, NULL)), 2002);
         OK(onem2m_ws_client_close(client, 20000));
         onem2m_ws_client_free(client);
-        onem2m_ws_peer_identity_free(identity); // later than its client
+        TEXT(onem2m_ws_peer_identity_framework(identity), "certificate"); // it outlives its connection
+        onem2m_ws_peer_identity_free(identity);
     }
     onem2m_ws_registrar_free(r);
 }
@@ -346,7 +360,7 @@ static void tls_pem_in_memory_is_copied_and_may_be_erased(void) {
     // As in a program that has its credentials in a flash partition: with a length, and nothing behind it.
     char *chain = contents(file("registrar.pem")), *key = contents(file("registrar.key")), *ca = contents(file("ca.pem"));
     char *list = contents(file("none.crl"));
-    size_t lengths[4];
+    size_t lengths[4], length;
     onem2m_ws_tls *tls = NULL, *again;
     onem2m_ws_registrar *r;
     onem2m_ws_client *client;
@@ -385,14 +399,24 @@ static void tls_pem_in_memory_is_copied_and_may_be_erased(void) {
     onem2m_ws_client_free(client);
 
     // In JSON.
-    snprintf(json, 20000, "{\"tls\":{\"certificate\":\"%s\",\"key\":\"%s\",\"trust\":[\"%s\"]}}", file("one.pem"), key, file("ca.pem"));
-    for (p = json; *p != '\0'; p++)
-        if (*p == '\n') *p = ' '; // no line end in JSON; PEM needs them
+    length = (size_t)snprintf(json, 10000, "{\"tls\":{\"certificate\":\"%s\",\"trust\":[\"%s\"],\"key\":\"", file("one.pem"),
+                              file("ca.pem"));
+    for (p = key; *p != '\0'; p++) length += (size_t)sprintf(json + length, *p == '\n' ? "\\n" : "%c", *p);
+    sprintf(json + length, "\"}}");
     config = config_for(url_of(r), "Cone");
     OK(onem2m_ws_client_config_load_json(config, json));
+    OK(onem2m_ws_client_new(config, NULL, &client));
+    OK(onem2m_ws_client_connect(client, 20000));
+    onem2m_ws_client_free(client);
+    // A key that is damaged is not shown.
+    p = strstr(json, "-----END");
+    CHECK(p != NULL);
+    memset(p - 20, '!', 4);
+    OK(onem2m_ws_client_config_load_json(config, json));
     EQUAL(onem2m_ws_client_new(config, NULL, &client), ONEM2M_WS_INVALID_ARGUMENT);
-    key[strlen(key) / 2 + 8] = '\0';
-    ERROR_HIDES(key + strlen(key) - 8);
+    ERROR_SAYS("tls: key: the PEM in memory");
+    p[-20] = '\0';
+    ERROR_HIDES(p - 32);
     onem2m_ws_client_config_free(config);
     free(json);
     free(chain);
@@ -478,6 +502,84 @@ static void tls_ws_7_1_a_certificate_that_names_nobody(void) {
     onem2m_ws_registrar_free(r);
 }
 
+static void tls_ws_7_2_nobody_speaks_for_somebody_else(void) {
+    onem2m_ws_registrar *r = secure_registrar(tls_of("registrar"));
+    onem2m_ws_client *one = secure_client(url_of(r), "Cone", tls_of("one")), *two, *false_one;
+    onem2m_ws_client_config *config;
+    onem2m_ws_request *request;
+    onem2m_ws_peer_identity *identity = NULL;
+    register_ae(one, "one");
+    two = secure_client(url_of(r), "Ctwo", tls_of("two"));
+    register_ae(two, "two");
+    EQUAL(status_of(two, request_for(ONEM2M_WS_RETRIEVE, "cse-in/two", 0, NULL)), 2000);
+    request = request_for(ONEM2M_WS_RETRIEVE, "cse-in/one", 0, NULL);
+    OK(onem2m_ws_request_set_from(request, "Cone"));
+    EQUAL(status_of(two, request), 4106);
+    request = request_for(ONEM2M_WS_DELETE, "cse-in/one", 0, NULL);
+    OK(onem2m_ws_request_set_from(request, "CAdmin"));
+    EQUAL(status_of(two, request), 4106);
+    // A client that begins with another's name: it is refused where it says so in its opening handshake, and else where it sends.
+    EQUAL(connecting(url_of(r), tls_of("two")), ONEM2M_WS_HANDSHAKE_REFUSED);
+    EQUAL(onem2m_ws_last_error_http_status(), 403);
+    ERROR_SAYS("Cone");
+    config = secure_config(url_of(r), "Cone", tls_of("two"));
+    OK(onem2m_ws_client_config_load_json(config, "{\"registered\":true,\"origin_header\":false}"));
+    false_one = new_client(config, NULL);
+    EQUAL(status_of(false_one, request_for(ONEM2M_WS_RETRIEVE, "cse-in/one", 0, NULL)), 4106);
+    onem2m_ws_client_free(false_one);
+    config = secure_config(url_of(r), "Cthree", tls_of("sensor"));
+    OK(onem2m_ws_client_config_load_json(config, "{\"origin_header\":false}"));
+    false_one = new_client(config, NULL);
+    EQUAL(onem2m_ws_client_register_ae(false_one, NULL, "Ntest", "three", NULL, 20000), ONEM2M_WS_REGISTRATION_REFUSED);
+    EQUAL(onem2m_ws_response_status(onem2m_ws_last_error_response()), 4106);
+    onem2m_ws_client_free(false_one);
+    EQUAL(status_of(one, request_for(ONEM2M_WS_RETRIEVE, "cse-in/one", 0, NULL)), 2000);
+    OK(onem2m_ws_registrar_peer_identity(r, "Cthree", &identity));
+    CHECK(identity == NULL); // nobody is registered so
+    EQUAL(onem2m_ws_registrar_peer_identity(r, NULL, &identity), ONEM2M_WS_INVALID_ARGUMENT);
+    EQUAL(onem2m_ws_registrar_peer_identity(NULL, "Cone", &identity), ONEM2M_WS_INVALID_ARGUMENT);
+    EQUAL(onem2m_ws_registrar_peer_identity(r, "Cone", NULL), ONEM2M_WS_INVALID_ARGUMENT);
+    onem2m_ws_client_free(one);
+    onem2m_ws_client_free(two);
+    onem2m_ws_registrar_free(r);
+}
+
+typedef struct {
+    counter *reachable;
+    char principal[100];
+} reached;
+
+static void note_identity(void *user_data, const onem2m_ws_registree_event *event) {
+    reached *c = (reached *)user_data;
+    if (event->kind != ONEM2M_WS_REGISTREE_REACHABLE) {
+        CHECK(event->identity == NULL);
+        return;
+    }
+    CHECK(event->identity != NULL);
+    copy_text(c->principal, sizeof c->principal, onem2m_ws_peer_identity_principal(event->identity));
+    counter_add(c->reachable);
+}
+
+static void tls_ws_7_2_events_say_who_is_authenticated(void) {
+    onem2m_ws_registrar_callbacks callbacks;
+    onem2m_ws_registrar *r;
+    onem2m_ws_client *client;
+    reached c;
+    memset(&c, 0, sizeof c);
+    c.reachable = counter_new();
+    memset(&callbacks, 0, sizeof callbacks);
+    callbacks.struct_size = sizeof callbacks;
+    callbacks.user_data = &c;
+    callbacks.on_event = note_identity;
+    r = start_secure(secure_settings(tls_of("registrar")), &callbacks);
+    client = secure_client(url_of(r), "Ssensor", tls_of("sensor"));
+    register_ae(client, "sensor");
+    WAIT_FOR(c.reachable, 1);
+    CONTAINS(c.principal, "URI://onem2m-ws.example/Ssensor");
+    onem2m_ws_client_free(client);
+    onem2m_ws_registrar_free(r);
+}
+
 // --- what is wrong with a credential ---------------------------------------------------------------------------------
 
 typedef struct {
@@ -523,7 +625,7 @@ static void tls_ws_7_1_the_registrar_judges_clients(void) {
     onem2m_ws_tls *tls = tls_of("registrar");
     onem2m_ws_registrar *r;
     onem2m_ws_refusal_counters counters;
-    char *key = contents(file("one.key"));
+    onem2m_ws_client *client;
     int32_t version;
     size_t i;
     int count = 0;
@@ -545,13 +647,14 @@ static void tls_ws_7_1_the_registrar_judges_clients(void) {
             CONTAINS(told.peer, "127.0.0.1:");
         }
     }
-    OK(connecting(url_of(r), tls_of("two")));
+    client = secure_client(url_of(r), "Ctwo", tls_of("two"));
+    OK(onem2m_ws_client_connect(client, 20000));
+    onem2m_ws_client_free(client);
     counters.struct_size = sizeof counters;
     OK(onem2m_ws_registrar_refusal_counters(r, &counters));
     EQUAL(counters.tls, count);
     EQUAL(counters.half_open + counters.connections, 0);
     onem2m_ws_registrar_free(r);
-    free(key);
 }
 
 static void tls_ws_7_1_a_client_judges_the_registrar(void) {
@@ -803,10 +906,10 @@ static void tls_each_place_may_have_settings_of_its_own(void) {
     int i;
     OK(onem2m_ws_registrar_config_new(&config));
     OK(onem2m_ws_registrar_config_set_listen(config, "ws://127.0.0.1:0"));
-    EQUAL(onem2m_ws_registrar_config_listen_with(config, "nowhere", tls), ONEM2M_WS_INVALID_ARGUMENT);
+    OK(onem2m_ws_registrar_config_listen_with(config, "nowhere", tls));
+    EQUAL(onem2m_ws_registrar_start(config, &r), ONEM2M_WS_INVALID_ARGUMENT);
     ERROR_SAYS("nowhere");
-    OK(onem2m_ws_registrar_config_listen_with(config, "wss://localhost:9", tls));
-    OK(onem2m_ws_registrar_config_listen_with(config, "wss://localhost:9", NULL)); // not any more
+    OK(onem2m_ws_registrar_config_listen_with(config, "nowhere", NULL)); // not any more
     OK(onem2m_ws_registrar_config_listen_with(config, "wss://127.0.0.1:0", tls));
     onem2m_ws_tls_free(tls);
     r = start_secure(config, NULL);
@@ -830,6 +933,7 @@ static void tls_ws_7_1_an_mn_cse_joins_its_registrar_over_wss(void) {
     onem2m_ws_registrar_config *config = NULL;
     onem2m_ws_client_config *connection = secure_config(url_of(above), NULL, tls_of("gateway"));
     onem2m_ws_client *ae;
+    onem2m_ws_peer_identity *identity = NULL;
     char url[64];
     size_t closed = 99;
     long long end = now_ms() + 20000;
@@ -846,6 +950,9 @@ static void tls_ws_7_1_an_mn_cse_joins_its_registrar_over_wss(void) {
     }
     OK(onem2m_ws_registrar_reload_tls(mn, &closed)); // that of the way up
     EQUAL(closed, 0);
+    OK(onem2m_ws_registrar_peer_identity(above, "/id-mn", &identity));
+    TEXT(onem2m_ws_peer_identity_entity(identity, 0), "//onem2m-ws.example/id-mn");
+    onem2m_ws_peer_identity_free(identity);
     // Somebody at the MN-CSE uses the tree of the registrar above, over the connection of the MN-CSE.
     copy_text(url, sizeof url, onem2m_ws_registrar_point_of_access(mn, 0));
     ae = new_client(config_for(url, "Cbelow"), NULL);
@@ -924,6 +1031,8 @@ const test tests_tls[] = {
     {"tls_pem_in_memory_is_copied_and_may_be_erased", tls_pem_in_memory_is_copied_and_may_be_erased},
     {"tls_ws_7_1_raw_public_keys", tls_ws_7_1_raw_public_keys},
     {"tls_ws_7_1_a_certificate_that_names_nobody", tls_ws_7_1_a_certificate_that_names_nobody},
+    {"tls_ws_7_2_nobody_speaks_for_somebody_else", tls_ws_7_2_nobody_speaks_for_somebody_else},
+    {"tls_ws_7_2_events_say_who_is_authenticated", tls_ws_7_2_events_say_who_is_authenticated},
     {"tls_ws_7_1_the_registrar_judges_clients", tls_ws_7_1_the_registrar_judges_clients},
     {"tls_ws_7_1_a_client_judges_the_registrar", tls_ws_7_1_a_client_judges_the_registrar},
     {"tls_what_is_no_tls_is_told", tls_what_is_no_tls_is_told},

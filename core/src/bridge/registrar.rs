@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use super::{Delivery, Home, Outcome, Queue, Recipient, runtime};
+use crate::binding::PeerIdentity;
 use crate::registrar::{self, RegistrarBuilder, UpstreamState};
 use crate::server::{DeliveryCounters, Refusals, TakeOverCounters};
 use crate::{Error, ErrorKind, Result};
@@ -81,6 +82,14 @@ impl Registrar {
     /// `Forked`.
     pub fn take_overs(&self) -> Result<TakeOverCounters> {
         Ok(self.registrar()?.server().take_overs())
+    }
+
+    /// Who is at the other end of the connection over which an entity is reached; see [`crate::server::Server::identity_of`].
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn identity_of(&self, entity: &str) -> Result<Option<PeerIdentity>> {
+        Ok(self.registrar()?.server().identity_of(entity))
     }
 
     /// How many peers got no connection, by cause.
