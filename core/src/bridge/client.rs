@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::{Delivery, Home, Outcome, Queue, Recipient, Slot, runtime};
-use crate::binding::{Counters, Mode, Posted, Registration, Token};
+use crate::binding::{Counters, Mode, PeerIdentity, Posted, Registration, Token};
 use crate::client::{
     self, AeRegistration, Application, ClientBuilder, ClientEvent, CseRegistration, StateChange, Subscription,
 };
@@ -263,6 +263,22 @@ impl Client {
     /// `Forked`.
     pub fn format(&self) -> Result<Option<Format>> {
         Ok(self.client()?.format())
+    }
+
+    /// Who the registrar is, by its certificate or key; `None` without TLS, or without a connection.
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn peer_identity(&self) -> Result<Option<PeerIdentity>> {
+        Ok(self.client()?.peer_identity())
+    }
+
+    /// Reads the files of the TLS settings anew; see [`client::Client::reload_tls`]. It returns when they are read.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if a file cannot be used, `InvalidState` if there is no TLS, `Forked`.
+    pub fn reload_tls(&self) -> Result<()> {
+        self.client()?.reload_tls()
     }
 
     fn client(&self) -> Result<&client::Client> {

@@ -83,6 +83,15 @@ impl Registrar {
         Ok(self.registrar()?.server().take_overs())
     }
 
+    /// Reads the files of all TLS settings anew, also of those for its own registrar; see [`registrar::Registrar::reload_tls`]. It
+    /// returns when they are read, with the number of connections that it closed.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if a file cannot be used, `InvalidState` if there is no TLS, `Forked`.
+    pub fn reload_tls(&self) -> Result<usize> {
+        self.registrar()?.reload_tls()
+    }
+
     /// Where registrees reach it.
     ///
     /// # Errors

@@ -186,6 +186,10 @@ impl Membership {
         self.state.subscribe()
     }
 
+    pub(super) fn reload_tls(&self) -> Result<()> {
+        self.client.reload_tls()
+    }
+
     pub(super) async fn close(&self) {
         self.client.close().await;
     }
