@@ -14,6 +14,7 @@ mod message;
 mod queue;
 mod registrar;
 mod settings;
+mod tls;
 mod wait;
 
 use onem2m_ws::ErrorKind;

@@ -14,6 +14,7 @@ use crate::errors::OrRaise;
 use crate::format::formats;
 use crate::queue::{self, Queue, Slot};
 use crate::settings::{CompressionFields, apply, compression, count, one_of, or_none, seconds};
+use crate::tls::{TlsFields, tls};
 
 /// What `onem2m_ws.Upstream` has: point of access, CSE-ID, address of the CSEBase, attributes as JSON, seconds between two looks,
 /// settings of the connection.
@@ -39,7 +40,8 @@ fn upstream(fields: UpstreamFields) -> onem2m_ws::Result<Upstream> {
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 struct Settings {
-    listen: Vec<String>,
+    listen: Vec<(String, Option<TlsFields>)>,
+    tls: Option<TlsFields>,
     point_of_access: Vec<String>,
     allow_insecure: bool,
     cse_id: String,
@@ -95,7 +97,15 @@ impl Settings {
         if let Some(names) = self.formats {
             server = server.formats(formats(&names)?);
         }
-        server = self.listen.into_iter().fold(server, ServerBuilder::listen);
+        if let Some(fields) = self.tls {
+            server = server.tls(tls(fields)?);
+        }
+        for (place, own) in self.listen {
+            server = match own {
+                None => server.listen(place),
+                Some(fields) => server.listen_with(place, tls(fields)?),
+            };
+        }
         server = self.point_of_access.into_iter().fold(server, ServerBuilder::point_of_access);
         server = apply(
             server,
@@ -200,6 +210,11 @@ impl Registrar {
             dict.set_item(name, value)?;
         }
         Ok(dict)
+    }
+
+    /// Reads the files of all TLS settings anew; how many connections were closed for it.
+    fn reload_tls(&self, py: Python<'_>) -> PyResult<usize> {
+        py.detach(|| self.0.reload_tls()).or_raise(py)
     }
 
     /// Where registrees reach it.

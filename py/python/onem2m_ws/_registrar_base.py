@@ -38,6 +38,17 @@ class RegistrarBase:
         """The first point of access, as `ws://127.0.0.1:9000`."""
         return self.points_of_access[0]
 
+    def reload_tls(self) -> int:
+        """Reads the files of all TLS settings anew: certificates, keys, authorities, lists of what is revoked.
+
+        Whoever is connected is judged by them, too: a connection whose credential does not count any more, or has other
+        entities now, is closed. Returns how many that were. The way to its own registrar is judged likewise.
+
+        Raises `ArgumentError` if a file cannot be used: then its place goes on with what it has. `StateError` if there
+        is no TLS.
+        """
+        return self._running().reload_tls()
+
     @property
     def upstream(self) -> UpstreamState | None:
         """How it stands with its own registrar; `None` if it has none."""
