@@ -36,20 +36,28 @@ pub(crate) fn in_words(error: &Error) -> (ErrorKind, String) {
 }
 
 fn not_trusted(why: &CertificateError) -> String {
+    use CertificateError::*;
     let hint = match why {
-        CertificateError::UnknownIssuer => "; trust the authority that issued it",
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "; connect by a name that it has, or set server_name"
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "; is the clock right?",
-        CertificateError::UnknownRevocationStatus => "; there is no list of its authority among the revoked ones",
-        _ => "",
-    };
-    match why {
         // Our own words.
-        CertificateError::Other(why) => why.to_string(),
-        why => format!("the peer's certificate is not accepted: {why}{hint}"),
-    }
+        Other(why) => return why.to_string(),
+        UnknownIssuer => "nobody who is trusted here has issued it; trust the authority that did",
+        Revoked => "it is revoked",
+        UnknownRevocationStatus => {
+            "whether it is revoked is not known: there is no list of its authority among the revoked ones"
+        }
+        InvalidPurpose | InvalidPurposeContext { .. } => "it is not for this end of TLS (extended key usage)",
+        BadEncoding => "it is no X.509 certificate",
+        NotValidForName | NotValidForNameContext { .. } => {
+            return format!(
+                "the peer's certificate is not accepted: {why}; connect by a name that it has, or set server_name"
+            );
+        }
+        NotValidYet | NotValidYetContext { .. } => {
+            return format!("the peer's certificate is not accepted: {why}; is the clock right?");
+        }
+        _ => return format!("the peer's certificate is not accepted: {why}"),
+    };
+    format!("the peer's certificate is not accepted: {hint}")
 }
 
 /// True for what a peer says of our certificate or key.
