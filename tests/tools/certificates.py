@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import ipaddress
+import itertools
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -21,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 DAY = timedelta(days=1)
+_numbers = itertools.count(1)
 
 
 def _now() -> datetime:
@@ -91,9 +93,9 @@ class Credential:
 class Authority:
     """Issues certificates, and says which of them are revoked."""
 
-    def __init__(self, name: str = "tests") -> None:
+    def __init__(self) -> None:
         self._key = _new_key()
-        self._subject = _subject(name)
+        self._subject = _subject(f"authority {next(_numbers)} of the tests")
         usage = x509.KeyUsage(
             digital_signature=False,
             content_commitment=False,
