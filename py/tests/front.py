@@ -1,11 +1,13 @@
-"""TLS by Python's ssl module in front of a server that has none: a server's end that shares no code with the library."""
+"""TLS by Python's ssl module, in front of a server that has none: an end that shares no code with the library."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -22,8 +24,31 @@ def server_context(folder: Path, credential: Credential, clients: Authority | No
     return context
 
 
+@contextlib.contextmanager
+def refusing(context: ssl.SSLContext) -> Iterator[str]:
+    """A server that judges one client, says why it does not accept it, and lets it read that. Yields where it is."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False) as secure:
+                try:
+                    secure.do_handshake()
+                except ssl.SSLError:
+                    secure.shutdown(socket.SHUT_WR)
+                    with contextlib.suppress(OSError):
+                        while socket.socket.recv(secure, 65536):
+                            pass
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"wss://127.0.0.1:{server.getsockname()[1]}"
+
+
 class Front:
-    """Passes on, without TLS, what comes with it. `url` is its point of access as long as the `with` block lasts."""
+    """Passes on, without TLS, what comes with it. `url` is its point of access as long as the `with` block lasts.
+
+    A client that it does not accept gets no word: asyncio cuts the connection.
+    """
 
     def __init__(self, target: str, context: ssl.SSLContext) -> None:
         host, _, port = target.removeprefix("ws://").rpartition(":")

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from certificates import DAY, Authority, Credential, RawKey
 from faces import Face
-from front import Front, server_context
+from front import Front, refusing, server_context
 from peer import Peer, until
 
 import onem2m_ws
@@ -151,32 +151,42 @@ def test_ws_7_1_a_server_that_is_not_the_one(
                 assert ae.peer_identity.names == ("DNS:in.sp.example",)
 
 
+def attempt(face: Face, url: str, tls: TLS) -> tuple[errors.OneM2MError, list[str]]:
+    """Why there is no connection, and the states on the way there."""
+    states: list[str] = []
+    with face.connect(url, originator="Ctest", registered=True, open_now=False, tls=tls) as ae:
+        ae.on_state(lambda change: states.append(change.state))
+        with pytest.raises(errors.TlsError) as raised:
+            ae.connect()
+        until(lambda: "disconnected" in states)
+        assert ae.peer_identity is None
+    return raised.value, states
+
+
 def test_ws_7_1_the_connection_is_open_when_the_server_has_accepted_the_certificate(
     face: Face, world: World, tmp_path: Path, peer: Peer
 ) -> None:
     """A TLS 1.3 handshake is over for a client before its certificate is judged."""
     context = server_context(tmp_path, world.registrar, clients=world.other)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
+    mine = world.tls(world.ae("Ctest"))
+    with refusing(context) as url:
+        error, states = attempt(face, url, mine)
+        assert type(error) is errors.CredentialRefusedError and "UnknownCA" in str(error)
+        assert "connecting" in states and "open" not in states
     with Front(peer.url, context) as front:
-        states: list[str] = []
-        with face.connect(
-            front.url, originator="Ctest", registered=True, open_now=False, tls=world.tls(world.ae("Ctest"))
-        ) as ae:
-            ae.on_state(lambda change: states.append(change.state))
-            with pytest.raises(errors.CredentialRefusedError, match="UnknownCA"):
-                ae.connect()
-            until(lambda: "disconnected" in states)
-            assert ae.peer_identity is None
-        assert "open" not in states and "connecting" in states
+        error, states = attempt(face, front.url, mine)
+        assert type(error) is errors.TlsError and "do not accept the certificate" in str(error)
+        assert "connecting" in states and "open" not in states
         assert peer.handshakes == []
         # The same server takes a certificate of the authority that it trusts.
-        mine = world.other.issue(f"URI:{PROVIDER}/id-in/Ctest")
-        with face.connect(front.url, originator="Ctest", registered=True, tls=world.tls(mine)) as ae:
+        theirs = world.other.issue(f"URI:{PROVIDER}/id-in/Ctest")
+        with face.connect(front.url, originator="Ctest", registered=True, tls=world.tls(theirs)) as ae:
             assert ae.retrieve("cse-in").ok
 
 
 @contextmanager
-def silent_or(greeting: bytes) -> Iterator[str]:
+def speaking(greeting: bytes) -> Iterator[str]:
     """A server that says something at once, and ends the connection when the client does."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -201,7 +211,7 @@ def test_ws_7_1_tls_where_there_is_none_and_none_where_there_is(face: Face, worl
             assert ae.peer_identity is None
             with pytest.raises(errors.StateError, match="no TLS"):
                 ae.reload_tls()
-    with silent_or(b"SSH-2.0-OpenSSH_9.2\r\n") as url, pytest.raises(errors.TlsError, match="does not speak TLS"):
+    with speaking(b"SSH-2.0-OpenSSH_9.2\r\n") as url, pytest.raises(errors.TlsError, match="does not speak TLS"):
         face.connect(url, tls=tls)
     with secure(face, world) as registrar, pytest.raises(errors.NotWebSocketError, match="wss://"):
         face.connect(registrar.url.replace("wss://", "ws://"))
