@@ -193,6 +193,7 @@ impl Registrar {
     fn counters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let deliveries = self.0.delivery_counters().or_raise(py)?;
         let meetings = self.0.take_overs().or_raise(py)?;
+        let refusals = self.0.refusals().or_raise(py)?;
         let dict = PyDict::new(py);
         for (name, value) in [
             ("accepted", deliveries.accepted),
@@ -206,6 +207,9 @@ impl Registrar {
             ("newcomers_refused", meetings.refused),
             ("security_alerts", meetings.alerts),
             ("flapping", meetings.flapping),
+            ("handshakes_refused", refusals.handshake),
+            ("tls_refused", refusals.tls),
+            ("connections_refused", refusals.half_open + refusals.connections),
         ] {
             dict.set_item(name, value)?;
         }

@@ -131,6 +131,22 @@ impl Client {
         self.client().is_ok_and(|client| client.cancel(token))
     }
 
+    /// Who the registrar is that it is connected to; see [`client::Client::peer_identity`].
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn peer_identity(&self) -> Result<Option<PeerIdentity>> {
+        Ok(self.client()?.peer_identity())
+    }
+
+    /// Reads the files of its TLS settings anew; see [`client::Client::reload_tls`].
+    ///
+    /// # Errors
+    /// As [`client::Client::reload_tls`]; `Forked`.
+    pub fn reload_tls(&self) -> Result<()> {
+        self.client()?.reload_tls()
+    }
+
     /// Registers the originator as an AE. Outcome: `Registered`.
     ///
     /// # Errors
@@ -263,22 +279,6 @@ impl Client {
     /// `Forked`.
     pub fn format(&self) -> Result<Option<Format>> {
         Ok(self.client()?.format())
-    }
-
-    /// Who the registrar is, by its certificate or key; `None` without TLS, or without a connection.
-    ///
-    /// # Errors
-    /// `Forked`.
-    pub fn peer_identity(&self) -> Result<Option<PeerIdentity>> {
-        Ok(self.client()?.peer_identity())
-    }
-
-    /// Reads the files of the TLS settings anew; see [`client::Client::reload_tls`]. It returns when they are read.
-    ///
-    /// # Errors
-    /// `InvalidArgument` if a file cannot be used, `InvalidState` if there is no TLS, `Forked`.
-    pub fn reload_tls(&self) -> Result<()> {
-        self.client()?.reload_tls()
     }
 
     fn client(&self) -> Result<&client::Client> {

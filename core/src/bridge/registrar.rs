@@ -6,7 +6,7 @@ use tokio::runtime::Handle;
 
 use super::{Delivery, Home, Outcome, Queue, Recipient, runtime};
 use crate::registrar::{self, RegistrarBuilder, UpstreamState};
-use crate::server::{DeliveryCounters, TakeOverCounters};
+use crate::server::{DeliveryCounters, Refusals, TakeOverCounters};
 use crate::{Error, ErrorKind, Result};
 
 /// A registrar that runs in this process. Every call returns `Forked` in a child process. Dropping it stops it at once.
@@ -83,11 +83,18 @@ impl Registrar {
         Ok(self.registrar()?.server().take_overs())
     }
 
-    /// Reads the files of all TLS settings anew, also of those for its own registrar; see [`registrar::Registrar::reload_tls`]. It
-    /// returns when they are read, with the number of connections that it closed.
+    /// How many peers got no connection, by cause.
     ///
     /// # Errors
-    /// `InvalidArgument` if a file cannot be used, `InvalidState` if there is no TLS, `Forked`.
+    /// `Forked`.
+    pub fn refusals(&self) -> Result<Refusals> {
+        Ok(self.registrar()?.server().refusals())
+    }
+
+    /// Reads the files of all TLS settings anew; see [`registrar::Registrar::reload_tls`].
+    ///
+    /// # Errors
+    /// As [`registrar::Registrar::reload_tls`]; `Forked`.
     pub fn reload_tls(&self) -> Result<usize> {
         self.registrar()?.reload_tls()
     }

@@ -8,6 +8,7 @@
 pub mod cse;
 mod forward;
 mod keeper;
+mod secure;
 mod service;
 mod upstream;
 

@@ -189,7 +189,7 @@ impl RegistrarBuilder {
 #[derive(Clone)]
 pub struct Registrar {
     server: Server,
-    upstream: Option<Arc<Membership>>,
+    pub(super) upstream: Option<Arc<Membership>>,
 }
 
 impl Registrar {
@@ -220,24 +220,6 @@ impl Registrar {
     #[must_use]
     pub fn upstream_states(&self) -> Option<watch::Receiver<UpstreamState>> {
         self.upstream.as_ref().map(|upstream| upstream.states())
-    }
-
-    /// Reads the files of all TLS settings anew: see [`Server::reload_tls`], and for the connection to its registrar
-    /// [`Client::reload_tls`](crate::client::Client::reload_tls). How many connections of registrees were closed is returned.
-    ///
-    /// # Errors
-    /// `InvalidArgument` if a file cannot be used: where it is for goes on with what it has, all others are reloaded.
-    /// `InvalidState` if there is no TLS at all.
-    pub fn reload_tls(&self) -> Result<usize> {
-        let is_without = |error: &Error| error.kind() == ErrorKind::InvalidState;
-        let below = self.server.reload_tls();
-        let above = self.upstream.as_ref().map(|upstream| upstream.reload_tls());
-        match (below, above) {
-            // One of the two ways may have no TLS.
-            (below, Some(Err(error))) if is_without(&error) => below,
-            (Err(error), Some(above)) if is_without(&error) => above.map(|()| 0),
-            (below, above) => below.and_then(|closed| above.transpose().map(|_| closed)),
-        }
     }
 
     /// Stops: see [`Server::shutdown`]; then closes the connection to its registrar, where it stays registered (WS-6.4-4).

@@ -173,6 +173,11 @@ impl Membership {
         Ok(membership)
     }
 
+    /// What holds the connection.
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Checks the settings that are not the client's.
     pub(super) fn check(upstream: &Upstream) -> Result<()> {
         check_times([("check_every", upstream.check_every)])
@@ -184,10 +189,6 @@ impl Membership {
 
     pub(super) fn states(&self) -> watch::Receiver<UpstreamState> {
         self.state.subscribe()
-    }
-
-    pub(super) fn reload_tls(&self) -> Result<()> {
-        self.client.reload_tls()
     }
 
     pub(super) async fn close(&self) {
