@@ -69,8 +69,8 @@ class RegistrarBase:
         Of the notifications that it stored: `accepted`, `delivered`, `repeated` (sent once more, since no answer came),
         `expired`, `given_up`, `replaced` (by later ones of a subscription) and `refused` (the store was full). Of
         connections that met others of the same entity: `taken_over`, `newcomers_refused`, `security_alerts` and
-        `flapping`. Of those who got no connection: `tls_refused`, `handshakes_refused`, and `connections_refused` (there
-        were too many).
+        `flapping`. Of those who got no connection: `tls_refused`, `handshakes_refused`, and `connections_refused`
+        (there were too many).
         """
         return self._running().counters()
 

@@ -34,7 +34,7 @@ def add(parser: argparse.ArgumentParser, title: str, *, prefix: str = "", serves
         )
         option(
             "unnamed",
-            "what becomes of a client whose certificate names no entity: it is refused, or speaks for what it registers",
+            "a client whose certificate names no entity is refused, or speaks for what it registers",
             choices=("refuse", "first-come"),
             default="refuse",
         )
