@@ -7,12 +7,14 @@ Covers: rows WS-7-1 and WS-A-1.
 
 from __future__ import annotations
 
+import queue
 import signal
 import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import acme as acme_cse
 import pytest
@@ -88,7 +90,8 @@ def test_ws_7_1_and_ws_a_1_a_client_of_others_at_our_registrar(
 def test_ws_7_1_the_command_reads_its_files_anew(registrar: Registrar, ca: Authority, tmp_path: Path) -> None:
     lost = entity(ca, "Clost")
     with WireClient(registrar.url, originator="Clost", tls=context(ca, tmp_path, lost)) as client:
-        assert client.request(CREATE, "cse-in", "Clost", ty=2, pc={"m2m:ae": {"api": "Nx", "rr": True}})["rsc"] == 2001
+        ae = {"api": "Nx", "rr": True, "srv": ["4"]}
+        assert client.request(CREATE, "cse-in", "Clost", ty=2, pc={"m2m:ae": ae})["rsc"] == 2001
         (tmp_path / "crl.pem").write_bytes(ca.revoked(lost))
         registrar.process.send_signal(signal.SIGHUP)
         with pytest.raises(ConnectionError, match="1008"):
@@ -123,19 +126,19 @@ def test_ws_7_1_and_ws_a_1_at_acme(acme_installed: None, ca: Authority, tmp_path
     authority = ca.save(tmp_path)
     with acme_cse.running(tls=ca.issue("IP:127.0.0.1").save(tmp_path, "acme")) as acme:
         assert acme.url.startswith("wss://")
-        seen: list[str] = []
+        seen: queue.SimpleQueue[Any] = queue.SimpleQueue()
         tls = TLS(ca=authority)
         with onem2m_ws.sync.connect(acme.url, originator="Csecure", preset="acme", tls=tls) as ae:
             assert ae.peer_identity is not None and ae.peer_identity.names == ("IP:127.0.0.1",)
             ae.register_ae(app_id="Ntest", name="secure")
             ae.create("cse-in/secure", ty=3, content={"m2m:cnt": {"rn": "data"}}).raise_for_status()
-            ae.subscribe("cse-in/secure/data", lambda n: seen.append(str(n.representation)), name="sub")
+            ae.subscribe("cse-in/secure/data", lambda n: seen.put(n.representation), name="sub")
             cin = {"m2m:cin": {"con": "21.5"}}
             ae.create("cse-in/secure/data", ty=4, content=cin).raise_for_status()
+            assert seen.get(timeout=10)["m2m:cin"]["con"] == "21.5"
             ae.disconnect()
             assert ae.retrieve("cse-in/secure/data/la").ok
             assert ae.delete("cse-in/secure").ok
-        assert len(seen) == 1 and "21.5" in seen[0]
         with pytest.raises(errors.PeerNotTrustedError):
             onem2m_ws.sync.connect(acme.url, preset="acme", tls=TLS(ca=Authority().pem))
         done = run_secure(acme.url, authority, "--preset", "acme")
