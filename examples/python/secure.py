@@ -20,10 +20,8 @@ from onem2m_ws import TLS, ResourceType
 
 async def run(options: argparse.Namespace) -> None:
     tls = TLS(cert=options.cert, key=options.key, ca=options.ca, server_name=options.server_name)
-    # TCP and TLS (step 1), then the opening handshake, which offers two formats (steps 2 and 3).
-    async with onem2m_ws.connect(
-        options.poa, originator=options.originator, preset=options.preset, tls=tls, formats=["json", "xml"]
-    ) as ae:
+    # TCP and TLS (step 1), then the opening handshake (steps 2 and 3).
+    async with onem2m_ws.connect(options.poa, originator=options.originator, preset=options.preset, tls=tls) as ae:
         registrar = ae.peer_identity
         assert registrar is not None  # there is always one behind wss://
         print(f"secure: connected to {', '.join(registrar.names)}, in {ae.format}")

@@ -273,7 +273,10 @@ impl Hop<'_> {
     }
 
     fn refused(self, error: HandshakeError) -> Error {
-        let text = format!("{self}: {error}");
+        // What begins so is an alert of TLS (RFC 8446 5.1).
+        let speaks_tls = matches!(&error, HandshakeError::NotHttp(start) if start.starts_with("\\u{15}\\u{3}"));
+        let hint = if speaks_tls { "; it speaks TLS: use wss://" } else { "" };
+        let text = format!("{self}: {error}{hint}");
         match error {
             HandshakeError::Request(_) => Error::new(ErrorKind::InvalidArgument, text),
             HandshakeError::Refused(refusal) => Error::new(ErrorKind::HandshakeRefused, text).with_refusal(refusal),

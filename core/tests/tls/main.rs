@@ -2,5 +2,9 @@
 //! (TS-0020 7, TS-0003; WS-7-1, WS-7-2).
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod hostile;
+mod identity;
+mod life;
 mod matrix;
+mod settings;
 mod support;

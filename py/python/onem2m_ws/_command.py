@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from . import __version__, _tls_options, convert, sync
+from . import __version__, _pki, _tls_options, convert, sync
 from .errors import ArgumentError, OneM2MError
 from .formats import Format
 from .settings import Upstream
@@ -156,6 +156,7 @@ def main() -> int:
         "file", nargs="?", metavar="FILE", help="where the primitive is; standard input if not given"
     )
     converting.set_defaults(run=_convert)
+    _pki.add_to(commands)
     arguments = parser.parse_args()
     try:
         status: int = arguments.run(arguments)

@@ -47,7 +47,7 @@ pub(crate) struct Acceptor {
 /// What a client has shown, for as long as its connection lives.
 #[derive(Clone, Debug)]
 pub(crate) struct Shown {
-    pub(crate) identity: PeerIdentity,
+    pub(crate) identity: Arc<PeerIdentity>,
     kind: Kind,
     /// A certificate with what was behind it, or a raw public key.
     chain: Box<[CertificateDer<'static>]>,
@@ -127,7 +127,7 @@ impl Acceptor {
     /// Why not.
     pub(crate) fn review(&self, shown: &Shown) -> Judged<()> {
         let identity = self.ready().judge(&shown.chain, shown.kind)?;
-        if identity == shown.identity { Ok(()) } else { Err("its entities are others now".to_owned()) }
+        if identity == *shown.identity { Ok(()) } else { Err("its entities are others now".to_owned()) }
     }
 }
 
@@ -244,7 +244,7 @@ impl Ready {
     /// What the client has shown, if anything.
     fn shown(&self, connection: &ServerConnection, kind: Kind) -> Judged<Option<Shown>> {
         let Some(chain) = connection.peer_certificates() else { return Ok(None) };
-        let identity = self.judge(chain, kind)?;
+        let identity = Arc::new(self.judge(chain, kind)?);
         Ok(Some(Shown { identity, kind, chain: chain.into() }))
     }
 
