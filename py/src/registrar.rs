@@ -14,7 +14,7 @@ use crate::errors::OrRaise;
 use crate::format::formats;
 use crate::queue::{self, Queue, Slot};
 use crate::settings::{CompressionFields, apply, compression, count, one_of, or_none, seconds};
-use crate::tls::{TlsFields, tls};
+use crate::tls::{IdentityFields, TlsFields, identity, tls};
 
 /// What `onem2m_ws.Upstream` has: point of access, CSE-ID, address of the CSEBase, attributes as JSON, seconds between two looks,
 /// settings of the connection.
@@ -214,6 +214,11 @@ impl Registrar {
             dict.set_item(name, value)?;
         }
         Ok(dict)
+    }
+
+    /// Who is at the other end of the connection of an entity, as the fields of `onem2m_ws.PeerIdentity`.
+    fn identity_of(&self, py: Python<'_>, entity: &str) -> PyResult<Option<IdentityFields>> {
+        Ok(self.0.identity_of(entity).or_raise(py)?.as_ref().map(identity))
     }
 
     /// Reads the files of all TLS settings anew; how many connections were closed for it.

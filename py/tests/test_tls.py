@@ -78,6 +78,25 @@ def test_ws_7_1_mutual_tls_from_the_registration_to_a_notification(face: Face, w
             assert ae.peer_identity is not None
 
 
+def test_ws_7_2_a_certificate_speaks_for_its_own_entity(face: Face, world: World, name: str) -> None:
+    mine, entity = world.ae(f"C{name}"), f"{PROVIDER}/id-in/C{name}"
+    with secure(face, world) as registrar:
+        assert registrar.identity_of(f"C{name}") is None
+        with face.connect(registrar.url, originator=f"C{name}x", tls=world.tls(mine)) as other:
+            with pytest.raises(errors.RegistrationRefusedError) as raised:
+                other.register_ae(app_id="Ntest", name=f"{name}x")
+            assert raised.value.response.status // 1000 == 4
+        with face.connect(registrar.url, originator=f"C{name}", tls=world.tls(mine)) as ae:
+            ae.register_ae(app_id="Ntest", name=name)
+            assert registrar.identity_of(f"C{name}") == PeerIdentity(
+                "certificate", f"URI:{entity}", (f"URI:{entity}",), (entity,), mine.not_after
+            )
+            assert registrar.identity_of("Cnobody") is None
+            request = onem2m_ws.Request(2, f"cse-in/{name}", parameters={"fr": "CAdmin"})
+            assert ae.send(request).status // 1000 == 4
+            assert ae.retrieve(f"cse-in/{name}").ok
+
+
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
 def test_ws_7_1_files_or_bytes_in_each_version(face: Face, world: World, tmp_path: Path, version: str) -> None:
     cert, key = world.registrar.save(tmp_path, "in")
@@ -131,6 +150,7 @@ def test_ws_7_1_no_association_no_connection(
         event = told.get(timeout=10)
         assert isinstance(event, events.TlsRefused)
         assert event.peer.startswith("127.0.0.1:") and event.why
+        assert registrar.counters["tls_refused"] == 1
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use super::{Delivery, Home, Outcome, Queue, Recipient, runtime};
+use crate::binding::PeerIdentity;
 use crate::registrar::{self, RegistrarBuilder, UpstreamState};
 use crate::server::{DeliveryCounters, Refusals, TakeOverCounters};
 use crate::{Error, ErrorKind, Result};
@@ -89,6 +90,14 @@ impl Registrar {
     /// `Forked`.
     pub fn refusals(&self) -> Result<Refusals> {
         Ok(self.registrar()?.server().refusals())
+    }
+
+    /// Who is at the other end of the connection of an entity; see [`crate::server::Server::identity_of`].
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn identity_of(&self, entity: &str) -> Result<Option<PeerIdentity>> {
+        Ok(self.registrar()?.server().identity_of(entity))
     }
 
     /// Reads the files of all TLS settings anew; see [`registrar::Registrar::reload_tls`].

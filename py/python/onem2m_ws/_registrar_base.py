@@ -8,6 +8,7 @@ from . import _native
 from .errors import StateError
 from .events import RegistrarEvent, Telling, UpstreamState
 from .settings import _registrar_settings
+from .tls import PeerIdentity, _identity
 
 
 class RegistrarBase:
@@ -37,6 +38,13 @@ class RegistrarBase:
     def url(self) -> str:
         """The first point of access, as `ws://127.0.0.1:9000`."""
         return self.points_of_access[0]
+
+    def identity_of(self, entity: str) -> PeerIdentity | None:
+        """Who is at the other end of the connection over which an entity (an AE-ID or CSE-ID) is reached now.
+
+        `None` if it is offline, or nobody was authenticated there, as without TLS.
+        """
+        return _identity(self._running().identity_of(entity))
 
     def reload_tls(self) -> int:
         """Reads the files of all TLS settings anew: certificates, keys, authorities, lists of what is revoked.
