@@ -423,7 +423,7 @@ pub extern "C" fn onem2m_ws_client_config_set_proxy_credentials(
 ) -> i32 {
     change(config, |settings| {
         let (user, password) = (optional_text(user, "user")?, optional_text(password, "password")?);
-        Credentials::new(user.unwrap_or_default(), password.unwrap_or_default())
+        Credentials::basic(user.unwrap_or_default(), password.unwrap_or_default())
             .map_err(|invalid| Error::new(ErrorKind::InvalidArgument, invalid.to_string()))?;
         settings.set("proxy_user", user)?;
         settings.set("proxy_password", password)

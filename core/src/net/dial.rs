@@ -18,9 +18,9 @@ use super::tls::{TlsStream, failure};
 use super::{OsRandom, socket};
 use crate::binding::{PointOfAccess, Proxy, subprotocol};
 use crate::primitive::Format;
-use crate::websocket::handshake::Limits;
 use crate::websocket::handshake::client::{Accepted, ClientHandshake, ClientRequest, HandshakeError};
 use crate::websocket::handshake::proxy::{ProxyError, ProxyHandshake, ProxyRequest};
+use crate::websocket::handshake::{Credentials, Limits};
 use crate::websocket::{Agreement, Compression};
 use crate::{Error, ErrorKind, Result};
 
@@ -35,6 +35,8 @@ pub(crate) struct Dial {
     pub(crate) subprotocols: Vec<String>,
     pub(crate) compression: Option<Compression>,
     pub(crate) headers: Vec<(String, String)>,
+    /// Who we are towards the server.
+    pub(crate) credentials: Option<Credentials>,
     pub(crate) deadline: Duration,
     pub(crate) limits: Limits,
     /// See [`socket::tune`].
@@ -181,13 +183,14 @@ impl Hop<'_> {
     }
 
     async fn handshake(self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Result<Accepted> {
-        let Dial { poa, subprotocols, compression, headers, allow_missing_subprotocol, .. } = self.dial;
+        let Dial { poa, subprotocols, compression, headers, credentials, allow_missing_subprotocol, .. } = self.dial;
         let request = ClientRequest {
             authority: poa.authority(),
             target: poa.target().to_owned(),
             subprotocols: subprotocols.clone(),
             compression: compression.clone(),
             headers: headers.clone(),
+            credentials: credentials.clone(),
             allow_missing_subprotocol: *allow_missing_subprotocol,
         };
         let mut handshake = ClientHandshake::new(&request, self.dial.limits, &mut OsRandom::new())
@@ -205,7 +208,7 @@ impl Hop<'_> {
                 Read::End | Read::Cut => Err(handshake.handle_eof()),
                 // A refusal whose body has no end is one nevertheless.
                 Read::Nothing => match handshake.handle_eof() {
-                    error @ HandshakeError::Refused(_) => Err(error),
+                    error @ (HandshakeError::Refused(_) | HandshakeError::Unauthorized { .. }) => Err(error),
                     _ => return Err(self.too_late()),
                 },
             };
@@ -279,7 +282,9 @@ impl Hop<'_> {
         let text = format!("{self}: {error}{hint}");
         match error {
             HandshakeError::Request(_) => Error::new(ErrorKind::InvalidArgument, text),
-            HandshakeError::Refused(refusal) => Error::new(ErrorKind::HandshakeRefused, text).with_refusal(refusal),
+            HandshakeError::Refused(refusal) | HandshakeError::Unauthorized { refusal, .. } => {
+                Error::new(ErrorKind::HandshakeRefused, text).with_refusal(refusal)
+            }
             HandshakeError::Subprotocol(_) => Error::new(ErrorKind::NoCommonSubprotocol, text),
             HandshakeError::NotHttp(_)
             | HandshakeError::Invalid(_)

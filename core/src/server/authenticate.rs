@@ -17,9 +17,9 @@ pub(super) type Authenticate = Arc<dyn Fn(&HandshakeInfo<'_>) -> Result<Option<P
 
 /// What is known of a peer that wants to open a connection. Its fields may hold credentials: they are not part of `Debug`.
 pub struct HandshakeInfo<'a> {
-    request: &'a UpgradeRequest,
-    peer: SocketAddr,
-    identity: Option<&'a PeerIdentity>,
+    pub(super) request: &'a UpgradeRequest,
+    pub(super) peer: SocketAddr,
+    pub(super) identity: Option<&'a PeerIdentity>,
 }
 
 impl HandshakeInfo<'_> {
@@ -49,7 +49,8 @@ impl HandshakeInfo<'_> {
     }
 
     /// The first header field of that name, in any case. Where a field decides who somebody is, see in
-    /// [`headers`](Self::headers) that there is one only.
+    /// [`headers`](Self::headers) that there is one only; for `Authorization` there are [`basic`](Self::basic) and
+    /// [`bearer`](Self::bearer).
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.request.header(name)

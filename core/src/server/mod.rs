@@ -7,6 +7,7 @@ mod accept;
 mod authenticate;
 mod config;
 mod connection;
+mod credentials;
 mod delivery;
 mod events;
 mod half_open;
@@ -29,6 +30,7 @@ pub use crate::binding::{Flapping, Principal, TakeOver};
 pub use accept::Refusals;
 pub use authenticate::{Denied, HandshakeInfo};
 pub use config::ServerBuilder;
+pub use credentials::{Basic, Secret};
 pub use delivery::DeliveryCounters;
 pub use events::{ServerEvent, TakeOverCounters};
 
