@@ -100,15 +100,17 @@ PROGRAMS = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"),
 @pytest.mark.parametrize("number", range(len(PROGRAMS)))
 def test_the_programs_of_the_guide(number: int, tmp_path: Path) -> None:
     """Each is a whole program that ends by itself, with a registrar at the address that it names."""
-    ca = Authority()
-    ca.save(tmp_path)
-    ca.issue("URI://onem2m-ws.example/id-in/Cguide10").save(tmp_path, "ae")
-    server = ca.issue("IP:127.0.0.1")
-    tls = TLS(cert=server.cert, key=server.key, ca=ca.pem)
-    with sync.Registrar(listen=["ws://127.0.0.1:0", "wss://127.0.0.1:0"], tls=tls) as registrar:
-        text = PROGRAMS[number]
-        for place, url in zip(("ws://localhost:9000", "wss://localhost:9443"), registrar.points_of_access):
-            text = text.replace(place, url)
+    text, tls = PROGRAMS[number], None
+    place, listen = "ws://localhost:9000", "ws://127.0.0.1:0"
+    if "wss://" in text:
+        place, listen = "wss://localhost:9443", "wss://127.0.0.1:0"
+        ca = Authority()
+        ca.save(tmp_path)
+        ca.issue("URI://onem2m-ws.example/id-in/Cguide10").save(tmp_path, "ae")
+        server = ca.issue("IP:127.0.0.1")
+        tls = TLS(cert=server.cert, key=server.key, ca=ca.pem)
+    with sync.Registrar(listen=listen, tls=tls) as registrar:
+        text = text.replace(place, registrar.url)
         result = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60, cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, ""), text
 

@@ -82,9 +82,13 @@ def test_ws_7_2_a_certificate_speaks_for_its_own_entity(face: Face, world: World
     mine, entity = world.ae(f"C{name}"), f"{PROVIDER}/id-in/C{name}"
     with secure(face, world) as registrar:
         assert registrar.identity_of(f"C{name}") is None
-        with face.connect(registrar.url, originator=f"C{name}x", tls=world.tls(mine)) as other:
+        other: dict[str, Any] = {"originator": f"C{name}x", "tls": world.tls(mine)}
+        with pytest.raises(errors.HandshakeRefusedError) as refused:
+            face.connect(registrar.url, **other)
+        assert refused.value.status == 403
+        with face.connect(registrar.url, origin_header=False, **other) as ae:
             with pytest.raises(errors.RegistrationRefusedError) as raised:
-                other.register_ae(app_id="Ntest", name=f"{name}x")
+                ae.register_ae(app_id="Ntest", name=f"{name}x")
             assert raised.value.response.status // 1000 == 4
         with face.connect(registrar.url, originator=f"C{name}", tls=world.tls(mine)) as ae:
             ae.register_ae(app_id="Ntest", name=name)
@@ -240,8 +244,14 @@ def test_ws_7_1_tls_where_there_is_none_and_none_where_there_is(face: Face, worl
         face.connect("wss://127.0.0.1:1")
     with pytest.raises(errors.ArgumentError, match="use wss://"):
         face.connect("ws://127.0.0.1:1", tls=tls)
-    for places in ({"listen": "wss://127.0.0.1:0"}, {"listen": [("ws://127.0.0.1:0", tls)]}):
-        with pytest.raises(errors.ArgumentError), face.registrar(**places):
+    places: list[dict[str, Any]] = [
+        {"listen": "wss://127.0.0.1:0"},
+        {"listen": "ws://127.0.0.1:0", "tls": tls},
+        {"listen": [("ws://127.0.0.1:0", tls)]},
+        {"listen": ("wss://127.0.0.1:0", tls)},
+    ]
+    for place in places:
+        with pytest.raises(errors.ArgumentError), face.registrar(**place):
             pass
 
 
