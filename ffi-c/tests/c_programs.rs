@@ -52,7 +52,9 @@ fn library() -> &'static Library {
     static LIBRARY: OnceLock<Library> = OnceLock::new();
     LIBRARY.get_or_init(|| {
         let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--package", env!("CARGO_PKG_NAME"), "--message-format", "json", "--quiet"]);
+        // Beside the core's examples, the core has the features that it has in `make test`, and is there already.
+        build.args(["build", "--package", env!("CARGO_PKG_NAME"), "--package", "onem2m-ws", "--lib", "--examples"]);
+        build.args(["--message-format", "json", "--quiet"]);
         if !cfg!(debug_assertions) {
             build.arg("--release");
         }
