@@ -34,9 +34,8 @@ def add(parser: argparse.ArgumentParser, title: str, *, prefix: str = "", serves
         )
         option(
             "unnamed",
-            "a client whose certificate names no entity is refused, or speaks for what it registers",
+            "a client whose certificate names no entity is refused (the default), or speaks for what it registers",
             choices=("refuse", "first-come"),
-            default="refuse",
         )
         option("anonymous-clients", "take clients without a certificate, too", action="store_true")
     else:
@@ -57,7 +56,7 @@ def read(arguments: argparse.Namespace, *, prefix: str = "") -> TLS | None:
     settings["peers"] = dict(given("peer") or ()) or None
     settings["anonymous_clients"] = given("anonymous_clients") or None
     settings = {name: value for name, value in settings.items() if value is not None}
-    return None if settings.keys() <= {"unnamed"} else TLS(**settings)
+    return TLS(**settings) if settings else None
 
 
 def _peer(text: str) -> tuple[str, list[str]]:
