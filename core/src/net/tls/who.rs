@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use super::material::invalid;
 use super::names::{Name, Names};
+use super::psk::PreSharedKey;
 use super::settings::{Tls, Unnamed};
 use crate::Result;
 use crate::binding::ni::{KeyDigest, Truncation};
@@ -88,8 +89,17 @@ impl Directory {
 
     /// Who has this raw public key, which is known.
     pub(super) fn owner(&self, key: &KeyDigest) -> PeerIdentity {
-        let identity = of_key(key);
-        match self.table.get(&key.to_string()) {
+        self.with_entities(of_key(key), &key.to_string())
+    }
+
+    /// Who has this pre-shared key. As with a raw public key, this server was told of it: who has it may come, whatever
+    /// [`Unnamed`] says, and speaks for what it registers if nothing more is said.
+    pub(super) fn sharer(&self, key: &PreSharedKey) -> PeerIdentity {
+        self.with_entities(of_pre_shared(key), &key.name())
+    }
+
+    fn with_entities(&self, identity: PeerIdentity, credential: &str) -> PeerIdentity {
+        match self.table.get(credential) {
             Some(entities) => identity.only(entities.clone()),
             None => identity,
         }
@@ -134,6 +144,12 @@ fn is_within(entity: &EntityId, sp: &SpId) -> bool {
 pub(super) fn of_key(key: &KeyDigest) -> PeerIdentity {
     let name = key.to_string();
     PeerIdentity::new(Framework::RawPublicKey, Principal::new(name.clone())).named(vec![name])
+}
+
+/// Whoever has this pre-shared key.
+pub(super) fn of_pre_shared(key: &PreSharedKey) -> PeerIdentity {
+    let name = key.name();
+    PeerIdentity::new(Framework::PreSharedKey, Principal::new(name.clone())).named(vec![name])
 }
 
 /// The names of credentials that have several spellings, in one.
