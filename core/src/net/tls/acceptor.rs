@@ -19,9 +19,9 @@ pub(crate) use super::shown::Shown;
 use super::shown::Credential;
 use super::who::Judged;
 use super::{TlsStream, openssl, rustls};
-use crate::Result;
 use crate::binding::PeerIdentity;
 use crate::primitive::{CseId, SpId};
+use crate::{Error, Result};
 
 /// So long a client that is refused has to read why.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -129,4 +129,12 @@ pub(super) async fn farewell(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
 /// Why there is no connection, if its handshake took too long.
 pub(super) fn late() -> String {
     "the peer did not finish the TLS handshake in time".to_owned()
+}
+
+/// Settings by which every client would be refused.
+pub(super) fn no_client() -> Error {
+    invalid(
+        "tls: no client could be authenticated (TS-0020 7): say with trust which authorities certify them, or with trust_key \
+         which keys they have; anonymous_clients does without",
+    )
 }

@@ -69,7 +69,7 @@ impl Material {
         }
         let mut revoked = Vec::new();
         for pem in &tls.revoked {
-            revoked.extend(read_lists(pem)?);
+            revoked.extend(lists(pem)?);
         }
         Ok(Self { certified, raw, anchors, revoked })
     }
@@ -84,7 +84,7 @@ pub(super) fn providers_of(trusted: &Trusted) -> Result<Option<Vec<SpId>>> {
 }
 
 /// Lists of what is revoked.
-pub(super) fn read_lists(pem: &Pem) -> Result<Vec<CertificateRevocationListDer<'static>>> {
+fn lists(pem: &Pem) -> Result<Vec<CertificateRevocationListDer<'static>>> {
     let (place, bytes) = read(pem, "revoked")?;
     let lists: Vec<_> = CertificateRevocationListDer::pem_slice_iter(&bytes)
         .collect::<std::result::Result<_, _>>()

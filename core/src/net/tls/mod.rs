@@ -16,6 +16,8 @@ mod openssl;
 #[cfg(not(feature = "openssl"))]
 #[path = "without_openssl.rs"]
 mod openssl;
+// Without OpenSSL they are only read.
+#[cfg_attr(not(feature = "openssl"), allow(dead_code))]
 mod psk;
 mod rustls;
 mod settings;

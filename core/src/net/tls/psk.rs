@@ -13,6 +13,8 @@ use zeroize::Zeroizing;
 
 use super::material::{self, invalid};
 use super::settings::{Pem, Tls};
+use super::who::Directory;
+use crate::binding::{Framework, PeerIdentity, Principal};
 use crate::{Error, Result};
 
 /// Bytes of a key. What is shorter can be guessed from one handshake that somebody has seen.
@@ -65,9 +67,15 @@ impl PreSharedKey {
         &self.key
     }
 
-    /// As it is shown, and named in [`Tls::peer`].
-    pub(super) fn name(&self) -> String {
-        format!("PSK:{}", self.id)
+    /// Who has it, which a client only wants to know. As with a raw public key, this end was told of it: who has it may come,
+    /// whatever [`Unnamed`](super::Unnamed) says, and speaks for what it registers if the settings say nothing more.
+    pub(super) fn sharer(&self, directory: Option<&Directory>) -> PeerIdentity {
+        let name = format!("PSK:{}", self.id);
+        let identity = PeerIdentity::new(Framework::PreSharedKey, Principal::new(name.clone())).named(vec![name.clone()]);
+        match directory {
+            Some(directory) => directory.with_entities(identity, &name),
+            None => identity,
+        }
     }
 }
 
@@ -178,7 +186,4 @@ impl Keys {
         all.next().filter(|_| all.next().is_none())
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }

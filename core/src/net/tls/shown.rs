@@ -24,5 +24,6 @@ pub(super) enum Credential {
     /// A raw public key.
     RawKey(Box<[CertificateDer<'static>]>),
     /// A key that both ends have.
+    #[cfg_attr(not(feature = "openssl"), allow(dead_code))]
     PreSharedKey(Arc<PreSharedKey>),
 }

@@ -7,7 +7,6 @@ use std::collections::HashMap;
 
 use super::material::invalid;
 use super::names::{Name, Names};
-use super::psk::PreSharedKey;
 use super::settings::{Tls, Unnamed};
 use crate::Result;
 use crate::binding::ni::{KeyDigest, Truncation};
@@ -92,13 +91,8 @@ impl Directory {
         self.with_entities(of_key(key), &key.to_string())
     }
 
-    /// Who has this pre-shared key. As with a raw public key, this server was told of it: who has it may come, whatever
-    /// [`Unnamed`] says, and speaks for what it registers if nothing more is said.
-    pub(super) fn sharer(&self, key: &PreSharedKey) -> PeerIdentity {
-        self.with_entities(of_pre_shared(key), &key.name())
-    }
-
-    fn with_entities(&self, identity: PeerIdentity, credential: &str) -> PeerIdentity {
+    /// With the entities that speak with this credential, if the settings say which.
+    pub(super) fn with_entities(&self, identity: PeerIdentity, credential: &str) -> PeerIdentity {
         match self.table.get(credential) {
             Some(entities) => identity.only(entities.clone()),
             None => identity,
@@ -144,12 +138,6 @@ fn is_within(entity: &EntityId, sp: &SpId) -> bool {
 pub(super) fn of_key(key: &KeyDigest) -> PeerIdentity {
     let name = key.to_string();
     PeerIdentity::new(Framework::RawPublicKey, Principal::new(name.clone())).named(vec![name])
-}
-
-/// Whoever has this pre-shared key.
-pub(super) fn of_pre_shared(key: &PreSharedKey) -> PeerIdentity {
-    let name = key.name();
-    PeerIdentity::new(Framework::PreSharedKey, Principal::new(name.clone())).named(vec![name])
 }
 
 /// The names of credentials that have several spellings, in one.

@@ -19,7 +19,7 @@ use tokio_rustls::rustls::server::{
 use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_rustls::rustls::{ServerConfig, ServerConnection};
 
-use crate::net::tls::acceptor::{Accepting, ServerEnd, farewell, late};
+use crate::net::tls::acceptor::{Accepting, ServerEnd, farewell, late, no_client};
 use crate::net::tls::material::{Material, invalid};
 use crate::net::tls::settings::Tls;
 use crate::net::tls::shown::{Credential, Shown};
@@ -99,10 +99,7 @@ impl Server {
             return Err(invalid("tls: a server needs a certificate and its key, or a raw_key"));
         }
         if certificates.is_none() && keys.is_none() && is_mandatory {
-            return Err(invalid(
-                "tls: no client could be authenticated (TS-0020 7): say with trust which authorities certify them, or with \
-                 trust_key which keys they have; anonymous_clients does without",
-            ));
+            return Err(no_client());
         }
         let versions = versions(settings)?;
         let certificate = material.certified.map(|certified| {
