@@ -187,3 +187,53 @@ impl Keys {
     }
 
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ws_7_1_an_identifier_has_its_issuer_by_a_domain_name() {
+        let label = "a".repeat(63);
+        let longest = format!("{}@sp.example", "r".repeat(128 - 11));
+        for good in ["7f3a@mef.sp.example", "A-Z.0_9@x", &format!("r@{label}.example"), &longest] {
+            is_id(good).unwrap_or_else(|why| panic!("{good}: {why}"));
+        }
+        let too_long = format!("r{longest}");
+        let bad = [
+            "", "@", "relative", "@sp.example", "r@", "r@sp..example", "r@.example", "r@example.", "r@-x.example",
+            "r@x-.example", "r@sp_x.example", "r r@sp.example", "r\n@sp.example", "r@s@sp.example", "\u{e9}@sp.example",
+            &format!("r@a{label}.example"), &too_long,
+        ];
+        for bad in bad {
+            assert!(is_id(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn ws_7_1_a_key_has_16_to_64_bytes_and_is_shown_nowhere() {
+        let read = |length: usize| Keys::read(&Tls::new().pre_shared_key("r@sp.example", vec![b'k'; length]));
+        for (length, is_good) in [(0, false), (15, false), (16, true), (64, true), (65, false)] {
+            assert_eq!(read(length).is_ok(), is_good, "{length}");
+        }
+        let error = read(15).unwrap_err();
+        assert_eq!(error.message(), "tls: pre_shared_key \"r@sp.example\": its key has 15 bytes; it has 16 to 64");
+        let tls = Tls::new().pre_shared_key("r@sp.example", *b"a very secret key");
+        let shown = format!("{tls:?} {:?}", Keys::read(&tls).unwrap());
+        assert!(shown.contains("PreSharedKey { id: \"r@sp.example\", key: .. }"), "{shown}");
+        for secret in ["secret", &format!("{:?}", b"secret")[1..20]] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
+    }
+
+    #[test]
+    fn ws_7_1_what_a_peer_names_is_looked_up_only_if_it_is_an_identifier() {
+        let keys = Keys::read(&Tls::new().pre_shared_key("r@sp.example", [1; 16])).unwrap();
+        assert!(keys.find(b"r@sp.example").is_some());
+        for other in [&b""[..], b"R@sp.example", b"r@SP.example", b"r@sp.example\0", b"\xff@sp.example", &[b'a'; 1000]] {
+            assert!(keys.find(other).is_none(), "{other:?}");
+        }
+        assert_eq!(keys.only().unwrap().id(), "r@sp.example");
+    }
+}

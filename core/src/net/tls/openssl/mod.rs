@@ -8,6 +8,9 @@ mod client;
 mod failure;
 mod server;
 mod shared_keys;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
