@@ -74,7 +74,8 @@ impl Authority {
     #[allow(deprecated)] // the only way to an extension for which the binding has no builder
     pub(crate) fn constrained(constraints: Option<&str>) -> Self {
         let key = new_key();
-        let mut builder = begin(&name("an authority"), &name("an authority"), &key, now() - DAY, now() + 30 * DAY);
+        let own = name(&format!("authority {}", serial().to_bn().unwrap()));
+        let mut builder = begin(&own, &own, &key, now() - DAY, now() + 30 * DAY);
         builder.append_extension(BasicConstraints::new().critical().ca().build().unwrap()).unwrap();
         builder.append_extension(KeyUsage::new().critical().key_cert_sign().crl_sign().build().unwrap()).unwrap();
         if let Some(constraints) = constraints {
@@ -141,7 +142,13 @@ impl Issued {
     }
 }
 
-fn begin(issuer: &openssl::x509::X509NameRef, subject: &X509Name, key: &PKey<Private>, from: i64, until: i64) -> X509Builder {
+fn begin(
+    issuer: &openssl::x509::X509NameRef,
+    subject: &X509Name,
+    key: &PKey<Private>,
+    from: i64,
+    until: i64,
+) -> X509Builder {
     let mut builder = X509::builder().unwrap();
     builder.set_version(2).unwrap();
     builder.set_serial_number(&serial()).unwrap();

@@ -15,8 +15,8 @@ use tokio::time::{Instant, timeout};
 
 use super::material::invalid;
 use super::settings::{Tls, TlsLibrary};
-pub(crate) use super::shown::Shown;
 use super::shown::Credential;
+pub(crate) use super::shown::Shown;
 use super::who::Judged;
 use super::{TlsStream, openssl, rustls};
 use crate::binding::PeerIdentity;

@@ -12,8 +12,8 @@ use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::material::invalid;
 use super::settings::{Tls, TlsLibrary, Unnamed};
-pub(crate) use super::shown::Shown;
 use super::shown::Credential;
+pub(crate) use super::shown::Shown;
 use super::who::Judged;
 use super::{TlsStream, openssl, rustls};
 use crate::binding::PeerIdentity;

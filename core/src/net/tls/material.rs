@@ -62,10 +62,8 @@ impl Material {
         }
         let mut anchors = Vec::new();
         for trusted in &tls.trusted {
-            anchors.push(Anchors {
-                roots: Arc::new(read_anchors(&trusted.anchors)?),
-                providers: providers_of(trusted)?,
-            });
+            anchors
+                .push(Anchors { roots: Arc::new(read_anchors(&trusted.anchors)?), providers: providers_of(trusted)? });
         }
         let mut revoked = Vec::new();
         for pem in &tls.revoked {

@@ -71,7 +71,8 @@ impl PreSharedKey {
     /// whatever [`Unnamed`](super::Unnamed) says, and speaks for what it registers if the settings say nothing more.
     pub(super) fn sharer(&self, directory: Option<&Directory>) -> PeerIdentity {
         let name = format!("PSK:{}", self.id);
-        let identity = PeerIdentity::new(Framework::PreSharedKey, Principal::new(name.clone())).named(vec![name.clone()]);
+        let identity =
+            PeerIdentity::new(Framework::PreSharedKey, Principal::new(name.clone())).named(vec![name.clone()]);
         match directory {
             Some(directory) => directory.with_entities(identity, &name),
             None => identity,
@@ -185,7 +186,6 @@ impl Keys {
         let mut all = self.0.values();
         all.next().filter(|_| all.next().is_none())
     }
-
 }
 
 #[cfg(test)]
@@ -202,9 +202,23 @@ mod tests {
         }
         let too_long = format!("r{longest}");
         let bad = [
-            "", "@", "relative", "@sp.example", "r@", "r@sp..example", "r@.example", "r@example.", "r@-x.example",
-            "r@x-.example", "r@sp_x.example", "r r@sp.example", "r\n@sp.example", "r@s@sp.example", "\u{e9}@sp.example",
-            &format!("r@a{label}.example"), &too_long,
+            "",
+            "@",
+            "relative",
+            "@sp.example",
+            "r@",
+            "r@sp..example",
+            "r@.example",
+            "r@example.",
+            "r@-x.example",
+            "r@x-.example",
+            "r@sp_x.example",
+            "r r@sp.example",
+            "r\n@sp.example",
+            "r@s@sp.example",
+            "\u{e9}@sp.example",
+            &format!("r@a{label}.example"),
+            &too_long,
         ];
         for bad in bad {
             assert!(is_id(bad).is_err(), "{bad:?}");
@@ -231,7 +245,8 @@ mod tests {
     fn ws_7_1_what_a_peer_names_is_looked_up_only_if_it_is_an_identifier() {
         let keys = Keys::read(&Tls::new().pre_shared_key("r@sp.example", [1; 16])).unwrap();
         assert!(keys.find(b"r@sp.example").is_some());
-        for other in [&b""[..], b"R@sp.example", b"r@SP.example", b"r@sp.example\0", b"\xff@sp.example", &[b'a'; 1000]] {
+        for other in [&b""[..], b"R@sp.example", b"r@SP.example", b"r@sp.example\0", b"\xff@sp.example", &[b'a'; 1000]]
+        {
             assert!(keys.find(other).is_none(), "{other:?}");
         }
         assert_eq!(keys.only().unwrap().id(), "r@sp.example");

@@ -56,10 +56,7 @@ pub(super) fn show(context: &mut SslContextBuilder, settings: &Tls) -> Result<bo
         };
         shown.map_err(|error| invalid(format!("{place}: {error}")))?;
     }
-    context
-        .set_private_key(&key)
-        .and_then(|()| context.check_private_key())
-        .map_err(|_| material::mismatch(&place))?;
+    context.set_private_key(&key).and_then(|()| context.check_private_key()).map_err(|_| material::mismatch(&place))?;
     Ok(true)
 }
 
@@ -138,7 +135,8 @@ fn add_lists(store: &mut X509StoreBuilder, lists: &Pem) -> Result<()> {
     let file = Scratch::with(&bytes).map_err(|error| invalid(format!("{place}: no copy for OpenSSL: {error}")))?;
     let wrong = |error: ErrorStack| invalid(format!("{place}: {error}"));
     // A path that is not UTF-8 is no path for that binding.
-    let path = file.0.to_str().ok_or_else(|| invalid(format!("{place}: the folder for temporary files is not UTF-8")))?;
+    let path =
+        file.0.to_str().ok_or_else(|| invalid(format!("{place}: the folder for temporary files is not UTF-8")))?;
     store.add_lookup(X509Lookup::file()).map_err(wrong)?.load_crl_file(path, SslFiletype::PEM).map_err(wrong)?;
     forget_errors();
     Ok(())
@@ -173,7 +171,8 @@ pub(super) fn chain_of(ssl: &SslRef) -> Option<Box<[CertificateDer<'static>]>> {
     let der = |certificate: &X509Ref| certificate.to_der().ok().map(CertificateDer::from);
     let end = der(&*ssl.peer_certificate()?)?;
     // A client finds the end among them, a server does not.
-    let others: Vec<_> = ssl.peer_cert_chain().into_iter().flatten().filter_map(der).filter(|one| *one != end).collect();
+    let others: Vec<_> =
+        ssl.peer_cert_chain().into_iter().flatten().filter_map(der).filter(|one| *one != end).collect();
     Some(std::iter::once(end).chain(others).collect())
 }
 

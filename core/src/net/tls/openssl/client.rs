@@ -116,8 +116,9 @@ impl Client {
                         | AlertDescription::IllegalParameter
                         | AlertDescription::UnknownPSKIdentity),
                     ) => {
-                        let text =
-                            format!("the server does not know the pre-shared key {id:?}, or has another one (alert {alert:?})");
+                        let text = format!(
+                            "the server does not know the pre-shared key {id:?}, or has another one (alert {alert:?})"
+                        );
                         return (ErrorKind::CredentialRefused, text);
                     }
                     Some(AlertDescription::HandshakeFailure) => {

@@ -78,7 +78,7 @@ pub(super) fn of_certificate(error: &Error, ssl: &SslRef) -> Option<String> {
 /// What is wrong with a certificate (x509_vfy.h).
 pub(super) fn not_trusted(why: X509VerifyResult) -> String {
     let hint = match why.as_raw() {
-        2 | 18..=21 => "; trust the authority that issued it",
+        2 | 7 | 18..=21 => "; trust the authority that issued it",
         3 => "; there is no list of its authority among the revoked ones",
         9..=12 => "; is the clock right?",
         47 | 48 => "; its authority may not certify this name",

@@ -17,9 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ::openssl::error::ErrorStack;
 use ::openssl::ex_data::Index;
-use ::openssl::ssl::{
-    Ssl, SslContextBuilder, SslMethod, SslMode, SslOptions, SslRef, SslSessionCacheMode, SslVersion,
-};
+use ::openssl::ssl::{Ssl, SslContextBuilder, SslMethod, SslMode, SslOptions, SslRef, SslSessionCacheMode, SslVersion};
 use once_cell::sync::OnceCell;
 use tokio_rustls::rustls::pki_types::ServerName;
 

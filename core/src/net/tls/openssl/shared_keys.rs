@@ -91,7 +91,6 @@ pub(super) fn was_by_key(ssl: &SslRef) -> bool {
 
 /// Whether the key of that identifier is still this one.
 pub(super) fn is_known(keys: &Keys, key: &PreSharedKey) -> bool {
-    keys.find(key.id().as_bytes()).is_some_and(|known| {
-        known.key().len() == key.key().len() && openssl::memcmp::eq(known.key(), key.key())
-    })
+    keys.find(key.id().as_bytes())
+        .is_some_and(|known| known.key().len() == key.key().len() && openssl::memcmp::eq(known.key(), key.key()))
 }

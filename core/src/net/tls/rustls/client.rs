@@ -15,6 +15,8 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
+use super::versions;
+use crate::binding::PeerIdentity;
 use crate::net::tls::connector::{ClientEnd, Connecting, nobody_trusted};
 use crate::net::tls::material::{Material, invalid, system_certificates};
 use crate::net::tls::settings::Tls;
@@ -23,8 +25,6 @@ use crate::net::tls::stream::Quiet;
 use crate::net::tls::verifier::{self, Keys, unix_time};
 use crate::net::tls::who::Judged;
 use crate::net::tls::{TlsStream, failure, provider};
-use super::versions;
-use crate::binding::PeerIdentity;
 use crate::{ErrorKind, Result};
 
 /// The settings, read.

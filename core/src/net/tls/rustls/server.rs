@@ -19,6 +19,9 @@ use tokio_rustls::rustls::server::{
 use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_rustls::rustls::{ServerConfig, ServerConnection};
 
+use super::versions;
+use crate::Result;
+use crate::binding::PeerIdentity;
 use crate::net::tls::acceptor::{Accepting, ServerEnd, farewell, late, no_client};
 use crate::net::tls::material::{Material, invalid};
 use crate::net::tls::settings::Tls;
@@ -27,9 +30,6 @@ use crate::net::tls::stream::Quiet;
 use crate::net::tls::verifier::{Clients, Keys, unix_time};
 use crate::net::tls::who::{Directory, Judged};
 use crate::net::tls::{TlsStream, failure, provider};
-use super::versions;
-use crate::Result;
-use crate::binding::PeerIdentity;
 use crate::primitive::{CseId, SpId};
 
 /// The settings, read.
