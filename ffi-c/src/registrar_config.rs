@@ -1,12 +1,13 @@
 //! Settings of the embedded registrar. Defaults and ranges are the core's ([`RegistrarBuilder`], [`ServerBuilder`]).
 
+use std::collections::BTreeMap;
 use std::ffi::c_char;
 use std::time::Duration;
 
 use onem2m::binding::PointOfAccess;
 use onem2m::client::Client;
 use onem2m::registrar::{RegistrarBuilder, Upstream};
-use onem2m::server::{Flapping, Server, ServerBuilder, TakeOver};
+use onem2m::server::{Accounts, Flapping, Server, ServerBuilder, TakeOver};
 use onem2m::{Error, ErrorKind, Result};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -16,7 +17,7 @@ use crate::client_config::{ClientSettings, onem2m_ws_client_config};
 use crate::format::{FormatsSetting, formats};
 use crate::guard::{guard, guard_value};
 use crate::handle::{Handle, borrow, borrow_mut, make, take};
-use crate::settings::{CompressionSetting, Settings, Texts, choice, wipe};
+use crate::settings::{CompressionSetting, Secret, Settings, Texts, choice, wipe};
 use crate::text::{optional_text, text};
 
 /// What can be set, under the names that [`onem2m_ws_registrar_config_load_json`] takes.
@@ -30,6 +31,8 @@ pub(crate) struct RegistrarSettings {
     cse_name: Option<String>,
     sp_id: Option<String>,
     admin: Option<String>,
+    users: Option<BTreeMap<String, Secret>>,
+    tokens: Option<BTreeMap<String, Secret>>,
     store: Option<String>,
     notification_age_ms: Option<u64>,
     delivery_window: Option<usize>,
@@ -197,6 +200,16 @@ impl RegistrarSettings {
             close_timeout_ms => |s: ServerBuilder, ms| s.close_timeout(time(ms));
             idle_close_ms => |s: ServerBuilder, ms| s.idle_close((ms > 0).then(|| time(ms)));
         }
+        if self.users.is_some() || self.tokens.is_some() {
+            let mut accounts = Accounts::new();
+            for (name, password) in self.users.iter().flatten() {
+                accounts = accounts.user(name, password.as_ref())?;
+            }
+            for (name, token) in self.tokens.iter().flatten() {
+                accounts = accounts.token(name, token.as_ref())?;
+            }
+            s = s.accounts(accounts);
+        }
         if self.flapping_count.is_some() || self.flapping_within_ms.is_some() {
             let Flapping { count, within } = Flapping::default();
             s = s.flapping(self.flapping_count.unwrap_or(count), self.flapping_within_ms.map_or(within, time));
@@ -244,6 +257,8 @@ fn change(
 /// wrong value is an error and changes nothing; what is out of range is one when the registrar is started. The names are those
 /// of the setters, and:
 /// `listen` and `points_of_access`, also with a list;
+/// `users` and `tokens` (objects {"name":"password"} and {"name":"token"}: who may open connections, by Basic or Bearer credentials in the
+/// handshake; with one of them everybody else is answered 401, and no error or log shows a password or token);
 /// `formats` (a list of "json", "xml" and "cbor"); `paths` (those that are served, a list: any; a handshake for another one
 /// is answered 404), `allow_origins` (the web pages that may open connections, as "https://app.example", a list: none; others
 /// are answered 403), `stray_subprotocols` (takes spellings of older texts: false);

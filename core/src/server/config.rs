@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
+use super::accounts::Accounts;
 use super::authenticate::{Authenticate, Denied, HandshakeInfo};
 use super::half_open::HalfOpenLimits;
 use super::{Handler, Server};
@@ -336,6 +337,12 @@ impl ServerBuilder {
     ) -> Self {
         self.authenticate = Some(Arc::new(hook));
         self
+    }
+
+    /// Lets in whoever has one of these accounts, and nobody else: the hook of [`authenticate`](Self::authenticate), whose place it
+    /// takes. Others are answered 401.
+    pub fn accounts(self, accounts: Accounts) -> Self {
+        self.authenticate(move |handshake| accounts.judge(handshake).map(Some))
     }
 
     /// What a newcomer meets that speaks, without authentication, for an entity whose connection is open:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import getpass
+import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from . import __version__, convert, sync
 from .errors import OneM2MError
@@ -13,6 +16,21 @@ from .formats import Format
 from .settings import Upstream
 
 _STOP = (signal.SIGTERM, signal.SIGINT)
+
+
+def _upstream(arguments: argparse.Namespace) -> Upstream | None:
+    if not arguments.upstream:
+        return None
+    credentials: dict[str, Any] = {}
+    # Secrets are no arguments: everybody on the host can read those.
+    if arguments.upstream_user is not None:
+        password = os.environ.get("ONEM2M_WS_UPSTREAM_PASSWORD")
+        if password is None:
+            password = getpass.getpass(f"password of {arguments.upstream_user} at {arguments.upstream}: ")
+        credentials["basic"] = (arguments.upstream_user, password)
+    if "ONEM2M_WS_UPSTREAM_TOKEN" in os.environ:
+        credentials["bearer"] = os.environ["ONEM2M_WS_UPSTREAM_TOKEN"]
+    return Upstream(arguments.upstream, arguments.upstream_cse_id, **credentials)
 
 
 def _registrar(arguments: argparse.Namespace) -> int:
@@ -24,7 +42,7 @@ def _registrar(arguments: argparse.Namespace) -> int:
         cse_name=arguments.cse_name,
         admin=arguments.admin,
         store=arguments.store,
-        upstream=Upstream(arguments.upstream, arguments.upstream_cse_id) if arguments.upstream else None,
+        upstream=_upstream(arguments),
         allow_insecure=arguments.allow_insecure,
     ) as registrar:
         for point_of_access in registrar.points_of_access:
@@ -114,6 +132,12 @@ def main() -> int:
         "--upstream", metavar="URL", help="point of access of its own registrar, if it is to be an MN-CSE"
     )
     registrar.add_argument("--upstream-cse-id", default="/id-in", metavar="ID", help="CSE-ID of that")
+    registrar.add_argument(
+        "--upstream-user",
+        metavar="NAME",
+        help="user name there, by Basic; the password is in the environment variable ONEM2M_WS_UPSTREAM_PASSWORD, or is"
+        " asked for. A token instead, by Bearer, is in ONEM2M_WS_UPSTREAM_TOKEN",
+    )
     registrar.add_argument(
         "--allow-insecure",
         action="store_true",
