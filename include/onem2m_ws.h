@@ -1423,6 +1423,8 @@ void onem2m_ws_registrar_config_free(struct onem2m_ws_registrar_config *config);
 // wrong value is an error and changes nothing; what is out of range is one when the registrar is started. The names are those
 // of the setters, and:
 // `listen` and `points_of_access`, also with a list;
+// `users` and `tokens` (objects {"name":"password"} and {"name":"token"}: who may open connections, by Basic or Bearer credentials in the
+// handshake; with one of them everybody else is answered 401, and no error or log shows a password or token);
 // `formats` (a list of "json", "xml" and "cbor"); `paths` (those that are served, a list: any; a handshake for another one
 // is answered 404), `allow_origins` (the web pages that may open connections, as "https://app.example", a list: none; others
 // are answered 403), `stray_subprotocols` (takes spellings of older texts: false);

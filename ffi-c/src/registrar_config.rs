@@ -201,6 +201,10 @@ impl RegistrarSettings {
             idle_close_ms => |s: ServerBuilder, ms| s.idle_close((ms > 0).then(|| time(ms)));
         }
         if self.users.is_some() || self.tokens.is_some() {
+            if self.users.iter().chain(&self.tokens).all(BTreeMap::is_empty) {
+                let text = "users and tokens have nobody in them: then nobody could connect";
+                return Err(Error::new(ErrorKind::InvalidArgument, text));
+            }
             let mut accounts = Accounts::new();
             for (name, password) in self.users.iter().flatten() {
                 accounts = accounts.user(name, password.as_ref())?;

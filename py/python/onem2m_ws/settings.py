@@ -186,7 +186,7 @@ def _registrar_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
         accounts = native[name] if native[name] is not None else {}
         if not isinstance(accounts, Mapping) or not all(isinstance(t, str) for pair in accounts.items() for t in pair):
             raise ArgumentError(f"{name} is a dictionary of texts by name")
-        if native[name] is not None and not accounts:
-            raise ArgumentError(f"{name} has nobody in it: then nobody could connect")
         native[name] = list(accounts.items())
+    if not native["users"] and not native["tokens"] and (settings["users"], settings["tokens"]) != (None, None):
+        raise ArgumentError("users and tokens have nobody in them: then nobody could connect")
     return native
