@@ -1,4 +1,4 @@
-"""Basic and Bearer credentials in the opening handshake: they go to the registrar, decide there, and are shown nowhere."""
+"""Basic and Bearer credentials in the handshake: they go to the registrar, decide there, and are shown nowhere."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from faces import Face
-from onem2m_ws import errors, sync
 from peer import Peer, until
+
+from onem2m_ws import errors, sync
 
 #: "gateway:s@cret"
 BASIC = "Authorization: Basic Z2F0ZXdheTpzQGNyZXQ="
@@ -35,14 +36,16 @@ def test_ws_6_2_3_1_1_a_registrar_lets_in_whoever_has_an_account(face: Face) -> 
         listen="ws://127.0.0.1:0", users={"gateway": "s@cret"}, tokens={"sensor": "mF_9.B5f-4.1JqM"}
     ) as registrar:
         assert "s@cret" not in repr(registrar) and "mF_9" not in repr(registrar)
-        for number, good in enumerate(({"basic": ("gateway", "s@cret")}, {"bearer": "mF_9.B5f-4.1JqM"})):
+        accounts: list[dict[str, Any]] = [{"basic": ("gateway", "s@cret")}, {"bearer": "mF_9.B5f-4.1JqM"}]
+        for number, good in enumerate(accounts):
             with face.connect(registrar.url, originator=f"Cgood{number}", **good) as ae:
                 ae.register_ae(app_id="Ntest", name=f"good{number}")
-        for bad, text in (
+        others: list[tuple[dict[str, Any], str]] = [
             ({}, "credentials are wanted"),
             ({"basic": ("gateway", "hunter2hunter2")}, "not accepted"),
             ({"bearer": "hunter2hunter2"}, "not accepted"),
-        ):
+        ]
+        for bad, text in others:
             with pytest.raises(errors.HandshakeRefusedError, match=text) as raised:
                 face.connect(registrar.url, originator="Cbad", **bad)
             assert raised.value.status == 401 and raised.value.headers["www-authenticate"].startswith("Basic")

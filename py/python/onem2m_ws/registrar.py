@@ -36,8 +36,8 @@ class Registrar(RegistrarBase):
         upstream: its own registrar, an `Upstream`: it is an MN-CSE then. It registers there, and what is for the
             registrar, or for somebody behind it, goes there; notifications wait while it is away. None by default.
 
-    Who may connect, by credentials in the handshake; with one of them everybody else is answered 401, and no error or log
-    shows a password or token:
+    Who may connect, by credentials in the handshake; with one of these everybody else is answered 401, and no error or
+    log shows a password or token:
         users: passwords by user name (Basic).
         tokens: tokens by the name of who has them (Bearer).
 
