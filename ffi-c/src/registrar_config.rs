@@ -261,8 +261,8 @@ fn change(
 /// wrong value is an error and changes nothing; what is out of range is one when the registrar is started. The names are those
 /// of the setters, and:
 /// `listen` and `points_of_access`, also with a list;
-/// `users` and `tokens` (objects {"name":"password"} and {"name":"token"}: who may open connections, by Basic or Bearer credentials in the
-/// handshake; with one of them everybody else is answered 401, and no error or log shows a password or token);
+/// `users` and `tokens` (objects {"name":"password"} and {"name":"token"}: who may open connections, by Basic or Bearer
+/// credentials in the handshake; with one of them everybody else is answered 401, and no error or log shows a secret);
 /// `formats` (a list of "json", "xml" and "cbor"); `paths` (those that are served, a list: any; a handshake for another one
 /// is answered 404), `allow_origins` (the web pages that may open connections, as "https://app.example", a list: none; others
 /// are answered 403), `stray_subprotocols` (takes spellings of older texts: false);

@@ -1,6 +1,7 @@
 //! Users and tokens that a server knows: the hook for programs that have a list of them.
 //!
-//! Covers: RFC 7617, RFC 6750; rows WS-5.2-3, WS-6.2.3.1-1 (401). What it does not do: keep them in a file, or as hashes.
+//! Covers: RFC 7617, RFC 6750; rows WS-5.2-3, WS-6.2.3.1-1 (401). What it does not do: keep them in a file, or as
+//! hashes.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,8 +13,8 @@ use crate::websocket::handshake::{Credentials, InvalidField};
 use crate::{Error, ErrorKind, Result};
 
 /// Who may open connections, by password (Basic, RFC 7617) or token (Bearer, RFC 6750), for
-/// [`ServerBuilder::accounts`](super::ServerBuilder::accounts). No secret is part of `Debug`, and each is overwritten in memory when
-/// dropped.
+/// [`ServerBuilder::accounts`](super::ServerBuilder::accounts). No secret is part of `Debug`, and each is overwritten
+/// in memory when dropped.
 ///
 /// ```
 /// use onem2m_ws::server::{Accounts, Server};
@@ -41,7 +42,8 @@ impl Accounts {
     /// Adds a user, or gives it another password. The principal of its connections has its name.
     ///
     /// # Errors
-    /// `InvalidArgument` if the name is empty or has a colon, if the password is empty, or if either has a control character.
+    /// `InvalidArgument` if the name is empty or has a colon, if the password is empty, or if either has a control
+    /// character.
     pub fn user(mut self, name: &str, password: &str) -> Result<Self> {
         Credentials::basic(name, password).map_err(invalid)?;
         if name.is_empty() || password.is_empty() {
@@ -51,8 +53,8 @@ impl Accounts {
         Ok(self)
     }
 
-    /// Adds who has this token, or gives it another one. The principal of its connections has this name: one that is a user's too is
-    /// the same principal.
+    /// Adds who has this token, or gives it another one. The principal of its connections has this name: one that is a
+    /// user's too is the same principal.
     ///
     /// # Errors
     /// `InvalidArgument` if the name is empty, or the token is no `b64token` (RFC 6750 2.1).
@@ -65,7 +67,8 @@ impl Accounts {
         Ok(self)
     }
 
-    /// Whose handshake this is; 401 if it is nobody's. Every entry is compared, so that the time does not tell which ones there are.
+    /// Whose handshake this is; 401 if it is nobody's. Every entry is compared, so that the time does not tell which
+    /// ones there are.
     pub(super) fn judge(&self, handshake: &HandshakeInfo<'_>) -> std::result::Result<Principal, Denied> {
         let basic = handshake.basic();
         let by_password = |user: &str, password: &str| {
