@@ -392,8 +392,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Adds a header field to the opening handshake. Its value is no secret: credentials are for [`basic`](Self::basic) or
-    /// [`bearer`](Self::bearer).
+    /// Adds a header field to the opening handshake. Its value is no secret: credentials are for [`basic`](Self::basic)
+    /// or [`bearer`](Self::bearer).
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
