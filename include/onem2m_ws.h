@@ -146,6 +146,8 @@ enum onem2m_ws_result
     ONEM2M_WS_CONNECTION_LOST = -44,
     // Another error of the network.
     ONEM2M_WS_NETWORK = -45,
+    // The TLS handshake failed: the peer does not speak TLS, or there is no version or suite in common.
+    ONEM2M_WS_TLS_FAILED = -46,
     // The server answered the opening handshake with another status than 101: onem2m_ws_last_error_http_status(),
     // onem2m_ws_last_error_http_header() and onem2m_ws_last_error_http_body() have its answer.
     ONEM2M_WS_HANDSHAKE_REFUSED = -60,
@@ -167,6 +169,10 @@ enum onem2m_ws_result
     ONEM2M_WS_PROXY_REFUSED = -68,
     // What listens at the proxy's address does not answer as an HTTP proxy does.
     ONEM2M_WS_NOT_PROXY = -69,
+    // The registrar's certificate or key is not trusted; the text says why.
+    ONEM2M_WS_PEER_NOT_TRUSTED = -70,
+    // The registrar does not accept the certificate or key of this end, or wants one.
+    ONEM2M_WS_CREDENTIAL_REFUSED = -71,
     // The registrar answered the registration with an error: onem2m_ws_last_error_response() is its answer.
     ONEM2M_WS_REGISTRATION_REFUSED = -80,
     // A defect of the library, or a resource of the process that could not be had.
@@ -481,12 +487,54 @@ enum onem2m_ws_registree_event_kind
     ONEM2M_WS_REGISTREE_REQUEST_GIVEN_UP = 10,
     // `count` events were not kept, since callbacks were too slow.
     ONEM2M_WS_REGISTREE_EVENTS_MISSED = 11,
+    // Somebody at `peer` got no connection because TLS failed, as `cause` says: their credential is not one that is taken here, or
+    // they do not speak it. At most 16 in a second are told; onem2m_ws_registrar_refusal_counters() counts all.
+    ONEM2M_WS_REGISTREE_TLS_REFUSED = 12,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
 typedef enum onem2m_ws_registree_event_kind onem2m_ws_registree_event_kind;
 #else
 typedef int32_t onem2m_ws_registree_event_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// A version of TLS. Older ones than these are not spoken.
+enum onem2m_ws_tls_version
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // TLS 1.2, the version that TS-0003 names.
+    ONEM2M_WS_TLS_1_2 = 12,
+    // TLS 1.3.
+    ONEM2M_WS_TLS_1_3 = 13,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum onem2m_ws_tls_version onem2m_ws_tls_version;
+#else
+typedef int32_t onem2m_ws_tls_version;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What becomes of a client whose certificate is trusted, but names no entity, and has none by onem2m_ws_tls_add_peer().
+enum onem2m_ws_unnamed
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // It gets no connection: the default.
+    ONEM2M_WS_UNNAMED_REFUSE = 0,
+    // It speaks for what it registers: each entity belongs to the first certificate's key over whose connection it is registered,
+    // until it is deregistered.
+    ONEM2M_WS_UNNAMED_FIRST_COME = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum onem2m_ws_unnamed onem2m_ws_unnamed;
+#else
+typedef int32_t onem2m_ws_unnamed;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -503,6 +551,10 @@ typedef struct onem2m_ws_client_config onem2m_ws_client_config;
 // What was in the outbox of a client at one moment, in its order.
 typedef struct onem2m_ws_outbox onem2m_ws_outbox;
 
+// Who is at the other end of a connection, by the credential that was accepted. It has no secrets, and stays as it is when the
+// connection ends.
+typedef struct onem2m_ws_peer_identity onem2m_ws_peer_identity;
+
 // A registrar that runs in this process: CSEBase, AE, container, contentInstance, subscription, remoteCSE. For development
 // and tests; it is no product CSE. It keeps everything in memory, unless it has a store.
 typedef struct onem2m_ws_registrar onem2m_ws_registrar;
@@ -515,6 +567,17 @@ typedef struct onem2m_ws_request onem2m_ws_request;
 
 // A response primitive.
 typedef struct onem2m_ws_response onem2m_ws_response;
+
+// Settings of TLS, for clients and for registrars: who this end is, and whom it trusts. By default it has no certificate and
+// trusts nobody, speaks TLS 1.3 and 1.2, and a registrar takes no client that does not show who it is (mutual authentication,
+// TS-0020 7). They are copied where they are set: one may serve for many.
+//
+// PEM is given as the name of a file, or itself: a text that has a line "-----BEGIN ..." is PEM, any other one the name of
+// a file. The functions whose name ends with _pem take bytes in memory, with or without a zero byte at the end; they are copied, so
+// that the program can erase its own. What the library has of them it erases when it is not needed any more, and no error shows
+// any of it. Files are read when a client is made or a registrar is started, and again by onem2m_ws_client_reload_tls() and
+// onem2m_ws_registrar_reload_tls(); what is wrong with one is told then.
+typedef struct onem2m_ws_tls onem2m_ws_tls;
 
 // Text inside a handle: UTF-8, not ended by a zero byte. It belongs to the handle and stays valid until the handle is
 // changed or freed. `data` is NULL if there is no such text. To print it: printf("%.*s", (int)text.len, text.data).
@@ -658,6 +721,8 @@ typedef struct onem2m_ws_registree_event {
     struct onem2m_ws_text principal;
     // A request identifier (`rqi`).
     struct onem2m_ws_text request_id;
+    // Who is authenticated on `connection`, if the kind is REACHABLE or TAKEN_OVER; else NULL. Not to be freed.
+    const struct onem2m_ws_peer_identity *identity;
 } onem2m_ws_registree_event;
 
 // How an MN-CSE stands with its registrar. Later versions may add members at the end.
@@ -723,6 +788,20 @@ typedef struct onem2m_ws_take_over_counters {
     // Times that take-overs were too many.
     uint64_t flapping;
 } onem2m_ws_take_over_counters;
+
+// How many peers got no connection. Set `struct_size` to sizeof(onem2m_ws_refusal_counters) before the call.
+typedef struct onem2m_ws_refusal_counters {
+    // sizeof(onem2m_ws_refusal_counters): only as much is written.
+    size_t struct_size;
+    // Their opening handshake was refused, was too slow, or was never finished.
+    uint64_t handshake;
+    // Their TLS handshake failed: mostly their credential is not one that is taken.
+    uint64_t tls;
+    // Too many others were being opened, in total or from their address.
+    uint64_t half_open;
+    // Every place was taken.
+    uint64_t connections;
+} onem2m_ws_refusal_counters;
 
 #ifdef __cplusplus
 extern "C" {
@@ -935,8 +1014,8 @@ struct onem2m_ws_text onem2m_ws_response_parameter(const struct onem2m_ws_respon
 // The whole primitive as JSON text.
 struct onem2m_ws_text onem2m_ws_response_to_json(const struct onem2m_ws_response *response);
 
-// Settings of a client of the registrar at `point_of_access`: "ws://host[:port]". Free them with
-// onem2m_ws_client_config_free().
+// Settings of a client of the registrar at `point_of_access`: "ws://host[:port]", or "wss://host[:port]" with
+// onem2m_ws_client_config_set_tls(). Free them with onem2m_ws_client_config_free().
 int32_t onem2m_ws_client_config_new(const char *point_of_access, struct onem2m_ws_client_config **out);
 
 // Frees settings; NULL is fine.
@@ -954,9 +1033,10 @@ void onem2m_ws_client_config_free(struct onem2m_ws_client_config *config);
 // each step of the closing handshake: 5000), `max_fragments` (of one message: 4096), `max_control_frames` (in a second: 256),
 // `max_handshake_bytes` (of the head of an answer to the opening handshake, or of a proxy's: 16 384; 256 to 1 048 576),
 // `max_handshake_fields` (64; 8 to 1024), `message_gap_ms` (time between two messages of which the first is not known to have
-// been read: 0, or 50 with the ACME preset). `compression` is true, false, or an object with any of `send_takeover`,
-// `receive_takeover` (whether messages refer to those before, which costs memory: false), `send_window_bits`,
-// `receive_window_bits` (8 to 15: 15), `level` (1 to 9: 6), `min_size` (smaller messages are sent as they are: 128).
+// been read: 0, or 50 with the ACME preset). `tls` is an object as onem2m_ws_tls_load_json() takes it. `compression` is true,
+// false, or an object with any of `send_takeover`, `receive_takeover` (whether messages refer to those before, which costs
+// memory: false), `send_window_bits`, `receive_window_bits` (8 to 15: 15), `level` (1 to 9: 6), `min_size` (smaller messages
+// are sent as they are: 128).
 // A limit is at least 1; a time is more than 0 and at most a year.
 int32_t onem2m_ws_client_config_load_json(struct onem2m_ws_client_config *config,
                                           const char *json);
@@ -1152,7 +1232,8 @@ void onem2m_ws_client_free(struct onem2m_ws_client *client);
 // trying until its time is over; this tells at once what is wrong.
 //
 // Errors: ONEM2M_WS_UNKNOWN_HOST, ONEM2M_WS_CONNECTION_REFUSED, ONEM2M_WS_OPEN_TIMEOUT, ONEM2M_WS_HANDSHAKE_REFUSED,
-// ONEM2M_WS_NOT_WEBSOCKET, ONEM2M_WS_NO_COMMON_SUBPROTOCOL, ONEM2M_WS_NETWORK, ONEM2M_WS_CLOSED; ONEM2M_WS_TIMEOUT after
+// ONEM2M_WS_NOT_WEBSOCKET, ONEM2M_WS_NO_COMMON_SUBPROTOCOL, ONEM2M_WS_NETWORK, ONEM2M_WS_CLOSED; over wss
+// ONEM2M_WS_TLS_FAILED, ONEM2M_WS_PEER_NOT_TRUSTED, ONEM2M_WS_CREDENTIAL_REFUSED; ONEM2M_WS_TIMEOUT after
 // `timeout_ms`.
 int32_t onem2m_ws_client_connect(const struct onem2m_ws_client *client,
                                  uint32_t timeout_ms);
@@ -1417,13 +1498,16 @@ void onem2m_ws_registrar_config_free(struct onem2m_ws_registrar_config *config);
 // up: 30 000), `close_timeout_ms` (5000), `idle_close_ms` (closes connections over which nothing has travelled for so long; 0,
 // the default, for never); `take_over` is "probe", "refuse" or "newest"; `flapping_count`, `flapping_within_ms`; `upstream`, `upstream_cse_id`,
 // `upstream_client` (an object as onem2m_ws_client_config_load_json() takes it), `upstream_attributes` (of the `<remoteCSE>` that it
-// registers, an object). `compression` is true, false, or an object as onem2m_ws_client_config_load_json() takes it.
+// registers, an object). `compression` is true, false, or an object as onem2m_ws_client_config_load_json() takes it; `tls` is an
+// object as onem2m_ws_tls_load_json() takes it, `listen_with` an object of those by points of access.
 // Every other number is at least 1, and a time at most a year.
 int32_t onem2m_ws_registrar_config_load_json(struct onem2m_ws_registrar_config *config,
                                              const char *json);
 
-// Where to listen: "ws://127.0.0.1:9000" by default. Port 0 takes any that is free.
-int32_t onem2m_ws_registrar_config_set_listen(struct onem2m_ws_registrar_config *config, const char *point_of_access);
+// Where to listen: "ws://127.0.0.1:9000" by default; at "wss://host:port" with onem2m_ws_registrar_config_set_tls(). Port 0 takes
+// any that is free.
+int32_t onem2m_ws_registrar_config_set_listen(struct onem2m_ws_registrar_config *config,
+                                              const char *point_of_access);
 
 // The CSE-ID: "/id-in" by default.
 int32_t onem2m_ws_registrar_config_set_cse_id(struct onem2m_ws_registrar_config *config, const char *cse_id);
@@ -1438,7 +1522,8 @@ int32_t onem2m_ws_registrar_config_set_cse_name(struct onem2m_ws_registrar_confi
 // believed.
 int32_t onem2m_ws_registrar_config_set_admin(struct onem2m_ws_registrar_config *config, const char *originator);
 
-// Allows to listen at an address that others can reach, though nothing is encrypted: false by default. For closed networks.
+// Allows to listen with ws at an address that others can reach, though nothing is encrypted: false by default. For closed
+// networks.
 int32_t onem2m_ws_registrar_config_set_allow_insecure(struct onem2m_ws_registrar_config *config,
                                                       bool yes);
 
@@ -1583,6 +1668,182 @@ int32_t onem2m_ws_registrar_delivery_counters(const struct onem2m_ws_registrar *
 // Writes how often connections met others to `*counters`.
 int32_t onem2m_ws_registrar_take_over_counters(const struct onem2m_ws_registrar *registrar,
                                                struct onem2m_ws_take_over_counters *counters);
+
+// Writes how many peers got no connection to `*counters`.
+int32_t onem2m_ws_registrar_refusal_counters(const struct onem2m_ws_registrar *registrar,
+                                             struct onem2m_ws_refusal_counters *counters);
+
+// Settings of TLS. Free them with onem2m_ws_tls_free().
+int32_t onem2m_ws_tls_new(struct onem2m_ws_tls **out);
+
+// Frees settings, and erases what secrets they have; NULL is fine.
+void onem2m_ws_tls_free(struct onem2m_ws_tls *tls);
+
+// Sets everything that a JSON object names; null sets the default. An unknown name or a wrong value is an error, which names it,
+// and changes nothing. onem2m_ws_client_config_load_json() and onem2m_ws_registrar_config_load_json() take the same
+// object as `tls`, and the latter as the values of `listen_with`, {"wss://192.0.2.1:9443":{...}}:
+//
+//     {"certificate":"sensor.pem","key":"sensor.key","trust":"ca.pem"}
+//
+// `certificate`, `key`, `raw_key`, `trust` and `revoked` (one or a list) are names of PEM files, or PEM; `trust_for` is a list of
+// {"authorities":"ca.pem","providers":["sp.example"]}, `trust_key` and `uri_scheme` are one text or a list,
+// `peer` is {"DNS:node7.sp.example":["Ssensor","Cother"]}, `unnamed` "refuse" or "first_come", `least_version` and
+// `most_version` "1.2" or "1.3", `server_name` a text, `trust_system` and `anonymous_clients` true or false. What they mean the
+// functions below say.
+int32_t onem2m_ws_tls_load_json(struct onem2m_ws_tls *tls,
+                                const char *json);
+
+// The certificate of this end, with what stands between it and its authority behind it, and its private key (PKCS #8, SEC 1 or
+// PKCS #1, not encrypted). NULL for both, the default, for none.
+int32_t onem2m_ws_tls_set_certificate(struct onem2m_ws_tls *tls,
+                                      const char *chain,
+                                      const char *key);
+
+// As onem2m_ws_tls_set_certificate(), with PEM in memory.
+int32_t onem2m_ws_tls_set_certificate_pem(struct onem2m_ws_tls *tls,
+                                          const void *chain,
+                                          size_t chain_length,
+                                          const void *key,
+                                          size_t key_length);
+
+// The private key of this end alone: peers know its public key (RFC 7250). TLS 1.3 only. A registrar with a certificate shows its
+// public key to whoever asks for that, without this. NULL, the default, for none.
+int32_t onem2m_ws_tls_set_raw_key(struct onem2m_ws_tls *tls,
+                                  const char *key);
+
+// As onem2m_ws_tls_set_raw_key(), with PEM in memory.
+int32_t onem2m_ws_tls_set_raw_key_pem(struct onem2m_ws_tls *tls, const void *key, size_t key_length);
+
+// Trusts the certificates of these authorities. Can be called more than once.
+int32_t onem2m_ws_tls_trust(struct onem2m_ws_tls *tls, const char *authorities);
+
+// As onem2m_ws_tls_trust(), with PEM in memory.
+int32_t onem2m_ws_tls_trust_pem(struct onem2m_ws_tls *tls, const void *authorities, size_t authorities_length);
+
+// Trusts the certificates of these authorities for entities of `count` service providers ("sp.example") only. Can be called more
+// than once.
+int32_t onem2m_ws_tls_trust_for(struct onem2m_ws_tls *tls,
+                                const char *authorities,
+                                const char *const *providers,
+                                size_t count);
+
+// Trusts the peer whose raw public key has this digest (RFC 6920), "ni:///sha-256;...", also sha-256-128 and sha-256-120. Can be
+// called more than once.
+int32_t onem2m_ws_tls_trust_key(struct onem2m_ws_tls *tls,
+                                const char *ni);
+
+// Trusts, as a client, the authorities of the system too. Off by default: anybody who has a name in the web could be the registrar
+// then.
+int32_t onem2m_ws_tls_set_trust_system(struct onem2m_ws_tls *tls,
+                                       bool yes);
+
+// Takes no certificate that these lists (CRL) revoke. Where there is a list, there must be one of each authority on the way from
+// a certificate to the one that is trusted: a certificate of whose state nothing is known is refused. Can be called more than
+// once.
+int32_t onem2m_ws_tls_add_revoked(struct onem2m_ws_tls *tls,
+                                  const char *lists);
+
+// As onem2m_ws_tls_add_revoked(), with PEM in memory.
+int32_t onem2m_ws_tls_add_revoked_pem(struct onem2m_ws_tls *tls, const void *lists, size_t lists_length);
+
+// For a client: the name that the registrar's certificate must have, a domain name or an address, instead of the host of the point
+// of access. It is sent in the handshake too (SNI). NULL, the default, for that host.
+int32_t onem2m_ws_tls_set_server_name(struct onem2m_ws_tls *tls,
+                                      const char *name);
+
+// For a registrar: the `count` entities that speak with a credential which does not name them itself. It is named as
+// onem2m_ws_peer_identity_name() shows it: "DNS:node7.sp.example", "ID:...", "ni:///sha-256;...". Entities are "Cname",
+// "Sname" or "/cse", in any form. What is said here holds over the names in a certificate; the same credential again replaces what
+// was said of it.
+int32_t onem2m_ws_tls_add_peer(struct onem2m_ws_tls *tls,
+                               const char *credential,
+                               const char *const *entities,
+                               size_t count);
+
+// For a registrar: takes an AE-ID in a certificate also behind this scheme, as "m2m://sp.example/Ssensor" for "m2m". By default it is
+// the AE-ID alone, "//sp.example/Ssensor". Can be called more than once.
+int32_t onem2m_ws_tls_add_uri_scheme(struct onem2m_ws_tls *tls,
+                                     const char *scheme);
+
+// For a registrar: what becomes of a client whose certificate names no entity, one of onem2m_ws_unnamed.
+int32_t onem2m_ws_tls_set_unnamed(struct onem2m_ws_tls *tls, int32_t unnamed);
+
+// For a registrar: takes clients without a credential too. Off by default, since TS-0020 7 asks for both ends to be authenticated:
+// such a client is what one without TLS is.
+int32_t onem2m_ws_tls_set_anonymous_clients(struct onem2m_ws_tls *tls,
+                                            bool yes);
+
+// The oldest and the newest version that are spoken, both of onem2m_ws_tls_version: 1.2 and 1.3 by default.
+int32_t onem2m_ws_tls_set_versions(struct onem2m_ws_tls *tls, int32_t least, int32_t most);
+
+// TLS of the connection to a registrar at "wss://host[:port]". They are copied; NULL, the default, for none.
+int32_t onem2m_ws_client_config_set_tls(struct onem2m_ws_client_config *config, const struct onem2m_ws_tls *tls);
+
+// TLS of the connections at each "wss://" place that the registrar listens at. They are copied; NULL, the default, for none. That
+// of its connection to its own registrar is set with onem2m_ws_registrar_config_set_upstream_client().
+int32_t onem2m_ws_registrar_config_set_tls(struct onem2m_ws_registrar_config *config,
+                                           const struct onem2m_ws_tls *tls);
+
+// Listens also at "wss://host:port" with TLS settings of its own, which are copied; NULL: not any more. Can be called more than
+// once, for another place each time; where onem2m_ws_registrar_config_set_listen() is not called, these are the only ones.
+int32_t onem2m_ws_registrar_config_listen_with(struct onem2m_ws_registrar_config *config,
+                                               const char *point_of_access,
+                                               const struct onem2m_ws_tls *tls);
+
+// Reads the files of the TLS settings anew. The next connection is made by them, as each one is that is opened after this; the one
+// that is open is closed if its registrar is not to be trusted any more, and opened again. May be called on any thread, and in
+// callbacks.
+//
+// Errors: ONEM2M_WS_INVALID_ARGUMENT if a file cannot be used: then all stays as it was. ONEM2M_WS_INVALID_STATE without TLS.
+int32_t onem2m_ws_client_reload_tls(const struct onem2m_ws_client *client);
+
+// Reads the files of all TLS settings of the registrar anew, those of the connection to its own registrar too. Whoever connects from
+// now on is judged by them, and so is whoever is connected: a connection whose credential does not count any more, or has other
+// entities now, is closed. `*closed` (may be NULL) is how many are.
+//
+// Errors: as onem2m_ws_client_reload_tls(); what needs a file that cannot be used goes on with what it has.
+int32_t onem2m_ws_registrar_reload_tls(const struct onem2m_ws_registrar *registrar,
+                                       size_t *closed);
+
+// Who the registrar is that the client is connected to, by its certificate or key. `*identity` is to be freed with
+// onem2m_ws_peer_identity_free(), and NULL without TLS or without a connection. In on_request it is who has sent the request.
+int32_t onem2m_ws_client_peer_identity(const struct onem2m_ws_client *client,
+                                       struct onem2m_ws_peer_identity **identity);
+
+// Who is at the other end of the connection over which an entity ("Ca", "/id-mn") is reached now. `*identity` is to be freed with
+// onem2m_ws_peer_identity_free(), and NULL if nobody was authenticated there, or the entity is offline. Events bring it too.
+int32_t onem2m_ws_registrar_peer_identity(const struct onem2m_ws_registrar *registrar,
+                                          const char *entity,
+                                          struct onem2m_ws_peer_identity **identity);
+
+// Frees an identity; NULL is fine.
+void onem2m_ws_peer_identity_free(struct onem2m_ws_peer_identity *identity);
+
+// By what it was authenticated: "certificate", "raw-public-key", "pre-shared-key", or "program".
+struct onem2m_ws_text onem2m_ws_peer_identity_framework(const struct onem2m_ws_peer_identity *identity);
+
+// The one name of the credential: of two connections with the same one both ends are the same node.
+struct onem2m_ws_text onem2m_ws_peer_identity_principal(const struct onem2m_ws_peer_identity *identity);
+
+// The names in the credential, the first with `index` 0; no text after the last: "URI:", "DNS:", "IP:" or "ID:" and a name of
+// its certificate, or the digest of its key, "ni:///sha-256;...".
+struct onem2m_ws_text onem2m_ws_peer_identity_name(const struct onem2m_ws_peer_identity *identity,
+                                                   size_t index);
+
+// The entities for which it speaks, "//sp.example/Ssensor", the first with `index` 0; no text after the last. See
+// onem2m_ws_peer_identity_is_limited().
+struct onem2m_ws_text onem2m_ws_peer_identity_entity(const struct onem2m_ws_peer_identity *identity, size_t index);
+
+// True if it speaks for the entities of onem2m_ws_peer_identity_entity() alone; false if the credential does not say, so that it may
+// speak for any that belongs to nobody else.
+bool onem2m_ws_peer_identity_is_limited(const struct onem2m_ws_peer_identity *identity);
+
+// When the credential ends, in milliseconds since 1970 (UTC); -1 if it does not.
+int64_t onem2m_ws_peer_identity_not_after_ms(const struct onem2m_ws_peer_identity *identity);
+
+// All of it as a JSON object, to be logged: {"framework":"certificate","principal":...,"names":[...],"entities":[...],
+// "not_after_ms":...}. `entities` and `not_after_ms` may be null.
+struct onem2m_ws_text onem2m_ws_peer_identity_to_json(const struct onem2m_ws_peer_identity *identity);
 
 #ifdef __cplusplus
 }  // extern "C"

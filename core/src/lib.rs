@@ -34,6 +34,8 @@ pub mod codec;
 mod error;
 #[cfg(feature = "net")]
 mod net;
+#[cfg(feature = "pki")]
+pub mod pki;
 pub mod primitive;
 #[cfg(feature = "net")]
 pub mod registrar;

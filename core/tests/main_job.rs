@@ -120,7 +120,7 @@ async fn ws_6_4_3_before_the_registration_requests_are_refused_at_both_ends() {
 
     let pretender = Client::builder(&url).originator("Cpretender").registered(true).connect().await.unwrap();
     let refused = pretender.send(Request::retrieve("cse-in")).await.unwrap();
-    assert_eq!(refused.status, StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE);
+    assert_eq!(refused.status, StatusCode::ORIGINATOR_NOT_AUTHENTICATED);
 }
 
 #[tokio::test]

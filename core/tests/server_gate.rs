@@ -9,6 +9,7 @@ use onem2m_ws::server::Server;
 
 fn server() -> (Server, String) {
     let server = Server::builder().listen("ws://127.0.0.1:0").identity("//sp.example", "/id-in");
+    let server = server.several_entities_without_tls(true);
     let server = server.start(|_: &Server, request: IncomingRequest| request.respond(Response::ok()).unwrap()).unwrap();
     let url = server.points_of_access()[0].to_string();
     (server, url)
@@ -32,7 +33,7 @@ async fn ws_6_4_5_a_deregistration_holds_from_the_next_request_on() {
         assert_eq!(status_of(&client, "Ca").await, StatusCode::OK);
     }
     assert!(server.deregister("Ca"));
-    assert_eq!(status_of(&client, "Ca").await, StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE);
+    assert_eq!(status_of(&client, "Ca").await, StatusCode::ORIGINATOR_NOT_AUTHENTICATED);
     assert_eq!(status_of(&client, "Cb").await, StatusCode::OK, "a connection may speak for several entities");
     server.restore(Registration::known("Ca"));
     assert_eq!(status_of(&client, "Ca").await, StatusCode::OK);
@@ -47,11 +48,11 @@ async fn ws_6_4_3_one_originator_that_passes_lets_no_other_pass() {
     let client = open(&url, "Ca").await;
     for _ in 0..2 {
         assert_eq!(status_of(&client, "Ca").await, StatusCode::OK);
-        assert_eq!(status_of(&client, "Cz").await, StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE);
+        assert_eq!(status_of(&client, "Cz").await, StatusCode::ORIGINATOR_NOT_AUTHENTICATED);
         // A CSE may ask whether it is registered; that lets nothing else of it pass.
         let own = Request::retrieve("/id-in/cse-in/id-mn").from("/id-mn");
         assert_eq!(client.send(own).await.unwrap().status, StatusCode::OK);
-        assert_eq!(status_of(&client, "/id-mn").await, StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE);
+        assert_eq!(status_of(&client, "/id-mn").await, StatusCode::ORIGINATOR_NOT_AUTHENTICATED);
     }
     client.close().await;
     server.shutdown().await;

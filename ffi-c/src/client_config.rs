@@ -17,6 +17,7 @@ use crate::guard::{guard, guard_value};
 use crate::handle::{Handle, borrow_mut, make, take};
 use crate::settings::{CompressionSetting, Secret, Settings, Texts, choice};
 use crate::text::{optional_text, text};
+use crate::tls_settings::TlsSettings;
 
 /// Which requests of the peer's go to on_request.
 #[repr(i32)]
@@ -84,6 +85,7 @@ pub(crate) struct ClientSettings {
     close_timeout_ms: Option<u64>,
     idle_close_ms: Option<u64>,
     message_gap_ms: Option<u64>,
+    tls: Option<TlsSettings>,
     compression: Option<CompressionSetting>,
     proxy: Option<Secret>,
     proxy_from_environment: Option<bool>,
@@ -197,6 +199,9 @@ impl ClientSettings {
             allow_missing_subprotocol => ClientBuilder::allow_missing_subprotocol;
             strict => ClientBuilder::strict;
         }
+        if let Some(tls) = self.tls {
+            b = b.tls(tls.into_tls()?);
+        }
         if self.queued_requests.is_some() || self.queued_bytes.is_some() {
             let (requests, bytes) = DEFAULT_QUEUE;
             b = b.queue(self.queued_requests.unwrap_or(requests), self.queued_bytes.unwrap_or(bytes));
@@ -240,8 +245,8 @@ impl onem2m_ws_client_config {
     }
 }
 
-/// Settings of a client of the registrar at `point_of_access`: "ws://host[:port]". Free them with
-/// onem2m_ws_client_config_free().
+/// Settings of a client of the registrar at `point_of_access`: "ws://host[:port]", or "wss://host[:port]" with
+/// onem2m_ws_client_config_set_tls(). Free them with onem2m_ws_client_config_free().
 #[unsafe(no_mangle)]
 pub extern "C" fn onem2m_ws_client_config_new(
     point_of_access: *const c_char,
@@ -285,9 +290,10 @@ pub(crate) fn change(
 /// each step of the closing handshake: 5000), `max_fragments` (of one message: 4096), `max_control_frames` (in a second: 256),
 /// `max_handshake_bytes` (of the head of an answer to the opening handshake, or of a proxy's: 16 384; 256 to 1 048 576),
 /// `max_handshake_fields` (64; 8 to 1024), `message_gap_ms` (time between two messages of which the first is not known to have
-/// been read: 0, or 50 with the ACME preset). `compression` is true, false, or an object with any of `send_takeover`,
-/// `receive_takeover` (whether messages refer to those before, which costs memory: false), `send_window_bits`,
-/// `receive_window_bits` (8 to 15: 15), `level` (1 to 9: 6), `min_size` (smaller messages are sent as they are: 128).
+/// been read: 0, or 50 with the ACME preset). `tls` is an object as onem2m_ws_tls_load_json() takes it. `compression` is true,
+/// false, or an object with any of `send_takeover`, `receive_takeover` (whether messages refer to those before, which costs
+/// memory: false), `send_window_bits`, `receive_window_bits` (8 to 15: 15), `level` (1 to 9: 6), `min_size` (smaller messages
+/// are sent as they are: 128).
 /// A limit is at least 1; a time is more than 0 and at most a year.
 #[unsafe(no_mangle)]
 pub extern "C" fn onem2m_ws_client_config_load_json(config: *mut onem2m_ws_client_config, json: *const c_char) -> i32 {
@@ -423,7 +429,7 @@ pub extern "C" fn onem2m_ws_client_config_set_proxy_credentials(
 ) -> i32 {
     change(config, |settings| {
         let (user, password) = (optional_text(user, "user")?, optional_text(password, "password")?);
-        Credentials::new(user.unwrap_or_default(), password.unwrap_or_default())
+        Credentials::basic(user.unwrap_or_default(), password.unwrap_or_default())
             .map_err(|invalid| Error::new(ErrorKind::InvalidArgument, invalid.to_string()))?;
         settings.set("proxy_user", user)?;
         settings.set("proxy_password", password)

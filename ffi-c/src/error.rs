@@ -51,6 +51,8 @@ pub enum onem2m_ws_result {
     ONEM2M_WS_CONNECTION_LOST = -44,
     /// Another error of the network.
     ONEM2M_WS_NETWORK = -45,
+    /// The TLS handshake failed: the peer does not speak TLS, or there is no version or suite in common.
+    ONEM2M_WS_TLS_FAILED = -46,
     /// The server answered the opening handshake with another status than 101: onem2m_ws_last_error_http_status(),
     /// onem2m_ws_last_error_http_header() and onem2m_ws_last_error_http_body() have its answer.
     ONEM2M_WS_HANDSHAKE_REFUSED = -60,
@@ -72,6 +74,10 @@ pub enum onem2m_ws_result {
     ONEM2M_WS_PROXY_REFUSED = -68,
     /// What listens at the proxy's address does not answer as an HTTP proxy does.
     ONEM2M_WS_NOT_PROXY = -69,
+    /// The registrar's certificate or key is not trusted; the text says why.
+    ONEM2M_WS_PEER_NOT_TRUSTED = -70,
+    /// The registrar does not accept the certificate or key of this end, or wants one.
+    ONEM2M_WS_CREDENTIAL_REFUSED = -71,
     /// The registrar answered the registration with an error: onem2m_ws_last_error_response() is its answer.
     ONEM2M_WS_REGISTRATION_REFUSED = -80,
     /// A defect of the library, or a resource of the process that could not be had.
@@ -213,6 +219,7 @@ names! {
     OpenTimeout = ONEM2M_WS_OPEN_TIMEOUT;
     ConnectionLost = ONEM2M_WS_CONNECTION_LOST;
     Network = ONEM2M_WS_NETWORK;
+    TlsFailed = ONEM2M_WS_TLS_FAILED;
     HandshakeRefused = ONEM2M_WS_HANDSHAKE_REFUSED;
     NotWebSocket = ONEM2M_WS_NOT_WEBSOCKET;
     NoCommonSubprotocol = ONEM2M_WS_NO_COMMON_SUBPROTOCOL;
@@ -223,6 +230,8 @@ names! {
     ProxyAuthenticationRequired = ONEM2M_WS_PROXY_AUTHENTICATION_REQUIRED;
     ProxyRefused = ONEM2M_WS_PROXY_REFUSED;
     NotProxy = ONEM2M_WS_NOT_PROXY;
+    PeerNotTrusted = ONEM2M_WS_PEER_NOT_TRUSTED;
+    CredentialRefused = ONEM2M_WS_CREDENTIAL_REFUSED;
     RegistrationRefused = ONEM2M_WS_REGISTRATION_REFUSED;
     Internal = ONEM2M_WS_INTERNAL;
     Storage = ONEM2M_WS_STORAGE;

@@ -19,8 +19,8 @@ use crate::registrar_config::onem2m_ws_registrar_config;
 use crate::registree::{Listener, onem2m_ws_registrar_callbacks};
 use crate::text::{onem2m_ws_text, text};
 
-struct Running {
-    registrar: Registrar,
+pub(crate) struct Running {
+    pub(crate) registrar: Registrar,
     points_of_access: Vec<String>,
     /// If the program listens.
     listener: Option<(Arc<Courier<Listener>>, Dispatcher)>,
@@ -33,7 +33,7 @@ pub struct onem2m_ws_registrar(Homed<Running>);
 
 impl Handle for onem2m_ws_registrar {}
 
-fn running<'a>(registrar: *const onem2m_ws_registrar) -> Result<&'a Running> {
+pub(crate) fn running<'a>(registrar: *const onem2m_ws_registrar) -> Result<&'a Running> {
     borrow(registrar, "registrar")?.0.get()
 }
 
@@ -273,6 +273,45 @@ pub extern "C" fn onem2m_ws_registrar_take_over_counters(
                 refused: c.refused,
                 alerts: c.alerts,
                 flapping: c.flapping,
+            },
+        )
+    })
+}
+
+/// How many peers got no connection. Set `struct_size` to sizeof(onem2m_ws_refusal_counters) before the call.
+#[repr(C)]
+#[derive(Clone, Copy)]
+#[allow(non_camel_case_types)]
+pub struct onem2m_ws_refusal_counters {
+    /// sizeof(onem2m_ws_refusal_counters): only as much is written.
+    pub struct_size: usize,
+    /// Their opening handshake was refused, was too slow, or was never finished.
+    pub handshake: u64,
+    /// Their TLS handshake failed: mostly their credential is not one that is taken.
+    pub tls: u64,
+    /// Too many others were being opened, in total or from their address.
+    pub half_open: u64,
+    /// Every place was taken.
+    pub connections: u64,
+}
+
+/// Writes how many peers got no connection to `*counters`.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_registrar_refusal_counters(
+    registrar: *const onem2m_ws_registrar,
+    counters: *mut onem2m_ws_refusal_counters,
+) -> i32 {
+    guard(|| {
+        let c = running(registrar)?.registrar.refusals()?;
+        store_sized(
+            counters,
+            "counters",
+            &onem2m_ws_refusal_counters {
+                struct_size: 0, // stays what it is
+                handshake: c.handshake,
+                tls: c.tls,
+                half_open: c.half_open,
+                connections: c.connections,
             },
         )
     })

@@ -1,5 +1,6 @@
 //! Settings of the embedded registrar. Defaults and ranges are the core's ([`RegistrarBuilder`], [`ServerBuilder`]).
 
+use std::collections::BTreeMap;
 use std::ffi::c_char;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::guard::{guard, guard_value};
 use crate::handle::{Handle, borrow, borrow_mut, make, take};
 use crate::settings::{CompressionSetting, Settings, Texts, choice, wipe};
 use crate::text::{optional_text, text};
+use crate::tls_settings::TlsSettings;
 
 /// What can be set, under the names that [`onem2m_ws_registrar_config_load_json`] takes.
 #[derive(Deserialize)]
@@ -26,6 +28,8 @@ pub(crate) struct RegistrarSettings {
     listen: Option<Texts>,
     points_of_access: Option<Texts>,
     allow_insecure: Option<bool>,
+    tls: Option<TlsSettings>,
+    listen_with: Option<BTreeMap<String, TlsSettings>>,
     cse_id: Option<String>,
     cse_name: Option<String>,
     sp_id: Option<String>,
@@ -197,6 +201,12 @@ impl RegistrarSettings {
             close_timeout_ms => |s: ServerBuilder, ms| s.close_timeout(time(ms));
             idle_close_ms => |s: ServerBuilder, ms| s.idle_close((ms > 0).then(|| time(ms)));
         }
+        if let Some(tls) = self.tls {
+            s = s.tls(tls.into_tls()?);
+        }
+        for (place, tls) in self.listen_with.unwrap_or_default() {
+            s = s.listen_with(place, tls.into_tls()?);
+        }
         if self.flapping_count.is_some() || self.flapping_within_ms.is_some() {
             let Flapping { count, within } = Flapping::default();
             s = s.flapping(self.flapping_count.unwrap_or(count), self.flapping_within_ms.map_or(within, time));
@@ -233,7 +243,7 @@ pub extern "C" fn onem2m_ws_registrar_config_free(config: *mut onem2m_ws_registr
     });
 }
 
-fn change(
+pub(crate) fn change(
     config: *mut onem2m_ws_registrar_config,
     change: impl FnOnce(&mut Settings<RegistrarSettings>) -> Result<()>,
 ) -> i32 {
@@ -255,7 +265,8 @@ fn change(
 /// up: 30 000), `close_timeout_ms` (5000), `idle_close_ms` (closes connections over which nothing has travelled for so long; 0,
 /// the default, for never); `take_over` is "probe", "refuse" or "newest"; `flapping_count`, `flapping_within_ms`; `upstream`, `upstream_cse_id`,
 /// `upstream_client` (an object as onem2m_ws_client_config_load_json() takes it), `upstream_attributes` (of the `<remoteCSE>` that it
-/// registers, an object). `compression` is true, false, or an object as onem2m_ws_client_config_load_json() takes it.
+/// registers, an object). `compression` is true, false, or an object as onem2m_ws_client_config_load_json() takes it; `tls` is an
+/// object as onem2m_ws_tls_load_json() takes it, `listen_with` an object of those by points of access.
 /// Every other number is at least 1, and a time at most a year.
 #[unsafe(no_mangle)]
 pub extern "C" fn onem2m_ws_registrar_config_load_json(
@@ -265,7 +276,8 @@ pub extern "C" fn onem2m_ws_registrar_config_load_json(
     change(config, |settings| settings.load(text(json, "json")?))
 }
 
-/// Where to listen: "ws://127.0.0.1:9000" by default. Port 0 takes any that is free.
+/// Where to listen: "ws://127.0.0.1:9000" by default; at "wss://host:port" with onem2m_ws_registrar_config_set_tls(). Port 0 takes
+/// any that is free.
 #[unsafe(no_mangle)]
 pub extern "C" fn onem2m_ws_registrar_config_set_listen(
     config: *mut onem2m_ws_registrar_config,
@@ -311,7 +323,8 @@ pub extern "C" fn onem2m_ws_registrar_config_set_admin(
     change(config, |settings| settings.set("admin", text(originator, "originator")?))
 }
 
-/// Allows to listen at an address that others can reach, though nothing is encrypted: false by default. For closed networks.
+/// Allows to listen with ws at an address that others can reach, though nothing is encrypted: false by default. For closed
+/// networks.
 #[unsafe(no_mangle)]
 pub extern "C" fn onem2m_ws_registrar_config_set_allow_insecure(
     config: *mut onem2m_ws_registrar_config,

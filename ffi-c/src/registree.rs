@@ -12,6 +12,7 @@ use crate::callback::Calling;
 use crate::courier::Receiver;
 use crate::error::OK;
 use crate::handle::Callbacks;
+use crate::peer_identity::onem2m_ws_peer_identity;
 use crate::text::onem2m_ws_text;
 
 /// What happened. Kinds may be added: ignore one that you do not know.
@@ -42,6 +43,9 @@ pub enum onem2m_ws_registree_event_kind {
     ONEM2M_WS_REGISTREE_REQUEST_GIVEN_UP = 10,
     /// `count` events were not kept, since callbacks were too slow.
     ONEM2M_WS_REGISTREE_EVENTS_MISSED = 11,
+    /// Somebody at `peer` got no connection because TLS failed, as `cause` says: their credential is not one that is taken here, or
+    /// they do not speak it. At most 16 in a second are told; onem2m_ws_registrar_refusal_counters() counts all.
+    ONEM2M_WS_REGISTREE_TLS_REFUSED = 12,
 }
 
 /// Something that happened to a registree. Members that a kind does not name are empty or 0. Later versions may add members at
@@ -65,6 +69,8 @@ pub struct onem2m_ws_registree_event {
     pub principal: onem2m_ws_text,
     /// A request identifier (`rqi`).
     pub request_id: onem2m_ws_text,
+    /// Who is authenticated on `connection`, if the kind is REACHABLE or TAKEN_OVER; else NULL. Not to be freed.
+    pub identity: *const onem2m_ws_peer_identity,
 }
 
 /// The functions of the program that a registrar calls. Set `struct_size` to sizeof(onem2m_ws_registrar_callbacks) and what is
@@ -177,16 +183,26 @@ fn with_event(event: &ServerEvent, use_event: impl FnOnce(&onem2m_ws_registree_e
         peer: onem2m_ws_text::NONE,
         principal: onem2m_ws_text::NONE,
         request_id: onem2m_ws_text::NONE,
+        identity: ptr::null(),
     };
     let text = |text: &str| onem2m_ws_text::of(text);
     let address = match event {
         E::NewcomerRefused { peer, .. } | E::SecurityAlert { peer, .. } => peer.map(|peer| peer.to_string()),
+        E::TlsRefused { peer, .. } => Some(peer.to_string()),
         _ => None,
     };
+    let identity = match event {
+        E::Reachable { identity, .. } | E::TakenOver { identity, .. } => identity.as_deref(),
+        _ => None,
+    };
+    let identity = identity.cloned().map(onem2m_ws_peer_identity::new);
+    if let Some(identity) = &identity {
+        seen.identity = identity;
+    }
     let (kind, entity) = match event {
         E::Registered { entity } => (K::ONEM2M_WS_REGISTREE_REGISTERED, Some(entity)),
         E::Deregistered { entity } => (K::ONEM2M_WS_REGISTREE_DEREGISTERED, Some(entity)),
-        E::Reachable { entity, connection } => {
+        E::Reachable { entity, connection, .. } => {
             seen.connection = connection.0;
             (K::ONEM2M_WS_REGISTREE_REACHABLE, Some(entity))
         }
@@ -194,7 +210,7 @@ fn with_event(event: &ServerEvent, use_event: impl FnOnce(&onem2m_ws_registree_e
             (seen.connection, seen.cause) = (connection.0, text(cause));
             (K::ONEM2M_WS_REGISTREE_UNREACHABLE, Some(entity))
         }
-        E::TakenOver { entity, by, principal } => {
+        E::TakenOver { entity, by, principal, .. } => {
             seen.connection = by.0;
             seen.principal = onem2m_ws_text::of_option(principal.as_ref().map(|principal| principal.as_str()));
             (K::ONEM2M_WS_REGISTREE_TAKEN_OVER, Some(entity))
@@ -218,6 +234,10 @@ fn with_event(event: &ServerEvent, use_event: impl FnOnce(&onem2m_ws_registree_e
         E::RequestGivenUp { entity, rqi } => {
             seen.request_id = text(rqi);
             (K::ONEM2M_WS_REGISTREE_REQUEST_GIVEN_UP, Some(entity))
+        }
+        E::TlsRefused { why, .. } => {
+            seen.cause = text(why);
+            (K::ONEM2M_WS_REGISTREE_TLS_REFUSED, None)
         }
         E::Missed { count } => {
             seen.count = *count;

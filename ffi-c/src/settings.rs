@@ -16,8 +16,9 @@ pub(crate) struct Settings<S> {
     of: PhantomData<fn() -> S>,
 }
 
+/// Their texts do not stay in memory.
 #[derive(Clone)]
-struct Values(Map<String, Value>);
+pub(crate) struct Values(pub(crate) Map<String, Value>);
 
 impl Drop for Values {
     fn drop(&mut self) {
@@ -124,18 +125,41 @@ impl<S: DeserializeOwned> Settings<S> {
         self.merge(Map::from_iter([(name.to_owned(), value.into())]))
     }
 
-    /// Sets one entry of a value that is itself an object.
-    pub(crate) fn set_entry(&mut self, name: &str, key: &str, value: &str) -> Result<()> {
+    /// Sets values that belong together.
+    pub(crate) fn set_all<const N: usize>(&mut self, values: [(&str, Value); N]) -> Result<()> {
+        self.merge(values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    }
+
+    /// Sets one entry of a value that is itself an object; `null` removes it.
+    pub(crate) fn set_entry(&mut self, name: &str, key: &str, value: impl Into<Value>) -> Result<()> {
         let mut entries = self.values.0.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
-        entries.insert(key.to_owned(), value.into());
+        let value = value.into();
+        let before = if value.is_null() { entries.remove(key) } else { entries.insert(key.to_owned(), value) };
+        before.into_iter().for_each(|mut before| wipe(&mut before));
         self.set(name, entries)
+    }
+
+    /// Adds one to the values of a list.
+    pub(crate) fn add(&mut self, name: &str, value: impl Into<Value>) -> Result<()> {
+        let mut list = match self.values.0.get(name).cloned() {
+            None => Vec::new(),
+            Some(Value::Array(list)) => list,
+            Some(one) => vec![one],
+        };
+        list.push(value.into());
+        self.set(name, list)
     }
 
     /// Sets all values of a JSON object.
     pub(crate) fn load(&mut self, json: &str) -> Result<()> {
-        let values = serde_json::from_str(json)
-            .map_err(|error| Error::new(ErrorKind::InvalidArgument, format!("settings are a JSON object: {error}")))?;
-        self.merge(values)
+        let bad = |text| Error::new(ErrorKind::InvalidArgument, text);
+        match serde_json::from_str(json).map_err(|error| bad(format!("settings are a JSON object: {error}")))? {
+            Value::Object(values) => self.merge(values),
+            mut other => {
+                wipe(&mut other);
+                Err(bad("settings are a JSON object, and this is another value".to_owned()))
+            }
+        }
     }
 
     fn merge(&mut self, new: Map<String, Value>) -> Result<()> {

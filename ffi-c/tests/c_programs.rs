@@ -2,11 +2,14 @@
 //! linked to the shared and to the static library.
 //!
 //! Covers: rows WS-5.2-6, WS-5.2-9, WS-6.4-3, WS-6.5-1 and WS-6.5-4 are seen from C in `tests/c/exchange.c` and
-//! `tests/c/bad_input.c`; WS-5.2-7 and WS-6.4-4 in `tests/c/life.c`; WS-5.2-8 in `tests/c/outbox.c`; WS-5.2-2 and WS-5.2-3 in `tests/c/registrar.c`.
+//! `tests/c/bad_input.c`; WS-5.2-7 and WS-6.4-4 in `tests/c/life.c`; WS-5.2-8 in `tests/c/outbox.c`; WS-5.2-2 and WS-5.2-3 in `tests/c/registrar.c`;
+//! WS-7-1 and WS-7-2 in `tests/c/tls.c`, WS-A-1 by `examples/c/secure.c`.
 //! The compilers are `$CC` and `$CXX`, `cc` and `c++` without them. No library of this crate is linked here: cargo does not
 //! promise where it leaves one, so it is asked.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+mod certificates;
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::symlink;
@@ -52,7 +55,9 @@ fn library() -> &'static Library {
     static LIBRARY: OnceLock<Library> = OnceLock::new();
     LIBRARY.get_or_init(|| {
         let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--package", env!("CARGO_PKG_NAME"), "--message-format", "json", "--quiet"]);
+        // Beside the core's examples, the core has the features that it has in `make test`, and is there already.
+        build.args(["build", "--package", env!("CARGO_PKG_NAME"), "--package", "onem2m-ws", "--lib", "--examples"]);
+        build.args(["--message-format", "json", "--quiet"]);
         if !cfg!(debug_assertions) {
             build.arg("--release");
         }
@@ -168,6 +173,16 @@ fn name_of(path: &Path) -> String {
     path.file_stem().unwrap().to_string_lossy().into_owned()
 }
 
+/// The folder that has the certificates of the tests.
+fn certificates() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let folder = folder("certificates");
+        certificates::make(&folder);
+        folder
+    })
+}
+
 // --- the programs of tests/c ------------------------------------------------------------------------------------------
 
 /// The program that has all tests of `tests/c`.
@@ -200,7 +215,9 @@ fn run_tests(language: Language, linking: Linking) {
     assert!(list.lines().count() > 40, "tests are missing: {list}");
     let (mut failed, mut skipped) = (Vec::new(), 0);
     for name in list.lines() {
-        let output = Command::new(&program).arg(name).stdin(Stdio::null()).output().unwrap();
+        let mut command = Command::new(&program);
+        command.arg(name).env(certificates::VARIABLE, certificates());
+        let output = command.stdin(Stdio::null()).output().unwrap();
         let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         if !output.status.success() {
             let how = match output.status.signal() {
@@ -467,6 +484,49 @@ fn the_gateway_serves_the_other_examples_and_tells_of_its_registrar() {
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(text.starts_with("gateway: ") && text.contains(says), "{arguments:?}: {text}");
     }
+    let _ = fs::remove_file(&program);
+}
+
+/// Annex A.1 over wss: certificates at both ends, and what is said if one is not accepted.
+#[test]
+fn ws_a_1_the_secure_example_registers_and_publishes_over_wss() {
+    let (program, secure) = (program(Language::C, Linking::Shared), example("secure"));
+    let certificates = certificates();
+    let mut registrar = Command::new(&program);
+    let mut registrar = Running::start(registrar.arg("secure-registrar").env(certificates::VARIABLE, certificates));
+    let url = Lines::of(&mut registrar).next();
+    assert!(url.starts_with("wss://127.0.0.1:"), "{url}");
+    let run = |name: &str, authority: &str, originator: &str| {
+        let path = |ending: &str| certificates.join(name).with_extension(ending);
+        let mut command = Command::new(&secure);
+        command.args(["--poa", &url, "--originator", originator]).arg("--cert").arg(path("pem"));
+        command.arg("--key").arg(path("key")).arg("--ca").arg(certificates.join(authority)).output().unwrap()
+    };
+    for _ in 0..2 {
+        let output = run("sensor", "ca.pem", "Ssensor");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+        for line in ["secure: connected to IP:127.0.0.1", "-> 2001", "secure: deleted"] {
+            assert!(said.contains(line), "{line}: {said}");
+        }
+        assert_eq!(said.matches("-> 2001").count(), 2, "a container and a contentInstance: {said}");
+    }
+    for (name, authority, originator, says) in [
+        ("stranger", "ca.pem", "Cone", "does not accept the credential of this end"),
+        ("expired", "ca.pem", "Cone", "has expired"),
+        ("sensor", "other-ca.pem", "Ssensor", "trust the authority"),
+        ("sensor", "no-such.pem", "Ssensor", "no-such.pem cannot be read"),
+        ("sensor", "ca.pem", "Cone", "does not speak for \"Cone\""),
+    ] {
+        let output = run(name, authority, originator);
+        assert_eq!(output.status.code(), Some(1), "{name}");
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(text.starts_with("secure: ") && text.contains(says), "{name}: {text}");
+    }
+    let output = Command::new(&secure).args(["--poa", &url]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("usage: "));
+    drop(registrar);
     let _ = fs::remove_file(&program);
 }
 

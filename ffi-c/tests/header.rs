@@ -35,6 +35,8 @@ fn generated() -> String {
         "registree",
         "registrar_config",
         "registrar",
+        "tls",
+        "peer_identity",
     ];
     let builder = sources.iter().fold(cbindgen::Builder::new().with_config(config), |builder, source| {
         builder.with_src(here().join(format!("src/{source}.rs")))

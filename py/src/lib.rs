@@ -11,9 +11,11 @@ mod client;
 mod errors;
 mod format;
 mod message;
+mod pki;
 mod queue;
 mod registrar;
 mod settings;
+mod tls;
 mod wait;
 
 use onem2m_ws::ErrorKind;
@@ -55,6 +57,12 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(format::content_as, module)?)?;
     module.add_function(wrap_pyfunction!(format::register_namespace, module)?)?;
     module.add_function(wrap_pyfunction!(format::register_flex_container, module)?)?;
+    module.add_function(wrap_pyfunction!(pki::pki_crl, module)?)?;
+    module.add_function(wrap_pyfunction!(pki::pki_init, module)?)?;
+    module.add_function(wrap_pyfunction!(pki::pki_issue, module)?)?;
+    module.add_function(wrap_pyfunction!(pki::pki_raw_key, module)?)?;
+    module.add_function(wrap_pyfunction!(pki::pki_revoke, module)?)?;
+    module.add_function(wrap_pyfunction!(pki::pki_serial, module)?)?;
     module.add_function(wrap_pyfunction!(settings::default_compression, module)?)?;
     module.add_function(wrap_pyfunction!(settings::default_outbox, module)?)?;
     module.add_function(wrap_pyfunction!(wait::begin_exit, module)?)?;

@@ -28,6 +28,7 @@ FLOORS = {
     **PURE,
     "net": {*PURE, "error"},
     "spool": {*PURE, "error"},
+    "pki": {*PURE, "error"},
     "client": {*PURE, "error", "net", "spool"},
     "server": {*PURE, "error", "net", "spool"},
     "registrar": {*PURE, "error", "net", "spool", "client", "server"},

@@ -10,7 +10,7 @@ the suite's word for a rule that is kept late or in part. UNIMPLEMENTED fails: i
 agreed. The exit status is 1 when a case failed or is missing. Where the suite cannot be installed, one line that
 begins with SKIPPED says so, and the status is 0.
 
-Our end is `echo.rs` beside this file, `target/release/examples/autobahn_echo` unless `--peer` names another. Every
+Our end is `echo.rs` beside this file, `target/debug/examples/autobahn_echo` unless `--peer` names another. Every
 listener is on 127.0.0.1, at a free port. Reports for people are left in `build/autobahn/reports`.
 
 Covers: row WS-6.1-1. Standard library only.
@@ -42,7 +42,7 @@ ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = Path(__file__).resolve().parent / "requirements.txt"
 EXPECTED = Path(__file__).resolve().parent / "expected.json"
 FOLDER = ROOT / "build" / "autobahn"
-PEER = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release" / "examples" / "autobahn_echo"
+PEER = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug" / "examples" / "autobahn_echo"
 # The last version of it that knows Python 2.7.
 VIRTUALENV = "virtualenv==20.15.1"
 

@@ -1,11 +1,12 @@
-// Runs one test by its name, or lists them; "registrar" runs our registrar until standard input ends.
+// Runs one test by its name, or lists them; "registrar" runs our registrar until standard input ends, "secure-registrar" one
+// that speaks wss.
 #include "test.h"
 
 #include <unistd.h>
 
 static const test *const all[] = {tests_api,     tests_bad_input, tests_exchange, tests_callbacks,
                                   tests_process, tests_formats,   tests_life,     tests_outbox,
-                                  tests_registrar};
+                                  tests_registrar, tests_tls};
 
 int main(int count, char **arguments) {
     size_t i;
@@ -13,6 +14,11 @@ int main(int count, char **arguments) {
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (count == 2 && strcmp(arguments[1], "registrar") == 0) {
         puts(registrar_url());
+        while (getchar() != EOF) continue;
+        return 0;
+    }
+    if (count == 2 && strcmp(arguments[1], "secure-registrar") == 0) {
+        puts(secure_registrar_url());
         while (getchar() != EOF) continue;
         return 0;
     }

@@ -43,6 +43,12 @@ void check_contains(const char *file, int line, const char *what, const char *te
     fail(file, line, what, more);
 }
 
+void check_hides(const char *file, int line, const char *what, const char *text, const char *secret) {
+    if (strstr(text, secret) == NULL) return;
+    // The error is said with it once more, for whoever reads the tests.
+    fail(file, line, what, "shows what is secret");
+}
+
 // --- time and counters -----------------------------------------------------------------------------------------------
 
 struct counter {
@@ -356,7 +362,7 @@ char *nobody(void) {
 #define MOST 16
 
 struct proxy {
-    int fd, muted, count, is_http;
+    int fd, muted, count, is_http, port;
     char url[40], asked[1024];
     int clients[MOST];
     pthread_mutex_t mutex;
@@ -441,7 +447,7 @@ static void *serve(void *argument) {
         memset(&address, 0, sizeof address);
         address.sin_family = AF_INET;
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        address.sin_port = htons((uint16_t)atoi(strrchr(registrar_url(), ':') + 1));
+        address.sin_port = htons((uint16_t)p->port);
         CHECK(connect(both->server, (struct sockaddr *)&address, sizeof address) == 0);
         pthread_mutex_lock(&p->mutex);
         if (p->count < MOST) p->clients[p->count++] = both->client;
@@ -450,22 +456,26 @@ static void *serve(void *argument) {
     }
 }
 
-static proxy *new_proxy(int is_http) {
+static proxy *new_proxy(int is_http, const char *url) {
     proxy *p = (proxy *)calloc(1, sizeof *p);
-    registrar();
     pthread_mutex_init(&p->mutex, NULL);
     p->is_http = is_http;
+    p->port = atoi(strrchr(url, ':') + 1);
     p->fd = listener(p->url, sizeof p->url);
     start(serve, p);
     return p;
 }
 
 proxy *proxy_new(void) {
-    return new_proxy(0);
+    return new_proxy(0, registrar_url());
+}
+
+proxy *proxy_to(const char *url) {
+    return new_proxy(0, url);
 }
 
 proxy *http_proxy_new(void) {
-    return new_proxy(1);
+    return new_proxy(1, registrar_url());
 }
 
 void http_proxy_url(const proxy *p, const char *credentials, char *url, size_t size) {

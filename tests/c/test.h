@@ -18,7 +18,7 @@ typedef struct {
 
 // Each file's tests; the last one has no name.
 extern const test tests_api[], tests_bad_input[], tests_exchange[], tests_callbacks[], tests_process[], tests_formats[],
-    tests_life[], tests_outbox[], tests_registrar[];
+    tests_life[], tests_outbox[], tests_registrar[], tests_tls[];
 
 // --- checks: the first that fails ends the program, with file and line -----------------------------------------------
 
@@ -26,12 +26,14 @@ void fail(const char *file, int line, const char *what, const char *more);
 void check_number(const char *file, int line, const char *what, long long is, long long expected);
 void check_text(const char *file, int line, const char *what, onem2m_ws_text is, const char *expected);
 void check_contains(const char *file, int line, const char *what, const char *text, const char *part);
+void check_hides(const char *file, int line, const char *what, const char *text, const char *secret);
 
 #define CHECK(condition) ((condition) ? (void)0 : fail(__FILE__, __LINE__, #condition, NULL))
 #define EQUAL(is, expected) check_number(__FILE__, __LINE__, #is, (long long)(is), (long long)(expected))
 #define OK(call) EQUAL(call, ONEM2M_WS_OK)
 #define TEXT(view, expected) check_text(__FILE__, __LINE__, #view, view, expected)
 #define ERROR_SAYS(part) check_contains(__FILE__, __LINE__, "last error", onem2m_ws_last_error(), part)
+#define ERROR_HIDES(secret) check_hides(__FILE__, __LINE__, "last error", onem2m_ws_last_error(), secret)
 #define CONTAINS(text, part) check_contains(__FILE__, __LINE__, #text, text, part)
 
 // --- a number that callbacks count up, and that can be waited for ----------------------------------------------------
@@ -52,6 +54,9 @@ long long now_ms(void);
 // Started with the first call; stopped by whoever wants to.
 onem2m_ws_registrar *registrar(void);
 const char *registrar_url(void);
+
+// Started with the first call, with the certificate "registrar" (tls.c).
+const char *secure_registrar_url(void);
 
 // Starts one, also if another one that was freed a moment ago still has its address or its store.
 onem2m_ws_registrar *start_registrar(onem2m_ws_registrar_config *config, const onem2m_ws_registrar_callbacks *callbacks);
@@ -109,6 +114,8 @@ char *nobody(void);
 // A proxy in front of our registrar: it can stop passing on what clients send, and reset connections.
 typedef struct proxy proxy;
 proxy *proxy_new(void);
+// The same in front of whoever is at this address.
+proxy *proxy_to(const char *url);
 const char *proxy_url(const proxy *p);
 void proxy_mute(proxy *p, int yes);
 void proxy_reset(proxy *p);

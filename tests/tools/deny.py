@@ -2,12 +2,14 @@
 
     python tests/tools/deny.py
 
-`make check` calls cargo-deny itself where it is installed, and this where it is not, because building cargo-deny takes
-longer than all our tests. Judged from `cargo metadata`, for every crate of every platform in the lock file:
+`make check` calls it always, and cargo-deny beside it where there is a package of it. Judged from `cargo metadata`, for
+every crate of every platform in the lock file:
 - licenses: the SPDX expression of each crate holds with `licenses.allow` and the crate's own exceptions;
-- bans: no crate of `bans.deny`, and no dependency with a `*` version;
+- bans: no crate of `bans.deny`, where the versions with known vulnerabilities are named; no dependency with a `*`
+  version; no crate in two versions, but for those of `bans.skip`;
 - sources: only the registries of `sources.allow-registry`, no git, no path outside the tree.
-Crates present in two versions are told and do not fail. Advisories are NOT checked, and the last line says so.
+An entry of `bans.skip` that nothing needs any more is told and does not fail. Advisories that deny.toml does not name
+are NOT checked.
 """
 
 from __future__ import annotations
@@ -71,6 +73,49 @@ def holds(expression: str, allowed: set[str]) -> bool:
     return result and position == len(tokens)
 
 
+def _numbers(version: str) -> list[int]:
+    """Major, minor and patch, as many as are given. What is before a release counts as the release."""
+    return [int(number) for number in re.split("[-+]", version)[0].split(".")]
+
+
+def matches(version: str, requirement: str) -> bool:
+    """Whether a version meets all comparators of a requirement as cargo writes it: `<1.2`, `>=0.9, <0.9.3`, `=1.0`."""
+    number = [*_numbers(version), 0, 0][:3]
+
+    def meets(comparator: str) -> bool:
+        found = re.fullmatch(r"(<=|>=|<|>|=|\^|)\s*(\d+(?:\.\d+){0,2})", comparator.strip())
+        if found is None:
+            raise ValueError(f"deny.toml: {requirement!r} is no requirement that this program understands")
+        given = _numbers(found[2])
+        whole = [*given, 0, 0][:3]
+        # All that is given equal: `<=1.2` and `>1.2` are about the whole of 1.2.
+        same = number[: len(given)] == given
+        if found[1] in ("", "^"):
+            # The first number that is not zero stays as it is.
+            fixed = next((index for index, part in enumerate(given) if part), len(given) - 1) + 1
+            return number >= whole and number[:fixed] == given[:fixed]
+        return {
+            "<": number < whole,
+            "<=": number < whole or same,
+            ">": number > whole and not same,
+            ">=": number >= whole,
+            "=": same,
+        }[found[1]]
+
+    return all(map(meets, requirement.split(",")))
+
+
+def named(entry: dict[str, str], name: str, version: str) -> bool:
+    """Whether an entry of deny.toml, `crate = "NAME"` or `crate = "NAME:REQUIREMENT"`, is about this crate.
+
+    Not `NAME@REQUIREMENT`: cargo-deny takes that too, and passes over what `<` and `>=` are to hold.
+    """
+    crate, _, requirement = entry["crate"].partition(":")
+    if "@" in crate:
+        raise ValueError(f"deny.toml: write {crate!r} with a colon")
+    return crate == name and (not requirement or matches(version, requirement))
+
+
 def check(metadata: dict[str, Any], rules: dict[str, Any]) -> tuple[list[str], list[str]]:
     """Errors and notes for the crates of `cargo metadata` under the rules of a deny.toml."""
     errors, notes = [], []
@@ -78,7 +123,7 @@ def check(metadata: dict[str, Any], rules: dict[str, Any]) -> tuple[list[str], l
     exceptions: defaultdict[str, set[str]] = defaultdict(set)
     for entry in rules["licenses"].get("exceptions", []):
         exceptions[entry["crate"]] |= set(entry["allow"])
-    banned = {entry["crate"] for entry in rules["bans"].get("deny", [])}
+    skipped = rules["bans"].get("skip", [])
     registries = set(rules["sources"]["allow-registry"])
     members = set(metadata["workspace_members"])
     versions: defaultdict[str, set[str]] = defaultdict(set)
@@ -87,8 +132,9 @@ def check(metadata: dict[str, Any], rules: dict[str, Any]) -> tuple[list[str], l
         versions[name].add(crate["version"])
         if not holds(crate["license"] or "", allowed | exceptions[name]):
             errors.append(f"licenses: {label}: {crate['license'] or 'none given'}")
-        if name in banned:
-            errors.append(f"bans: {label} is denied")
+        for entry in rules["bans"].get("deny", []):
+            if named(entry, name, crate["version"]):
+                errors.append(f"bans: {label} is denied: {entry.get('reason', 'see deny.toml')}")
         if crate["source"] is None:
             if crate["id"] not in members:
                 errors.append(f"sources: {label} is a path outside the workspace")
@@ -98,14 +144,24 @@ def check(metadata: dict[str, Any], rules: dict[str, Any]) -> tuple[list[str], l
         elif crate["source"].removeprefix("registry+") not in registries:
             errors.append(f"sources: {label} comes from {crate['source'].split('+')[0]}")
     for name, present in sorted(versions.items()):
-        if len(present) > 1:
-            notes.append(f"{name} is there in {len(present)} versions: {', '.join(sorted(present))}")
+        left = [version for version in present if not any(named(entry, name, version) for entry in skipped)]
+        if len(left) > 1:
+            errors.append(f"bans: {name} is there in {len(left)} versions: {', '.join(sorted(left))}")
+    for entry in skipped:
+        crate = entry["crate"].partition(":")[0]
+        if not any(named(entry, crate, version) for version in versions[crate]) or len(versions[crate]) == 1:
+            notes.append(f"bans.skip: {entry['crate']} is not needed any more")
     return errors, notes
+
+
+def read_rules() -> dict[str, Any]:
+    """What deny.toml says."""
+    return tomllib.loads((ROOT / "deny.toml").read_text(encoding="utf-8"))
 
 
 def main() -> int:
     """The command; see the module's text."""
-    rules = tomllib.loads((ROOT / "deny.toml").read_text(encoding="utf-8"))
+    rules = read_rules()
     command = ["cargo", "metadata", "--format-version", "1", "--locked", "--all-features"]
     metadata = json.loads(subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout)
     errors, notes = check(metadata, rules)
@@ -114,7 +170,6 @@ def main() -> int:
     for error in errors:
         print(f"error: {error}", file=sys.stderr)
     print(f"deny: {len(metadata['packages'])} crates, {len(errors)} errors (licenses, bans, sources)")
-    print("deny: ADVISORIES WERE NOT CHECKED: cargo-deny is not installed (cargo install --locked cargo-deny)")
     return 1 if errors else 0
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from deny import check, holds
+from deny import check, holds, matches, named, read_rules
 from summary import counts, main
 
 CARGO = """
@@ -72,6 +72,31 @@ def test_licence_expressions(expression: str, expected: bool) -> None:
     assert holds(expression, {"MIT", "ISC"}) is expected
 
 
+@pytest.mark.parametrize(
+    ("requirement", "meets", "does_not"),
+    [
+        ("<1.11.1", ["0.9.9", "1.9.12", "1.11.0"], ["1.11.1", "1.12.0", "2.0.0"]),
+        (">=0.9, <0.9.3", ["0.9.0", "0.9.2"], ["0.8.9", "0.9.3", "0.10.0"]),
+        ("=0.10.0", ["0.10.0", "0.10.0+build.7"], ["0.10.1", "0.1.0"]),
+        ("=1.2", ["1.2.0", "1.2.9"], ["1.3.0"]),
+        ("<=1.2", ["1.1.9", "1.2.9"], ["1.3.0"]),
+        (">1.2", ["1.3.0", "2.0.0"], ["1.2.9", "1.1.0"]),
+        ("2", ["2.0.0", "2.119.0"], ["1.9.9", "3.0.0"]),
+        ("0.8", ["0.8.0", "0.8.8"], ["0.7.9", "0.9.0", "1.8.0"]),
+        ("^0.0.3", ["0.0.3"], ["0.0.4", "0.1.3"]),
+        ("0", ["0.1.0", "0.99.0"], ["1.0.0"]),
+    ],
+)
+def test_version_requirements(requirement: str, meets: list[str], does_not: list[str]) -> None:
+    assert [version for version in [*meets, *does_not] if matches(version, requirement)] == meets
+
+
+@pytest.mark.parametrize("requirement", ["~1.2", "*", "", "1.x", "<1.2.3.4", "<1.2 <1.3"])
+def test_a_requirement_that_is_not_understood_does_not_pass(requirement: str) -> None:
+    with pytest.raises(ValueError, match=r"deny\.toml"):
+        matches("1.0.0", requirement)
+
+
 def test_rules_are_applied() -> None:
     registry = "https://example.org/index"
     crate: dict[str, Any] = {"version": "1.0.0", "license": "MIT", "source": f"registry+{registry}", "dependencies": []}
@@ -87,13 +112,42 @@ def test_rules_are_applied() -> None:
             {**crate, "name": "banned", "id": "5"},
             {**crate, "name": "fetched", "id": "6", "source": "git+https://example.org/x"},
             {**crate, "name": "beside", "id": "7", "source": None},
+            {**crate, "name": "holed", "id": "8", "version": "0.4.9"},
+            {**crate, "name": "mended", "id": "9", "version": "0.5.0"},
+            {**crate, "name": "accepted", "id": "10"},
+            {**crate, "name": "accepted", "id": "11", "version": "2.0.0"},
         ],
     }
     rules = {
         "licenses": {"allow": ["MIT"], "exceptions": [{"crate": "excepted", "allow": ["MPL-2.0"]}]},
-        "bans": {"deny": [{"crate": "banned"}]},
+        "bans": {
+            "deny": [
+                {"crate": "banned"},
+                {"crate": "holed:<0.5", "reason": "RUSTSEC-2000-0001"},
+                {"crate": "mended:<0.5", "reason": "RUSTSEC-2000-0002"},
+            ],
+            "skip": [{"crate": "accepted:1"}, {"crate": "gone:1"}, {"crate": "excepted:1"}],
+        },
         "sources": {"allow-registry": [registry]},
     }
     errors, notes = check(metadata, rules)
-    assert [error.split()[1] for error in errors] == ["ours", "copyleft", "banned", "fetched", "beside"]
-    assert notes == ["fine is there in 2 versions: 1.0.0, 2.0.0"]
+    about = ["ours", "copyleft", "banned", "fetched", "beside", "holed", "fine"]
+    assert [error.split()[1] for error in errors] == about
+    assert errors[-2] == "bans: holed 0.4.9 is denied: RUSTSEC-2000-0001"
+    assert errors[-1] == "bans: fine is there in 2 versions: 1.0.0, 2.0.0"
+    assert notes == ["bans.skip: gone:1 is not needed any more", "bans.skip: excepted:1 is not needed any more"]
+
+
+def test_a_version_behind_an_at_sign_is_refused_because_cargo_deny_passes_over_it() -> None:
+    with pytest.raises(ValueError, match="colon"):
+        named({"crate": "bytes@<1.11.1"}, "bytes", "1.11.0")
+
+
+def test_deny_toml_names_versions_that_are_understood() -> None:
+    bans = read_rules()["bans"]
+    entries = [*bans["deny"], *bans["skip"]]
+    assert any("RUSTSEC-2026-0285" in entry.get("reason", "") for entry in entries)
+    for entry in entries:
+        name, _, requirement = entry["crate"].partition(":")
+        assert named(entry, name, "0.0.0") is (not requirement or matches("0.0.0", requirement))
+    assert all(entry["reason"] for entry in bans["skip"])

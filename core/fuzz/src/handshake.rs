@@ -219,8 +219,9 @@ fn check_accepted(stream: &[u8], request: &ClientRequest, accepted: &Accepted) {
 fn check_error(stream: &[u8], error: &HandshakeError) {
     check_line(&error.to_string());
     match error {
-        HandshakeError::Refused(refusal) => {
+        HandshakeError::Refused(refusal) | HandshakeError::Unauthorized { refusal, .. } => {
             assert_ne!(refusal.status, 101);
+            assert_eq!(refusal.status == 401, matches!(error, HandshakeError::Unauthorized { .. }));
             assert!(refusal.body.len() <= LIMITS.max_bytes && refusal.body.len() <= stream.len());
             assert!(refusal.headers.len() <= LIMITS.max_fields);
         }

@@ -23,7 +23,7 @@ const BEHIND: &str = "bytes came behind it";
 /// A client that reads the answer of a proxy.
 pub fn connect_response(data: &[u8]) {
     let Some(input) = Input::read(data) else { return };
-    let credentials = input.is_set(0).then(|| Credentials::new("Aladdin", "opensesame").unwrap());
+    let credentials = input.is_set(0).then(|| Credentials::basic("Aladdin", "opensesame").unwrap());
     let request = ProxyRequest { host: "in.example".to_owned(), port: 443, credentials };
     let whole = open(&request, &[input.rest]);
     let pieces = open(&request, &input.pieces(input.rest));

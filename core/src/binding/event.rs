@@ -33,7 +33,7 @@ pub enum Event<W> {
     Registered(Registration),
     /// Our registration was ended by deleting its resource (WS-6.4-5).
     Deregistered(Registration),
-    /// The registrar answered a request of ours as if we were not registered (4103): it may have forgotten us.
+    /// The registrar answered a request of ours as if we were not registered (4103, 4106): it may have forgotten us.
     RegistrationDoubted,
     /// A response that nobody waits for: late, duplicate or foreign. Counted, never answered.
     Unmatched(Response),

@@ -13,6 +13,7 @@ mod event;
 mod identity;
 mod incoming;
 pub mod ni;
+mod originator;
 mod outbox;
 mod outgoing;
 mod poa;

@@ -253,7 +253,10 @@ impl Outbox {
         let repeat = self.config.repeat;
         let entry = &mut self.entries[at];
         let again = match &result {
-            Ok(response) if response.status == StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE && !entry.denied => {
+            Ok(Response {
+                status: StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE | StatusCode::ORIGINATOR_NOT_AUTHENTICATED,
+                ..
+            }) if !entry.denied => {
                 entry.denied = true;
                 Some(DENIED_RETRY)
             }

@@ -4,7 +4,7 @@
 //! Does not resolve names.
 
 use std::fmt;
-use std::net::{Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use crate::{Error, ErrorKind};
@@ -47,6 +47,18 @@ impl PointOfAccess {
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
+    }
+
+    /// True if the host is this one by its name alone (RFC 6761 6.3), or by its address.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        match self.host.parse::<IpAddr>() {
+            Ok(address) => address.to_canonical().is_loopback(),
+            Err(_) => {
+                let name = self.host.strip_suffix('.').unwrap_or(&self.host);
+                name == "localhost" || name.ends_with(".localhost")
+            }
+        }
     }
 
     /// The port; 80 and 443 where the URI names none.

@@ -64,7 +64,7 @@ impl Registration {
         Self::kind_requested_by(request).is_some()
     }
 
-    fn kind_requested_by(request: &Request) -> Option<RegistreeKind> {
+    pub(super) fn kind_requested_by(request: &Request) -> Option<RegistreeKind> {
         match (request.operation, request.resource_type) {
             (Operation::Create, Some(ResourceType::AE)) => Some(RegistreeKind::Ae),
             (Operation::Create, Some(ResourceType::REMOTE_CSE)) => Some(RegistreeKind::Cse),

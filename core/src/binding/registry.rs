@@ -13,20 +13,23 @@
 //! - For any other entity a newcomer waits until the connection that is there has answered a probe or died, unless
 //!   [`TakeOver`] says otherwise.
 
+mod belonging;
 mod event;
+mod gate;
 mod take_over;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::Registration;
 use super::registration::RegistreeKind;
-use crate::primitive::{Operation, Request, StatusCode};
+use super::{PeerIdentity, Registration};
+use crate::primitive::{IdError, StatusCode};
 
 pub use event::RegistryEvent;
 pub use take_over::{Eviction, Flapping, Principal, TAKEN_OVER, TakeOver, TakeOverRules};
 
+use gate::Names;
 use take_over::{Moves, Slots};
 
 /// One connection, for as long as the process lives: numbers are not reused, so a late clean-up of an old connection
@@ -39,6 +42,8 @@ pub struct ConnectionId(pub u64);
 pub enum Admission {
     /// It goes to the CSE.
     Pass,
+    /// It goes to the CSE with this originator instead: the AE-ID-Stem that its credential is for, where `fr` asks for one.
+    PassAs(String),
     /// It is answered with this status and explanation.
     Refuse(StatusCode, String),
 }
@@ -48,21 +53,23 @@ pub enum Admission {
 /// After each input, [`poll_event`](Self::poll_event) gives what follows from it.
 #[derive(Debug)]
 pub struct Registry {
-    /// `//sp.example`
-    sp_id: String,
-    /// `/id-in`
-    cse_id: String,
+    names: Names,
     /// Originators that need no registration, such as the CSE's administrator.
     trusted: Vec<String>,
     policy: TakeOver,
     flapping: Flapping,
     slots: Slots,
+    /// A connection without an association speaks for one entity.
+    binds_plain: bool,
+    cse_needs_association: bool,
     /// By the stems of their identifiers.
     entities: HashMap<Arc<str>, Entry>,
     /// Every connection that is open.
     connections: HashMap<ConnectionId, Carrier>,
     /// By the one name of their principals: nodes that have a connection, or to which an entity belongs.
     nodes: HashMap<Principal, Node>,
+    /// What the credentials of the nodes that are connected are for, registered or not.
+    named: HashMap<Arc<str>, Principal>,
     events: VecDeque<RegistryEvent>,
 }
 
@@ -83,7 +90,9 @@ struct Entry {
 #[derive(Debug)]
 struct Carrier {
     /// As it was presented.
-    principal: Option<Principal>,
+    identity: Option<Arc<PeerIdentity>>,
+    /// Without one: the first entity that it registered or spoke as.
+    bound: Option<Arc<str>>,
     /// The entities that it speaks for, if any: reached over it, or over another one, which it would take the place of.
     carried: Vec<Arc<str>>,
     /// It is being closed for the sake of another one, and has no rights any more.
@@ -96,25 +105,31 @@ struct Node {
     connection: Option<ConnectionId>,
     /// What belongs to it.
     entities: Vec<Arc<str>>,
+    /// What the credential of its connection is for.
+    named: Vec<Arc<str>>,
 }
 
 impl Registry {
-    /// An empty registry of the CSE `cse_id` (`/id-in`) of the service provider `sp_id` (`//sp.example`). Originators in
-    /// `trusted` need no registration.
-    #[must_use]
-    pub fn new(sp_id: impl Into<String>, cse_id: impl Into<String>, trusted: Vec<String>) -> Self {
-        Self {
-            sp_id: sp_id.into(),
-            cse_id: cse_id.into(),
+    /// An empty registry of the CSE `cse_id` (`/id-in`) of the service provider `sp_id` (`//sp.example`), either of which may be
+    /// empty if it is not known. Originators in `trusted` need no registration.
+    ///
+    /// # Errors
+    /// [`IdError`] if one of the first two is no identifier.
+    pub fn new(sp_id: &str, cse_id: &str, trusted: Vec<String>) -> Result<Self, IdError> {
+        Ok(Self {
+            names: Names::new(sp_id, cse_id)?,
             trusted,
             policy: TakeOver::default(),
             flapping: Flapping::default(),
             slots: Slots::default(),
+            binds_plain: true,
+            cse_needs_association: false,
             entities: HashMap::new(),
             connections: HashMap::new(),
             nodes: HashMap::new(),
+            named: HashMap::new(),
             events: VecDeque::new(),
-        }
+        })
     }
 
     /// With other rules for take-overs than the default ones.
@@ -124,16 +139,31 @@ impl Registry {
         Self { policy: *policy, flapping: *flapping, slots: Slots::new(rotation), ..self }
     }
 
+    /// Whether a connection outside any association speaks for one entity only: the first that it registers, or speaks as (but
+    /// not one in `trusted`). True by default; TS-0004 7.3.2.1 itself lets any connection speak for any registered AE.
+    #[must_use]
+    pub fn with_plain_bound(self, yes: bool) -> Self {
+        Self { binds_plain: yes, ..self }
+    }
+
+    /// Whether a CSE is refused outside an association (4107, TS-0004 7.3.2.1). False by default, for closed environments.
+    #[must_use]
+    pub fn with_associations_for_cses(self, yes: bool) -> Self {
+        Self { cse_needs_association: yes, ..self }
+    }
+
     /// The shortest form of an identifier within this CSE, which all its forms share: `//sp/id-in/Ca`, `/id-in/Ca` and
     /// `Ca` are the same AE.
     #[must_use]
     pub fn stem<'a>(&self, id: &'a str) -> &'a str {
-        let id = match id.strip_prefix(self.sp_id.as_str()) {
-            Some(rest) if rest.starts_with('/') && !self.sp_id.is_empty() => rest,
+        let Names { sp_id, cse_id, .. } = &self.names;
+        let id = match id.split_at_checked(sp_id.as_str().len()) {
+            // A domain name.
+            Some((sp, rest)) if rest.starts_with('/') && sp.eq_ignore_ascii_case(sp_id.as_str()) => rest,
             _ => id,
         };
-        match id.strip_prefix(self.cse_id.as_str()).and_then(|rest| rest.strip_prefix('/')) {
-            Some(stem) if !stem.is_empty() && !self.cse_id.is_empty() => stem,
+        match id.strip_prefix(cse_id.as_str()).and_then(|rest| rest.strip_prefix('/')) {
+            Some(stem) if !stem.is_empty() => stem,
             // An AE-ID that the service provider assigned has no CSE in it: `/Sa`.
             _ => id.strip_prefix('/').filter(|stem| stem.starts_with('S')).unwrap_or(id),
         }
@@ -141,39 +171,31 @@ impl Registry {
 
     // ---- inputs
 
-    /// Judges a handshake that names an entity (`X-M2M-Origin`), before it is answered.
-    ///
-    /// # Errors
-    /// Why it is to be refused (403): the entity belongs to another principal.
-    pub fn greet(&mut self, principal: Option<&Principal>, hint: &str) -> Result<(), String> {
-        let slot = principal.map(|principal| self.slots.of(principal));
-        match self.entities.get_key_value(self.stem(hint)) {
-            Some((stem, entry)) if entry.is_of_another(slot.as_ref()) => {
-                let stem = Arc::clone(stem);
-                Err(self.impostor(&stem, principal.cloned()).1)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// A connection was opened. `principal` is who was authenticated, if anybody; `hint` is the entity that its handshake
+    /// A connection was opened. `identity` is who was authenticated, if anybody; `hint` is the entity that its handshake
     /// named, which proves nothing.
     ///
-    /// A principal that has a connection already has this one instead from now on (WS-5.2-3).
+    /// A principal that has a connection already has this one instead from now on (WS-5.2-3). What its credential names and
+    /// belongs to nobody is its own.
     pub fn connected(
         &mut self,
         connection: ConnectionId,
-        principal: Option<Principal>,
+        identity: Option<Arc<PeerIdentity>>,
         hint: Option<&str>,
         now: Instant,
     ) {
-        let slot = principal.as_ref().map(|principal| self.slots.of(principal));
-        self.connections.insert(connection, Carrier { principal, carried: Vec::new(), is_evicted: false });
-        if let Some(slot) = slot {
-            let node = self.nodes.entry(slot).or_default();
-            let old = node.connection.replace(connection);
-            for stem in node.entities.clone() {
-                self.reach(&stem, connection, now);
+        let carrier = Carrier { identity: identity.clone(), bound: None, carried: Vec::new(), is_evicted: false };
+        self.connections.insert(connection, carrier);
+        if let Some(identity) = identity {
+            let slot = self.slots.of(identity.principal());
+            let old = self.nodes.entry(slot.clone()).or_default().connection.replace(connection);
+            let named = self.name(connection, &slot, identity.entities().unwrap_or_default());
+            for stem in self.nodes.get(&slot).map(|node| node.entities.clone()).unwrap_or_default() {
+                if self.may_speak(&identity, &stem) {
+                    self.reach(&stem, connection, now);
+                }
+            }
+            for stem in named {
+                self.claim_named(connection, &stem, now);
             }
             if let Some(old) = old {
                 self.evict(old, Eviction::TakenOver, now);
@@ -185,60 +207,15 @@ impl Registry {
         }
     }
 
-    /// The gate (TS-0020 6.4): before a registration only the registration itself passes.
-    pub fn admit(&mut self, connection: ConnectionId, request: &Request, now: Instant) -> Admission {
-        if !self.is_live(connection) {
-            let text = "this connection is being closed, and nothing is taken from it any more";
-            return Admission::Refuse(StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE, text.to_owned());
-        }
-        let originator = request.from.as_deref().filter(|fr| !fr.is_empty());
-        if Registration::is_requested_by(request) {
-            return self.admit_registration(connection, originator);
-        }
-        let Some(originator) = originator else {
-            return Admission::Refuse(StatusCode::BAD_REQUEST, "fr is missing".to_owned());
-        };
-        if let Some(admission) = self.speak_for(connection, originator, now) {
-            return admission;
-        }
-        if self.trusted.iter().any(|trusted| trusted == originator) || self.forwards(connection) {
-            return Admission::Pass;
-        }
-        // A CSE asks whether it is registered, and clears away what an earlier run left, before it registers.
-        let own = originator.starts_with('/') && request.to.ends_with(originator);
-        if own && matches!(request.operation, Operation::Delete | Operation::Retrieve) {
-            return Admission::Pass;
-        }
-        Admission::Refuse(
-            StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE,
-            format!("{originator:?} is not registered here: create its AE or remoteCSE first (TS-0020 6.4)"),
-        )
-    }
-
-    /// Whether an entity may be registered is the CSE's to say, unless it belongs to somebody else.
-    fn admit_registration(&mut self, connection: ConnectionId, originator: Option<&str>) -> Admission {
-        let slot = self.slot_of(connection);
-        let known = originator.and_then(|originator| self.entities.get_key_value(self.stem(originator)));
-        match known {
-            Some((stem, entry)) if entry.is_of_another(slot.as_ref()) => {
-                let stem = Arc::clone(stem);
-                self.refuse_impostor(connection, &stem)
-            }
-            _ => Admission::Pass,
-        }
-    }
-
     /// A registration succeeded over this connection (WS-6.4-2). The entity is reachable now, unless it was registered
-    /// already and is reached over another connection: then the newcomer has the rights of any other one.
-    pub fn register(&mut self, connection: ConnectionId, registration: Registration, now: Instant) {
+    /// already and is reached over another connection: then the newcomer has the rights of any other one. False if nothing is
+    /// registered, since the connection may not speak for the entity, whatever the CSE says.
+    pub fn register(&mut self, connection: ConnectionId, registration: Registration, now: Instant) -> bool {
+        if !self.may_register(connection, &registration.entity) {
+            return false;
+        }
         let key: Arc<str> = self.stem(&registration.entity).into();
-        let slot = self.slot_of(connection);
         match self.entities.get_mut(&key) {
-            Some(entry) if entry.is_of_another(slot.as_ref()) => {
-                // The CSE assigned an identifier that another one has.
-                self.refuse_impostor(connection, &key);
-                return;
-            }
             Some(entry) => entry.registration = registration,
             None => {
                 self.entities.insert(Arc::clone(&key), Entry::new(registration));
@@ -249,6 +226,7 @@ impl Registry {
         if self.is_live(connection) {
             self.contend(connection, &key, now);
         }
+        true
     }
 
     /// A registration from before this process began (WS-6.4-4): the entity is registered and offline. It belongs to
@@ -261,7 +239,8 @@ impl Registry {
         self.entities.insert(Arc::clone(&key), Entry::new(registration));
         let Some(slot) = owner.map(|owner| self.slots.of(owner)) else { return };
         self.bind(&key, &slot);
-        if let Some(connection) = self.nodes.get(&slot).and_then(|node| node.connection) {
+        let Some(connection) = self.nodes.get(&slot).and_then(|node| node.connection) else { return };
+        if self.identity(connection).is_some_and(|identity| self.may_speak(identity, &key)) {
             self.reach(&key, connection, now);
         }
     }
@@ -324,6 +303,12 @@ impl Registry {
         self.entities.get(self.stem(entity))?.route
     }
 
+    /// Who is authenticated on a connection, if anybody.
+    #[must_use]
+    pub fn identity(&self, connection: ConnectionId) -> Option<&Arc<PeerIdentity>> {
+        self.connections.get(&connection)?.identity.as_ref()
+    }
+
     /// The principal to which an entity belongs; of a rotation pair, the first.
     #[must_use]
     pub fn owner(&self, entity: &str) -> Option<&Principal> {
@@ -360,12 +345,6 @@ impl Registry {
         self.connections.get(&connection).is_some_and(|carrier| !carrier.is_evicted)
     }
 
-    /// The node at the other end of a connection.
-    fn slot_of(&self, connection: ConnectionId) -> Option<Principal> {
-        let principal = self.connections.get(&connection)?.principal.as_ref()?;
-        Some(self.slots.of(principal))
-    }
-
     /// True if the connection belongs to a registered CSE, or to the registrar, which forward the requests of others.
     fn forwards(&self, connection: ConnectionId) -> bool {
         let carried = self.connections.get(&connection).into_iter().flat_map(|carrier| &carrier.carried);
@@ -400,11 +379,11 @@ impl Registry {
 
     /// The connection speaks for a registered entity, and is to be reached as that.
     fn contend(&mut self, connection: ConnectionId, stem: &Arc<str>, now: Instant) -> Admission {
-        let slot = self.slot_of(connection);
-        let Some(entry) = self.entities.get_mut(stem) else { return Admission::Pass };
-        if entry.is_of_another(slot.as_ref()) {
+        let may = self.identity(connection).is_none_or(|identity| self.may_speak(identity, stem));
+        if !may || self.is_of_another(stem, self.slot_of(connection).as_ref()) {
             return self.refuse_impostor(connection, stem);
         }
+        let Some(entry) = self.entities.get_mut(stem) else { return Admission::Pass };
         if entry.is_registrar {
             self.carry(connection, stem);
             return Admission::Pass;
@@ -433,22 +412,6 @@ impl Registry {
         Admission::Pass
     }
 
-    fn refuse_impostor(&mut self, connection: ConnectionId, stem: &Arc<str>) -> Admission {
-        let principal = self.connections.get(&connection).and_then(|carrier| carrier.principal.clone());
-        let (status, text) = self.impostor(stem, principal);
-        Admission::Refuse(status, text)
-    }
-
-    /// Somebody speaks for an entity that belongs to another principal (TS-0004 7.3.2.1).
-    fn impostor(&mut self, stem: &Arc<str>, principal: Option<Principal>) -> (StatusCode, String) {
-        let status = match principal {
-            Some(_) => StatusCode::ORIGINATOR_NOT_AUTHENTICATED,
-            None => StatusCode::SECURITY_ASSOCIATION_REQUIRED,
-        };
-        self.events.push_back(RegistryEvent::Impostor { entity: stem.to_string(), principal });
-        (status, format!("{stem:?} belongs to another credential: connect with that one"))
-    }
-
     /// From now on the entity is reached over the connection, and belongs to its principal if it belonged to nobody. Whoever
     /// else claimed it claims it anew, or does not.
     fn reach(&mut self, stem: &Arc<str>, connection: ConnectionId, now: Instant) {
@@ -460,7 +423,8 @@ impl Registry {
         match before {
             Some(from) => {
                 let flapping = entry.moves.note(now, self.flapping);
-                let principal = self.connections.get(&connection).and_then(|carrier| carrier.principal.clone());
+                let principal =
+                    self.connections.get(&connection).and_then(|c| Some(c.identity.as_ref()?.principal().clone()));
                 let told = RegistryEvent::TakenOver { entity: entity.clone(), from, by: connection, principal };
                 self.events.push_back(told);
                 self.events.extend(flapping.map(|count| RegistryEvent::Flapping { entity, count }));
@@ -477,31 +441,24 @@ impl Registry {
         }
     }
 
-    /// An entity that belongs to nobody belongs to this node from now on.
-    fn bind(&mut self, stem: &Arc<str>, slot: &Principal) {
-        if let Some(entry) = self.entities.get_mut(stem) {
-            entry.owner = Some(slot.clone());
-            self.nodes.entry(slot.clone()).or_default().entities.push(Arc::clone(stem));
-        }
-    }
-
     // ---- ends
 
     /// The connection loses its rights and everything that it carries, and is to be closed; once.
     fn evict(&mut self, connection: ConnectionId, why: Eviction, now: Instant) {
         let Some(carrier) = self.connections.get_mut(&connection).filter(|carrier| !carrier.is_evicted) else { return };
         carrier.is_evicted = true;
-        let principal = carrier.principal.clone();
-        let evicted = Carrier { principal, carried: std::mem::take(&mut carrier.carried), is_evicted: true };
+        let (identity, carried) = (carrier.identity.clone(), std::mem::take(&mut carrier.carried));
+        let evicted = Carrier { identity, bound: None, carried, is_evicted: true };
         self.give_up(connection, evicted, Some(why), now);
         self.events.push_back(RegistryEvent::Close { connection, why });
     }
 
     /// Takes away what a connection has, as far as it still has it: another one may have its place already.
     fn give_up(&mut self, connection: ConnectionId, had: Carrier, why: Option<Eviction>, now: Instant) {
-        if let Some(slot) = had.principal.map(|principal| self.slots.of(&principal)) {
-            if let Some(node) = self.nodes.get_mut(&slot) {
-                node.connection.take_if(|of_now| *of_now == connection);
+        if let Some(slot) = had.identity.map(|identity| self.slots.of(identity.principal())) {
+            let node = self.nodes.get_mut(&slot);
+            if node.is_some_and(|node| node.connection.take_if(|of_now| *of_now == connection).is_some()) {
+                self.unname(&slot);
             }
             self.forget_if_empty(&slot);
         }
@@ -526,7 +483,12 @@ impl Registry {
 
     /// Notes that the connection speaks for an entity.
     fn carry(&mut self, connection: ConnectionId, stem: &Arc<str>) {
+        let is_bound = self.connections.get(&connection).is_some_and(|carrier| self.bound(carrier).is_some());
+        let binds = !is_bound && !self.is_trusted(stem);
         let Some(carrier) = self.connections.get_mut(&connection) else { return };
+        if binds && carrier.identity.is_none() {
+            carrier.bound = Some(Arc::clone(stem));
+        }
         if !carrier.carried.contains(stem) {
             if carrier.carried.capacity() == 0 {
                 carrier.carried.reserve_exact(1); // mostly there is one
@@ -546,11 +508,6 @@ impl Registry {
 impl Entry {
     const fn new(registration: Registration) -> Self {
         Self { registration, owner: None, route: None, claims: Vec::new(), moves: Moves::NONE, is_registrar: false }
-    }
-
-    /// True if it belongs to another node than this one, or than nobody.
-    fn is_of_another(&self, slot: Option<&Principal>) -> bool {
-        self.owner.as_ref().is_some_and(|owner| Some(owner) != slot)
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::{Delivery, Home, Outcome, Queue, Recipient, Slot, runtime};
-use crate::binding::{Counters, Mode, Posted, Registration, Token};
+use crate::binding::{Counters, Mode, PeerIdentity, Posted, Registration, Token};
 use crate::client::{
     self, AeRegistration, Application, ClientBuilder, ClientEvent, CseRegistration, StateChange, Subscription,
 };
@@ -129,6 +129,22 @@ impl Client {
     /// Forgets a request: true if its outcome will not be delivered any more.
     pub fn cancel(&self, token: Token) -> bool {
         self.client().is_ok_and(|client| client.cancel(token))
+    }
+
+    /// Who the registrar is that it is connected to; see [`client::Client::peer_identity`].
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn peer_identity(&self) -> Result<Option<PeerIdentity>> {
+        Ok(self.client()?.peer_identity())
+    }
+
+    /// Reads the files of its TLS settings anew; see [`client::Client::reload_tls`].
+    ///
+    /// # Errors
+    /// As [`client::Client::reload_tls`]; `Forked`.
+    pub fn reload_tls(&self) -> Result<()> {
+        self.client()?.reload_tls()
     }
 
     /// Registers the originator as an AE. Outcome: `Registered`.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use super::{Delivery, Home, Outcome, Queue, Recipient, runtime};
+use crate::binding::PeerIdentity;
 use crate::registrar::{self, RegistrarBuilder, UpstreamState};
-use crate::server::{DeliveryCounters, TakeOverCounters};
+use crate::server::{DeliveryCounters, Refusals, TakeOverCounters};
 use crate::{Error, ErrorKind, Result};
 
 /// A registrar that runs in this process. Every call returns `Forked` in a child process. Dropping it stops it at once.
@@ -81,6 +82,30 @@ impl Registrar {
     /// `Forked`.
     pub fn take_overs(&self) -> Result<TakeOverCounters> {
         Ok(self.registrar()?.server().take_overs())
+    }
+
+    /// Who is at the other end of the connection over which an entity is reached; see [`crate::server::Server::identity_of`].
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn identity_of(&self, entity: &str) -> Result<Option<PeerIdentity>> {
+        Ok(self.registrar()?.server().identity_of(entity))
+    }
+
+    /// How many peers got no connection, by cause.
+    ///
+    /// # Errors
+    /// `Forked`.
+    pub fn refusals(&self) -> Result<Refusals> {
+        Ok(self.registrar()?.server().refusals())
+    }
+
+    /// Reads the files of all TLS settings anew; see [`registrar::Registrar::reload_tls`].
+    ///
+    /// # Errors
+    /// As [`registrar::Registrar::reload_tls`]; `Forked`.
+    pub fn reload_tls(&self) -> Result<usize> {
+        self.registrar()?.reload_tls()
     }
 
     /// Where registrees reach it.

@@ -2,6 +2,8 @@
 //!
 //! Covers: TS-0020 6.4 (a client is configured with its registrar's point of access), rows WS-6.4-1, WS-6.2.2.7-1, WS-6.6-1.
 
+mod credentials;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +19,7 @@ use crate::net::range::{check_connection, check_numbers, check_times};
 use crate::net::tls::Tls;
 use crate::net::tls::connector::Connector;
 use crate::primitive::Format;
-use crate::websocket::handshake::Limits;
-use crate::websocket::handshake::proxy::Credentials;
+use crate::websocket::handshake::{Credentials, Limits};
 use crate::websocket::{self, Compression};
 use crate::{Error, ErrorKind, Result};
 
@@ -78,6 +79,7 @@ pub struct ClientBuilder {
     proxy: Option<Result<Proxy>>,
     proxy_from_environment: bool,
     proxy_credentials: Option<Result<Credentials>>,
+    credentials: Option<Result<Credentials>>,
     pub(super) handshake: Limits,
     pub(super) origin_header: bool,
     pub(super) headers: Vec<(String, String)>,
@@ -113,6 +115,7 @@ impl ClientBuilder {
             proxy: None,
             proxy_from_environment: false,
             proxy_credentials: None,
+            credentials: None,
             handshake: Limits::default(),
             origin_header: true,
             headers: Vec::new(),
@@ -366,10 +369,8 @@ impl ClientBuilder {
     /// Who we are towards the proxy, by Basic authentication; they hold over those of the proxy's URL. None by default. They
     /// go to the proxy in the CONNECT, in clear as Basic is, and are shown nowhere.
     pub fn proxy_credentials(mut self, user: impl AsRef<str>, password: impl AsRef<str>) -> Self {
-        let invalid = |invalid: websocket::handshake::InvalidField| {
-            Error::new(ErrorKind::InvalidArgument, format!("proxy_credentials: {invalid}"))
-        };
-        self.proxy_credentials = Some(Credentials::new(user.as_ref(), password.as_ref()).map_err(invalid));
+        let credentials = Credentials::basic(user.as_ref(), password.as_ref());
+        self.proxy_credentials = Some(credentials::named("proxy_credentials", credentials));
         self
     }
 
@@ -391,7 +392,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Adds a header field to the opening handshake.
+    /// Adds a header field to the opening handshake. Its value is no secret: credentials are for [`basic`](Self::basic) or
+    /// [`bearer`](Self::bearer).
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self

@@ -137,6 +137,7 @@ impl Client {
         let formats = subprotocol::formats_of(&subprotocols);
         let proxy = config.proxy_for(&poa)?;
         let tls = config.connector(&poa)?;
+        let credentials = config.credentials_for(&poa)?;
         let schedule = config.parsed_schedule()?;
         let (file, saved) = config.open_state_file(&poa)?;
         let mut session = Session::new(config.session.clone(), &mut OsRandom::new());
@@ -153,6 +154,7 @@ impl Client {
                 subprotocols,
                 compression: config.compression,
                 headers: config.headers,
+                credentials,
                 deadline: config.open_timeout,
                 limits: config.handshake,
                 write_timeout: config.websocket.write_timeout,

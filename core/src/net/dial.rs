@@ -18,9 +18,9 @@ use super::tls::{TlsStream, failure};
 use super::{OsRandom, socket};
 use crate::binding::{PointOfAccess, Proxy, subprotocol};
 use crate::primitive::Format;
-use crate::websocket::handshake::Limits;
 use crate::websocket::handshake::client::{Accepted, ClientHandshake, ClientRequest, HandshakeError};
 use crate::websocket::handshake::proxy::{ProxyError, ProxyHandshake, ProxyRequest};
+use crate::websocket::handshake::{Credentials, Limits};
 use crate::websocket::{Agreement, Compression};
 use crate::{Error, ErrorKind, Result};
 
@@ -35,6 +35,8 @@ pub(crate) struct Dial {
     pub(crate) subprotocols: Vec<String>,
     pub(crate) compression: Option<Compression>,
     pub(crate) headers: Vec<(String, String)>,
+    /// Who we are towards the server.
+    pub(crate) credentials: Option<Credentials>,
     pub(crate) deadline: Duration,
     pub(crate) limits: Limits,
     /// See [`socket::tune`].
@@ -73,6 +75,8 @@ enum Peer {
 enum Read<'b> {
     Data(&'b [u8]),
     End,
+    /// The connection was reset, or has ended without TLS's own end.
+    Cut,
     /// Nothing, until it was too late.
     Nothing,
 }
@@ -166,7 +170,7 @@ impl Hop<'_> {
         loop {
             let step = match self.read(&mut stream, &mut buffer).await? {
                 Read::Data(data) => handshake.handle_data(data),
-                Read::End => Err(handshake.handle_eof()),
+                Read::End | Read::Cut => Err(handshake.handle_eof()),
                 Read::Nothing => match handshake.handle_eof() {
                     error @ (ProxyError::Refused(_) | ProxyError::AuthenticationRequired { .. }) => Err(error),
                     _ => return Err(self.too_late()),
@@ -179,26 +183,32 @@ impl Hop<'_> {
     }
 
     async fn handshake(self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Result<Accepted> {
-        let Dial { poa, subprotocols, compression, headers, allow_missing_subprotocol, .. } = self.dial;
+        let Dial { poa, subprotocols, compression, headers, credentials, allow_missing_subprotocol, .. } = self.dial;
         let request = ClientRequest {
             authority: poa.authority(),
             target: poa.target().to_owned(),
             subprotocols: subprotocols.clone(),
             compression: compression.clone(),
             headers: headers.clone(),
+            credentials: credentials.clone(),
             allow_missing_subprotocol: *allow_missing_subprotocol,
         };
         let mut handshake = ClientHandshake::new(&request, self.dial.limits, &mut OsRandom::new())
             .map_err(|error| self.refused(error))?;
         self.write(stream, &handshake.transmit()).await?;
         let mut buffer = [0; 4096];
+        let mut is_answered = false;
         loop {
             let step = match self.read(stream, &mut buffer).await? {
-                Read::Data(data) => handshake.handle_data(data),
-                Read::End => Err(handshake.handle_eof()),
+                Read::Data(data) => {
+                    is_answered = true;
+                    handshake.handle_data(data)
+                }
+                Read::Cut if self.dial.tls.is_some() && !is_answered => return Err(self.insecure(failure::cut())),
+                Read::End | Read::Cut => Err(handshake.handle_eof()),
                 // A refusal whose body has no end is one nevertheless.
                 Read::Nothing => match handshake.handle_eof() {
-                    error @ HandshakeError::Refused(_) => Err(error),
+                    error @ (HandshakeError::Refused(_) | HandshakeError::Unauthorized { .. }) => Err(error),
                     _ => return Err(self.too_late()),
                 },
             };
@@ -221,8 +231,10 @@ impl Hop<'_> {
             Err(_) => Ok(Read::Nothing),
             Ok(Ok(0)) => Ok(Read::End),
             Ok(Ok(count)) => Ok(Read::Data(&buffer[..count])),
-            // A reset behind a complete refusal takes nothing away from it.
-            Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionReset => Ok(Read::End),
+            // Behind a complete refusal this takes nothing away from it.
+            Ok(Err(error)) if matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof) => {
+                Ok(Read::Cut)
+            }
             Ok(Err(error)) => Err(self.network(&error)),
         }
     }
@@ -264,10 +276,15 @@ impl Hop<'_> {
     }
 
     fn refused(self, error: HandshakeError) -> Error {
-        let text = format!("{self}: {error}");
+        // What begins so is an alert of TLS (RFC 8446 5.1).
+        let speaks_tls = matches!(&error, HandshakeError::NotHttp(start) if start.starts_with("\\u{15}\\u{3}"));
+        let hint = if speaks_tls { "; it speaks TLS: use wss://" } else { "" };
+        let text = format!("{self}: {error}{hint}");
         match error {
             HandshakeError::Request(_) => Error::new(ErrorKind::InvalidArgument, text),
-            HandshakeError::Refused(refusal) => Error::new(ErrorKind::HandshakeRefused, text).with_refusal(refusal),
+            HandshakeError::Refused(refusal) | HandshakeError::Unauthorized { refusal, .. } => {
+                Error::new(ErrorKind::HandshakeRefused, text).with_refusal(refusal)
+            }
             HandshakeError::Subprotocol(_) => Error::new(ErrorKind::NoCommonSubprotocol, text),
             HandshakeError::NotHttp(_)
             | HandshakeError::Invalid(_)

@@ -13,7 +13,7 @@ use bytes::BytesMut;
 use slab::Slab;
 
 use super::now;
-use crate::binding::{ConnectionId, Event, IncomingToken, Mode, Now, Session, Token};
+use crate::binding::{ConnectionId, Event, IncomingToken, Mode, Now, PeerIdentity, Session, Token};
 use crate::primitive::{Request, Response};
 use crate::{Error, ErrorKind, Result};
 
@@ -426,6 +426,11 @@ pub(crate) trait Respond: Send + Sync {
     fn connection(&self) -> Option<ConnectionId> {
         None
     }
+
+    /// Who is authenticated at the other end of it.
+    fn identity(&self) -> Option<&PeerIdentity> {
+        None
+    }
 }
 
 impl Respond for Link {
@@ -472,6 +477,10 @@ impl Responder {
     /// The connection of a server's over which the request came.
     pub(crate) fn connection(&self) -> Option<ConnectionId> {
         self.0.as_ref().and_then(|obligation| obligation.to.connection())
+    }
+
+    fn identity(&self) -> Option<&PeerIdentity> {
+        self.0.as_ref().and_then(|obligation| obligation.to.identity())
     }
 
     /// Sends no answer: the originator asked for none (`rt` 5, noResponse).
@@ -522,5 +531,12 @@ impl IncomingRequest {
     /// As [`Responder::respond`].
     pub fn respond(self, response: Response) -> Result<()> {
         self.responder.respond(response)
+    }
+
+    /// Who is at the other end of the connection over which it came, by the credential that was accepted; `None` if nobody was
+    /// authenticated there, and at a client. Its `fr` has been judged by it (TS-0004 7.3.2.1).
+    #[must_use]
+    pub fn identity(&self) -> Option<&PeerIdentity> {
+        self.responder.identity()
     }
 }

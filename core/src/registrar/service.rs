@@ -189,7 +189,7 @@ impl RegistrarBuilder {
 #[derive(Clone)]
 pub struct Registrar {
     server: Server,
-    upstream: Option<Arc<Membership>>,
+    pub(super) upstream: Option<Arc<Membership>>,
 }
 
 impl Registrar {

@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex, watch};
 
 use super::service::Service;
-use crate::binding::{Backoff, Registration, Reopening};
+use crate::binding::{Backoff, Registration, Reopening, Upkeep};
 use crate::client::{Client, ClientBuilder, ConnectionState, CseRegistration};
 use crate::net::OsRandom;
 use crate::net::range::check_times;
@@ -173,6 +173,11 @@ impl Membership {
         Ok(membership)
     }
 
+    /// What holds the connection.
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Checks the settings that are not the client's.
     pub(super) fn check(upstream: &Upstream) -> Result<()> {
         check_times([("check_every", upstream.check_every)])
@@ -209,7 +214,7 @@ impl Membership {
                     *seen = Some(before);
                     return Ok(false);
                 }
-                StatusCode::NOT_FOUND | StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE => {}
+                status if Upkeep::is_forgotten(status) => {}
                 _ => return Err(self.refused("the question whether this CSE is registered", answer)),
             }
         }
@@ -336,7 +341,7 @@ impl Membership {
         let result = self.client.send(request).await;
         let refused = match &result {
             Ok(answer) => match answer.status {
-                status @ (StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE | StatusCode::NOT_FOUND) => Some(Some(status)),
+                status if Upkeep::is_forgotten(status) => Some(Some(status)),
                 _ => None,
             },
             Err(error) => (error.kind() == ErrorKind::NotRegistered).then_some(None),

@@ -188,10 +188,13 @@ async fn welcome(
                 }
             },
         };
-        let mut principal = None;
-        let judge = |request: &UpgradeRequest| shared.judge(server, request, peer).map(|known| principal = known);
+        let mut identity = None;
+        let judge = |request: &UpgradeRequest| {
+            let shown = credential.as_ref().map(|credential| Arc::clone(&credential.shown.identity));
+            shared.judge(server, request, peer, shown).map(|known| identity = known)
+        };
         let why = match shared.listening.upgrade(&mut stream, accepted, judge).await {
-            Ok(upgraded) => return Some((stream, upgraded, credential, principal)),
+            Ok(upgraded) => return Some((stream, upgraded, credential, identity)),
             Err(why) => why,
         };
         shared.refusals.handshake.fetch_add(1, Ordering::Relaxed);
@@ -209,8 +212,8 @@ async fn welcome(
         () = shared.stopped() => None,
     };
     drop(half_open);
-    if let Some((stream, upgraded, credential, principal)) = upgraded {
-        let registree = shared.open(server, peer, upgraded, credential, principal);
+    if let Some((stream, upgraded, credential, identity)) = upgraded {
+        let registree = shared.open(server, peer, upgraded, credential, identity);
         tokio::spawn(serve(place, stream, registree));
     }
 }

@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::{Server, Shared};
-use crate::binding::Principal;
+use crate::binding::{PeerIdentity, Principal};
 use crate::websocket::handshake::server::{Rejection, UpgradeRequest};
 
 /// The hook: see [`super::ServerBuilder::authenticate`].
@@ -17,8 +17,9 @@ pub(super) type Authenticate = Arc<dyn Fn(&HandshakeInfo<'_>) -> Result<Option<P
 
 /// What is known of a peer that wants to open a connection. Its fields may hold credentials: they are not part of `Debug`.
 pub struct HandshakeInfo<'a> {
-    request: &'a UpgradeRequest,
-    peer: SocketAddr,
+    pub(super) request: &'a UpgradeRequest,
+    pub(super) peer: SocketAddr,
+    pub(super) identity: Option<&'a PeerIdentity>,
 }
 
 impl HandshakeInfo<'_> {
@@ -26,6 +27,13 @@ impl HandshakeInfo<'_> {
     #[must_use]
     pub fn peer(&self) -> SocketAddr {
         self.peer
+    }
+
+    /// Who is at the other end by the credential that TLS accepted; `None` without TLS, or if it asked for none. Then the
+    /// connection belongs to this one, and the hook can only deny it.
+    #[must_use]
+    pub fn identity(&self) -> Option<&PeerIdentity> {
+        self.identity
     }
 
     /// The request target as sent, with a query if it has one.
@@ -41,7 +49,8 @@ impl HandshakeInfo<'_> {
     }
 
     /// The first header field of that name, in any case. Where a field decides who somebody is, see in
-    /// [`headers`](Self::headers) that there is one only.
+    /// [`headers`](Self::headers) that there is one only; for `Authorization` there are [`basic`](Self::basic) and
+    /// [`bearer`](Self::bearer).
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.request.header(name)
@@ -85,23 +94,28 @@ impl Denied {
 }
 
 impl Shared {
-    /// Judges a handshake that is good otherwise: whether it may open a connection, and whose that is.
+    /// Judges a handshake that is good otherwise: whether it may open a connection, and whose that is. `identity` is what TLS says
+    /// of its peer.
     pub(super) fn judge(
         &self,
         server: &Server,
         request: &UpgradeRequest,
         peer: SocketAddr,
-    ) -> Result<Option<Principal>, Rejection> {
+        identity: Option<Arc<PeerIdentity>>,
+    ) -> Result<Option<Arc<PeerIdentity>>, Rejection> {
         let principal = match &self.authenticate {
-            Some(hook) => ask(hook, &HandshakeInfo { request, peer })?,
+            Some(hook) => ask(hook, &HandshakeInfo { request, peer, identity: identity.as_deref() })?,
             None => None,
         };
-        if let Some(hint) = hint(request) {
-            let (greeted, orders) = self.change(Some(peer), "", |registry, _| registry.greet(principal.as_ref(), hint));
+        let identity = identity.or_else(|| principal.map(|principal| Arc::new(principal.into())));
+        let hint = hint(request);
+        if identity.is_some() || hint.is_some() {
+            let (greeted, orders) =
+                self.change(Some(peer), "", |registry, _| registry.greet(identity.as_deref(), hint));
             self.follow(server, orders);
             greeted.map_err(|text| Rejection::new(403, text))?;
         }
-        Ok(principal)
+        Ok(identity)
     }
 }
 
@@ -117,5 +131,56 @@ fn ask(hook: &Authenticate, handshake: &HandshakeInfo<'_>) -> Result<Option<Prin
             tracing::error!("the hook for authentication panicked");
             Err(Rejection::new(500, "internal error"))
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::binding::Framework;
+    use crate::net::link::IncomingRequest;
+    use crate::primitive::{CseId, EntityId, SpId};
+    use crate::websocket::handshake::Limits;
+    use crate::websocket::handshake::server::ServerHandshake;
+
+    fn upgrade(extra: &str) -> UpgradeRequest {
+        let request = format!(
+            "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: oneM2M.json\r\n{extra}\r\n"
+        );
+        ServerHandshake::new(Limits::default()).handle_data(request.as_bytes()).unwrap().unwrap()
+    }
+
+    #[tokio::test]
+    async fn ws_7_2_what_tls_says_counts_and_the_hook_can_only_deny() {
+        let server = Server::builder()
+            .listen("ws://127.0.0.1:0")
+            .identity("//sp.example", "/id-in")
+            .authenticate(|handshake| match (handshake.header("authorization"), handshake.identity()) {
+                (Some("deny"), _) => Err(Denied::forbidden("not today")),
+                (_, Some(identity)) => Ok(Some(Principal::new(format!("not {}", identity.principal())))),
+                (name, None) => Ok(name.map(Principal::new)),
+            })
+            .start(|_: &Server, request: IncomingRequest| drop(request))
+            .unwrap();
+        let (sp_id, cse_id) = (SpId::new("//sp.example").unwrap(), CseId::new("/id-in").unwrap());
+        let ca = EntityId::from_originator("Ca", &sp_id, &cse_id).unwrap();
+        let certificate = PeerIdentity::new(Framework::Certificate, Principal::new("certificate")).only(vec![ca]);
+        let judge = |extra: &str, identity: Option<&PeerIdentity>| {
+            let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+            server.0.judge(&server, &upgrade(extra), peer, identity.cloned().map(Arc::new))
+        };
+        let status = |judged: Result<Option<Arc<PeerIdentity>>, Rejection>| judged.unwrap_err().status();
+
+        let known = judge("Authorization: Basic x\r\n", Some(&certificate)).unwrap();
+        assert_eq!(known.as_deref(), Some(&certificate));
+        assert_eq!(status(judge("Authorization: deny\r\n", Some(&certificate))), 403);
+        assert!(judge("X-M2M-Origin: /id-in/Ca\r\n", Some(&certificate)).is_ok());
+        assert_eq!(status(judge("X-M2M-Origin: Cb\r\n", Some(&certificate))), 403, "a hint for another one");
+        let known = judge("Authorization: token\r\n", None).unwrap().unwrap();
+        assert_eq!(*known, Principal::new("token").into());
+        assert_eq!(judge("X-M2M-Origin: Cb\r\n", None).unwrap(), None);
+        server.shutdown().await;
     }
 }

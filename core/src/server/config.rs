@@ -14,7 +14,7 @@ use socket2::SockRef;
 use super::authenticate::{Authenticate, Denied, HandshakeInfo};
 use super::half_open::HalfOpenLimits;
 use super::{Handler, Server};
-use crate::binding::{self, Flapping, PointOfAccess, Principal, TakeOver, TakeOverRules};
+use crate::binding::{self, Flapping, PointOfAccess, Principal, Registry, TakeOver, TakeOverRules};
 use crate::net::listen::Listen;
 use crate::net::range::{SOME, check_connection, check_numbers, check_times};
 use crate::net::tls::Tls;
@@ -39,9 +39,10 @@ pub struct ServerBuilder {
     tls: Option<Tls>,
     allow_insecure: bool,
     points_of_access: Vec<String>,
-    pub(super) sp_id: String,
-    pub(super) cse_id: String,
-    pub(super) trusted: Vec<String>,
+    sp_id: String,
+    cse_id: String,
+    trusted: Vec<String>,
+    several_entities_without_tls: bool,
     pub(super) max_connections: usize,
     pub(super) half_open: HalfOpenLimits,
     pub(super) session: binding::Config,
@@ -50,7 +51,7 @@ pub struct ServerBuilder {
     pub(super) spool: Arc<dyn Spool>,
     store: Option<PathBuf>,
     pub(super) notification_age: Duration,
-    pub(super) take_over: TakeOverRules,
+    take_over: TakeOverRules,
     pub(super) authenticate: Option<Authenticate>,
     pub(super) delivery_window: usize,
 }
@@ -72,6 +73,7 @@ impl ServerBuilder {
             sp_id: String::new(),
             cse_id: String::new(),
             trusted: Vec::new(),
+            several_entities_without_tls: false,
             max_connections: 10_000,
             half_open: HalfOpenLimits { total: 1024, per_address: 128 },
             session: binding::Config { originator: None, ..binding::Config::default() },
@@ -131,6 +133,16 @@ impl ServerBuilder {
     pub fn identity(mut self, sp_id: impl Into<String>, cse_id: impl Into<String>) -> Self {
         self.sp_id = sp_id.into();
         self.cse_id = cse_id.into();
+        self
+    }
+
+    /// Whether a connection without TLS, and without a principal that the hook gave it, may speak for several entities: off by
+    /// default. It is bound to the first entity that it registers or speaks as, until that is deregistered; a request for another
+    /// registered one, or a second registration, is answered 4106. TS-0004 lets anybody speak for any registered AE there, so this
+    /// is for gateways that carry several AEs over one connection in a closed network. A registered CSE forwards for others either
+    /// way, and those in [`trusted`](Self::trusted) may be spoken for over any connection.
+    pub fn several_entities_without_tls(mut self, yes: bool) -> Self {
+        self.several_entities_without_tls = yes;
         self
     }
 
@@ -321,9 +333,9 @@ impl ServerBuilder {
     /// whose credential was accepted, `None` for a peer that is let in without one, or a refusal with 401 or 403. By default
     /// there is no hook, and nobody is authenticated.
     ///
-    /// This is the place for `Authorization: Basic` or `Bearer`, and for what a proxy that terminates TLS says of a client's
+    /// This is the place for `Authorization` ([`HandshakeInfo::basic`], [`HandshakeInfo::bearer`]), and for what a proxy that terminates TLS says of a client's
     /// certificate in a header. Such a header proves something only if every connection comes through that proxy
-    /// ([`HandshakeInfo::peer`]), and the proxy takes it out of what clients send. Compare secrets in constant time.
+    /// ([`HandshakeInfo::peer`]), and the proxy takes it out of what clients send.
     ///
     /// A principal has one connection: its newest, which takes over all entities that belong to it, and the one before is
     /// closed with 4001. An entity belongs to the first principal over whose connection it is reached, until it is deregistered;
@@ -370,6 +382,24 @@ impl ServerBuilder {
         Server::start(self, Arc::new(handler), &tokio::runtime::Handle::current())
     }
 
+    /// What the server knows of its registrees before there is any.
+    pub(super) fn registry(&self) -> Result<Registry> {
+        let Self { sp_id, cse_id, trusted, .. } = self;
+        let registry = Registry::new(sp_id, cse_id, trusted.clone()).map_err(|error| {
+            let text = format!("identity({sp_id:?}, {cse_id:?}): {error}; they look like //sp.example and /id-in");
+            Error::new(ErrorKind::InvalidArgument, text)
+        })?;
+        Ok(registry
+            .with_rules(&self.take_over)
+            .with_plain_bound(!self.several_entities_without_tls)
+            .with_associations_for_cses(self.listens_with_tls()))
+    }
+
+    /// If it does anywhere, a CSE is to use it (TS-0004 7.3.2.1); a server without it is for closed environments (TS-0020 7).
+    fn listens_with_tls(&self) -> bool {
+        self.listen.iter().any(|(uri, _)| uri.starts_with("wss:"))
+    }
+
     /// The file that the server is to open, and to close, if any.
     pub(super) fn open_store(&self) -> Result<Option<Arc<RedbSpool>>> {
         let open = |path| RedbSpool::open(path, StoreOptions::default()).map(Arc::new);
@@ -378,6 +408,7 @@ impl ServerBuilder {
 
     pub(super) fn bind(&self) -> Result<Bound> {
         self.check()?;
+        self.registry()?;
         let default = [("ws://127.0.0.1:9000".to_owned(), None)];
         let places = if self.listen.is_empty() { &default[..] } else { &self.listen };
         let mut bound = Bound { listeners: Vec::new(), points_of_access: Vec::new() };

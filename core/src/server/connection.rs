@@ -16,7 +16,7 @@ use super::events::Order;
 use super::secure::Credential;
 use super::{Server, Shared};
 use crate::Result;
-use crate::binding::{Admission, ConnectionId, Event, IncomingToken, Principal, Registration, Session};
+use crate::binding::{Admission, ConnectionId, Event, IncomingToken, PeerIdentity, Registration, Session};
 use crate::net::link::{IncomingRequest, Link, Respond, Responder, Waiter, call_application};
 use crate::net::listen::Upgraded;
 use crate::net::pump::{Owner, Pump};
@@ -57,12 +57,18 @@ pub(super) struct Registree {
     peer: SocketAddr,
     /// What it has shown, with TLS.
     pub(super) credential: Option<Box<Credential>>,
+    identity: Option<Arc<PeerIdentity>>,
     pub(super) link: Link,
 }
 
 impl Registree {
     pub(super) fn peer(&self) -> SocketAddr {
         self.peer
+    }
+
+    /// Who is authenticated, if anybody.
+    pub(super) const fn identity(&self) -> Option<&Arc<PeerIdentity>> {
+        self.identity.as_ref()
     }
 
     pub(super) const fn id(&self) -> ConnectionId {
@@ -80,8 +86,8 @@ impl Registree {
 /// Hears what happens on a connection, and lets requests pass.
 struct Gate<'a> {
     registree: &'a Arc<Registree>,
-    /// The originator of the last request that passed because its entity is reached over the connection, and the number of
-    /// changes then: most connections speak for one entity, and its next request need not ask the registry.
+    /// The originator of the last request that passed and would pass again, and the number of changes then: most connections
+    /// speak for one entity, and its next request need not ask the registry.
     admitted: Option<(Box<str>, u64)>,
 }
 
@@ -115,6 +121,10 @@ impl Respond for Registree {
     fn connection(&self) -> Option<ConnectionId> {
         Some(self.id)
     }
+
+    fn identity(&self) -> Option<&PeerIdentity> {
+        self.identity.as_deref()
+    }
 }
 
 impl Shared {
@@ -125,7 +135,7 @@ impl Shared {
         peer: SocketAddr,
         mut upgraded: Upgraded,
         credential: Option<Box<Credential>>,
-        principal: Option<Principal>,
+        identity: Option<Arc<PeerIdentity>>,
     ) -> Arc<Registree> {
         let id = ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed));
         let mut connection =
@@ -137,12 +147,15 @@ impl Shared {
         let mut session = Session::new(Arc::clone(&self.session), &mut *random);
         drop(random);
         session.attach(now(), connection, upgraded.format);
-        let registree = Arc::new(Registree { server: server.clone(), id, peer, credential, link: Link::new(session) });
+        let link = Link::new(session);
+        let registree =
+            Arc::new(Registree { server: server.clone(), id, peer, credential, identity: identity.clone(), link });
         self.registrees().insert(id, Arc::downgrade(&registree));
+        let principal = identity.as_deref().map(PeerIdentity::principal);
         tracing::debug!(%peer, ?principal, "connection opened");
 
         let hint = hint(&upgraded.request);
-        let ((), orders) = self.change(Some(peer), "", |registry, now| registry.connected(id, principal, hint, now));
+        let ((), orders) = self.change(Some(peer), "", |registry, now| registry.connected(id, identity, hint, now));
         self.follow(server, orders);
         let link = &registree.link;
         if *self.stopping.borrow() {
@@ -157,11 +170,13 @@ impl Shared {
 }
 
 impl Gate<'_> {
-    /// Without a look at the registry where nothing can have changed since the last request.
-    fn admit(&mut self, request: &Request) -> (Admission, Vec<Order>) {
+    /// Without a look at the registry where nothing can have changed since the last request. One that `registers` is always
+    /// looked at.
+    fn admit(&mut self, request: &Request, registers: bool) -> (Admission, Vec<Order>) {
         let Registree { server, id, peer, .. } = &**self.registree;
         let shared = &*server.0;
         if let (Some((originator, changes)), Some(from)) = (&self.admitted, &request.from)
+            && !registers
             && **originator == **from
             && *changes == shared.changes.load(Ordering::Acquire)
         {
@@ -170,7 +185,7 @@ impl Gate<'_> {
         shared.change(Some(*peer), "", |registry, now| {
             let admission = registry.admit(*id, request, now);
             self.admitted = match &request.from {
-                Some(from) if registry.route(from) == Some(*id) => {
+                Some(from) if admission == Admission::Pass && registry.route(from) == Some(*id) => {
                     Some((from.as_str().into(), shared.changes.load(Ordering::Acquire)))
                 }
                 _ => None,
@@ -183,15 +198,20 @@ impl Gate<'_> {
         let Registree { server, id, peer, link, .. } = &**self.registree;
         let shared = &*server.0;
         match event {
-            Event::Request { token, request } => {
-                let (admission, orders) = self.admit(&request);
-                if let Admission::Refuse(status, text) = &admission {
-                    // A connection that is gone needs no answer.
-                    let _ = link.respond(token, None, &Response::error(*status, text));
-                    shared.follow(server, orders);
-                    return;
+            Event::Request { token, mut request } => {
+                let registers = Registration::is_requested_by(&request);
+                let (admission, orders) = self.admit(&request, registers);
+                match admission {
+                    Admission::Pass => {}
+                    Admission::PassAs(originator) => request.from = Some(originator),
+                    Admission::Refuse(status, text) => {
+                        // A connection that is gone needs no answer.
+                        let _ = link.respond(token, None, &Response::error(status, text));
+                        shared.follow(server, orders);
+                        return;
+                    }
                 }
-                let about = Registration::is_requested_by(&request).then(|| request.clone());
+                let about = registers.then(|| request.clone());
                 let to: Arc<Registree> = Arc::clone(self.registree);
                 let responder = Responder::new(to, token, about);
                 let request = IncomingRequest { request, responder };

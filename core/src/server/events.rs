@@ -6,13 +6,13 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::Notify;
 
 use super::{Server, Shared};
-use crate::binding::{ConnectionId, Eviction, Principal, Registry, RegistryEvent};
+use crate::binding::{ConnectionId, Eviction, PeerIdentity, Principal, Registry, RegistryEvent};
 use crate::net::link::call_application;
 
 /// Events that wait while a handler is slow. More are counted and not kept.
@@ -40,6 +40,8 @@ pub enum ServerEvent {
         entity: String,
         /// Over which connection.
         connection: ConnectionId,
+        /// Who is authenticated on that, if anybody.
+        identity: Option<Arc<PeerIdentity>>,
     },
     /// The entity is offline. Notifications for it wait until it comes back.
     Unreachable {
@@ -56,8 +58,10 @@ pub enum ServerEvent {
         entity: String,
         /// The connection that it has now.
         by: ConnectionId,
-        /// Who is authenticated on that, if anybody.
+        /// The name of who is authenticated on that, if anybody.
         principal: Option<Principal>,
+        /// Who that is.
+        identity: Option<Arc<PeerIdentity>>,
     },
     /// A newcomer spoke for an entity whose connection lives, and was closed for it.
     NewcomerRefused {
@@ -76,7 +80,8 @@ pub enum ServerEvent {
         /// So many take-overs within the time that is set.
         count: usize,
     },
-    /// Somebody spoke for an entity that belongs to another credential, and was refused.
+    /// Somebody spoke for an entity that belongs to another credential, or for which its connection may not speak, and was
+    /// refused.
     SecurityAlert {
         /// For whom.
         entity: String,
@@ -240,7 +245,7 @@ impl Shared {
             }
             RegistryEvent::Reachable { entity, connection } => {
                 orders.push(Order::Forward(entity.clone()));
-                ServerEvent::Reachable { entity, connection }
+                ServerEvent::Reachable { entity, connection, identity: self.identity(connection) }
             }
             RegistryEvent::Unreachable { entity, connection, why } => {
                 let cause = why.map_or(cause, |why| why.reason());
@@ -251,7 +256,7 @@ impl Shared {
                 tracing::info!(?entity, ?from, ?by, ?principal, "taken over");
                 self.changed();
                 orders.push(Order::Forward(entity.clone()));
-                ServerEvent::TakenOver { entity, by, principal }
+                ServerEvent::TakenOver { entity, by, principal, identity: self.identity(by) }
             }
             RegistryEvent::Refused { entity, connection } => {
                 let peer = self.registree(connection).map(|registree| registree.peer());
@@ -263,13 +268,17 @@ impl Shared {
                 ServerEvent::Flapping { entity, count }
             }
             RegistryEvent::Impostor { entity, principal } => {
-                tracing::warn!(?entity, ?principal, ?peer, "refused: the entity belongs to another credential");
+                tracing::warn!(?entity, ?principal, ?peer, "refused: somebody spoke for an entity that is not theirs");
                 ServerEvent::SecurityAlert { entity, principal, peer }
             }
             RegistryEvent::Probe { connection } => return orders.push(Order::Probe(connection)),
             RegistryEvent::Close { connection, why } => return orders.push(Order::Close(connection, why)),
         };
         self.events.push(event);
+    }
+
+    fn identity(&self, connection: ConnectionId) -> Option<Arc<PeerIdentity>> {
+        self.registree(connection)?.identity().cloned()
     }
 
     /// What connections know of the registry may be wrong now.

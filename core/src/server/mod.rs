@@ -7,6 +7,7 @@ mod accept;
 mod authenticate;
 mod config;
 mod connection;
+mod credentials;
 mod delivery;
 mod events;
 mod half_open;
@@ -29,10 +30,11 @@ pub use crate::binding::{Flapping, Principal, TakeOver};
 pub use accept::Refusals;
 pub use authenticate::{Denied, HandshakeInfo};
 pub use config::ServerBuilder;
+pub use credentials::{Basic, Secret};
 pub use delivery::DeliveryCounters;
 pub use events::{ServerEvent, TakeOverCounters};
 
-use crate::binding::{ConnectionId, Counters, PointOfAccess, Registration, Registry, Session};
+use crate::binding::{ConnectionId, Counters, PeerIdentity, PointOfAccess, Registration, Registry, Session};
 use crate::net::OsRandom;
 use crate::net::alarms::Alarms;
 use crate::net::link::IncomingRequest;
@@ -157,9 +159,9 @@ impl Server {
         handler: impl FnOnce(&[PointOfAccess], Kept<'_>) -> Result<Arc<dyn Handler>>,
     ) -> Result<Self> {
         let bound = config.bind()?;
+        let registry = config.registry()?;
         let store = config.open_store()?;
         let spool = store.clone().map_or(config.spool, |store| store as Arc<dyn Spool>);
-        let registry = Registry::new(config.sp_id, config.cse_id, config.trusted).with_rules(&config.take_over);
         let mut registry = registrations::restored(registry, &*spool)?;
         let handler = handler(&bound.points_of_access, Kept { spool: &spool, registry: &mut registry })?;
         let mut session = config.session;
@@ -270,6 +272,14 @@ impl Server {
     #[must_use]
     pub fn principal_of(&self, entity: &str) -> Option<Principal> {
         self.0.registry().owner(entity).cloned()
+    }
+
+    /// Who is at the other end of the connection over which an entity is reached now, by the credential that was accepted there;
+    /// `None` if nobody was authenticated, or the entity is offline.
+    #[must_use]
+    pub fn identity_of(&self, entity: &str) -> Option<PeerIdentity> {
+        let registry = self.0.registry();
+        registry.identity(registry.route(entity)?).map(|identity| PeerIdentity::clone(identity))
     }
 
     /// True if the entity is registered, connected or not.

@@ -32,6 +32,13 @@ impl Registree {
     pub(super) fn register(&self, registration: Registration, token: IncomingToken, response: &Response) -> Result<()> {
         let shared = &*self.server.0;
         let spool = shared.deliveries.spool();
+        // By the identifier that the CSE has assigned.
+        let may = |registry: &mut Registry, _| registry.may_register(self.id(), &registration.entity);
+        if !shared.change(Some(self.peer()), "", may).0 {
+            let text = format!("{:?} was assigned, for which this connection may not speak", registration.entity);
+            let refusal = Response::error(StatusCode::ORIGINATOR_NOT_AUTHENTICATED, text);
+            return self.link.respond(token, None, &refusal);
+        }
         if !spool.is_durable() {
             let orders = self.route(registration);
             let sent = self.link.respond(token, None, response);

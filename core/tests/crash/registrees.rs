@@ -178,7 +178,7 @@ impl Newcomers {
             let own = peer.ask(own).await.unwrap()["rsc"].clone();
             match told {
                 Told::Registered => assert_eq!((status, own), (json!(2000), json!(2000)), "{entity}"),
-                Told::Ended => assert_eq!((status, own), (json!(4004), json!(4103)), "{entity}"),
+                Told::Ended => assert_eq!((status, own), (json!(4004), json!(4106)), "{entity}"),
                 Told::Nothing => {}
             }
         }

@@ -38,10 +38,10 @@ async fn ws_5_2_2_the_registrar_may_open_connections_of_its_own_and_is_trusted_o
         (Some("/id-in"), "//onem2m-ws.example/id-in/CAdmin", data, StatusCode::OK),
         (Some("/id-in"), "/id-mn2/Cfar", data, StatusCode::OK),
         // Not by its word alone.
-        (None, "/id-in/CAdmin", data, StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE),
-        (None, "/id-mn2/Cfar", data, StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE),
-        (Some("Cnobody"), "/id-in/CAdmin", data, StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE),
-        (Some("/id-mn2"), "/id-mn2/Cfar", data, StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE),
+        (None, "/id-in/CAdmin", data, StatusCode::ORIGINATOR_NOT_AUTHENTICATED),
+        (None, "/id-mn2/Cfar", data, StatusCode::ORIGINATOR_NOT_AUTHENTICATED),
+        (Some("Cnobody"), "/id-in/CAdmin", data, StatusCode::ORIGINATOR_NOT_AUTHENTICATED),
+        (Some("/id-mn2"), "/id-mn2/Cfar", data, StatusCode::ORIGINATOR_NOT_AUTHENTICATED),
         // A name that is chosen so that the gate takes it for the question of a CSE after itself.
         (None, "/data", "cse-mn/sensor/data", StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE),
         (None, "/sensor/data", "/id-mn/cse-mn/sensor/data", StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE),

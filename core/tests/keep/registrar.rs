@@ -88,7 +88,7 @@ async fn ws_6_4_5_a_delete_is_answered_when_the_purge_is_written_and_a_restart_d
     let after = registrar(&store);
     assert!(!after.server().is_registered("Ca"));
     let mut peer = Peer::connect(after.server(), Some("Ca")).await;
-    assert_eq!(peer.ask(retrieve("cse-in/Ca")).await["rsc"], 4103);
+    assert_eq!(peer.ask(retrieve("cse-in/Ca")).await["rsc"], 4106);
     assert_eq!(peer.ask(ae("Ca")).await["rsc"], 2001, "it may register anew");
 }
 

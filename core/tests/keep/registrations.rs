@@ -41,7 +41,7 @@ async fn ws_6_4_4_a_registration_that_cannot_be_written_is_none_and_is_told() {
     assert!(answer["pc"]["m2m:dbg"].as_str().unwrap().contains("the disk is full"), "{answer}");
     assert!(!server.is_registered("Ca"));
     assert_eq!(server.notify("Ca", notification(1)).await.unwrap_err().kind(), ErrorKind::NotRegistered);
-    assert_eq!(peer.ask(json!({"op": 2, "to": "x", "fr": "Ca", "rqi": "1"})).await["rsc"], 4103);
+    assert_eq!(peer.ask(json!({"op": 2, "to": "x", "fr": "Ca", "rqi": "1"})).await["rsc"], 4106);
     store.fail(false);
     assert_eq!(peer.ask(register("Ca")).await["rsc"], 2001);
     // A registration that is in force is not ended by a second one that cannot be written.

@@ -5,6 +5,9 @@ mod environment;
 mod hostile;
 #[cfg(target_os = "linux")]
 mod memory;
+#[cfg(target_os = "linux")]
+#[path = "../common/own_memory.rs"]
+mod own_memory;
 mod support;
 mod tinyproxy;
 mod tunnel;

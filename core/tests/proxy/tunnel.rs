@@ -44,6 +44,17 @@ async fn ws_6_6_1_credentials_set_apart_hold_over_those_of_the_url() {
 }
 
 #[tokio::test]
+async fn ws_6_6_1_credentials_for_the_registrar_are_not_for_the_proxy() {
+    let (_registrar, url) = registrar();
+    let proxy = TestProxy::new([]).await;
+    let client = client(&url, "Cinner").basic("gateway", "s@cret").proxy(proxy.url()).connect().await.unwrap();
+    assert!(!proxy.asked()[0].contains("Authorization"), "{:?}", proxy.asked());
+    let inner = &proxy.tunnelled()[0];
+    assert!(inner.ends_with("\r\nAuthorization: Basic Z2F0ZXdheTpzQGNyZXQ=\r\n\r\n"), "{inner}");
+    assert!(!format!("{client:?}").contains("s@cret"));
+}
+
+#[tokio::test]
 async fn ws_6_6_1_the_proxy_resolves_the_name_and_host_stays_the_registrars() {
     let (_registrar, url) = registrar();
     let address = url.trim_start_matches("ws://").parse().unwrap();

@@ -220,7 +220,8 @@ fn updates_are_checked() {
         (json!({"cr": null}), StatusCode::BAD_REQUEST),
         (json!({"mbs": true}), StatusCode::BAD_REQUEST),
         (json!({"nonsense": null}), StatusCode::BAD_REQUEST),
-        (json!({"acpi": ["x"]}), StatusCode::NOT_IMPLEMENTED),
+        (json!({"acpi": ["x"]}), StatusCode::BAD_REQUEST),
+        (json!({"daci": ["x"]}), StatusCode::NOT_IMPLEMENTED),
     ] {
         let mut world = World::populated();
         let before = world.retrieve("Csensor", DATA).content;

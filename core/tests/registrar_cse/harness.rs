@@ -9,6 +9,7 @@ use onem2m_ws::registrar::{Answer, Cse, CseConfig, Effect, RandomSource, Ticket,
 use serde_json::{Value, json};
 
 pub(crate) const ADMIN: &str = "CAdmin";
+pub(crate) const ACP: ResourceType = ResourceType::ACCESS_CONTROL_POLICY;
 pub(crate) const AE: ResourceType = ResourceType::AE;
 pub(crate) const CNT: ResourceType = ResourceType::CONTAINER;
 pub(crate) const CIN: ResourceType = ResourceType::CONTENT_INSTANCE;

@@ -49,7 +49,7 @@ fn address() -> impl Strategy<Value = String> {
     prop_oneof![
         6 => prop::sample::select(vec![
             "cse-in", "cse-in/sensor", "cse-in/sensor/data", "cse-in/sensor/data/la", "cse-in/sensor/data/s",
-            "cse-in/sensor/data/a", "/id-in/cse-in", "/id-mn/x", "Cactuator", "cse-in/sensor/data#cni",
+            "cse-in/sensor/data/a", "cse-in/sensor/p", "/id-in/cse-in", "/id-mn/x", "Cactuator", "cse-in/sensor/data#cni",
         ]).prop_map(str::to_owned),
         3 => prop::collection::vec(name(), 0..6).prop_map(|names| names.join("/")),
         1 => any::<String>(),
@@ -72,6 +72,9 @@ fn value() -> impl Strategy<Value = Value> {
             "la",
             "a",
             "s",
+            "all",
+            "C*",
+            "cse-in/sensor/p",
         ])
         .prop_map(Value::from),
         entity().prop_map(Value::from),
@@ -89,7 +92,7 @@ fn member() -> impl Strategy<Value = String> {
     prop::sample::select(vec![
         "rn", "lbl", "et", "api", "rr", "srv", "poa", "mni", "mbs", "mia", "con", "cnf", "cr", "nu", "enc", "net",
         "chty", "atr", "nct", "exc", "su", "csi", "cb", "cst", "dcse", "spi", "ty", "fu", "fo", "lim", "ofst", "lvl",
-        "cra", "ms", "sza", "nm", "val", "ri", "acpi", "xyz", "",
+        "cra", "ms", "sza", "nm", "val", "ri", "acpi", "pv", "pvs", "acr", "acor", "acop", "acco", "xyz", "",
     ])
     .prop_map(str::to_owned)
 }
@@ -103,6 +106,10 @@ fn sound() -> impl Strategy<Value = Request> {
     let cnt = |name: &str| json!({"m2m:cnt": {"rn": name}});
     let sub =
         |target: &str| json!({"m2m:sub": {"nu": [target], "exc": 2, "enc": {"net": [1, 2, 3, 4]}, "su": "Cactuator"}});
+    let rules =
+        |acop: u8| json!({"acr": [{"acor": ["Csensor"], "acop": 63}, {"acor": ["C*", "/id-mn"], "acop": acop}]});
+    let policy = |acop: u8| json!({"m2m:acp": {"rn": "p", "pv": rules(acop), "pvs": rules(acop)}});
+    let guard = |root: &str| json!({ root: {"acpi": ["cse-in/sensor/p"]} });
     let bounds = json!({"m2m:cnt": {"mni": 2, "mbs": 12, "mia": 2, "lbl": ["x"]}});
     let mut requests = vec![
         Request::create("cse-in", AE, ae).from("Snew"),
@@ -116,6 +123,12 @@ fn sound() -> impl Strategy<Value = Request> {
         Request::create("cse-in/sensor", SUB, sub("/id-mn/Cfar")).from("/id-mn/Cfar"),
         Request::create("cse-in", SUB, sub("Cactuator")).from("Csensor"),
         Request::update(data, bounds).from("Csensor"),
+        Request::create("cse-in/sensor", ACP, policy(3)).from("Csensor"),
+        Request::update("cse-in/sensor/p", json!({"m2m:acp": {"pv": rules(63), "pvs": rules(4)}})).from("Csensor"),
+        Request::update(data, guard("m2m:cnt")).from("Csensor"),
+        Request::update("Csensor", guard("m2m:ae")).from("Csensor"),
+        Request::update(data, json!({"m2m:cnt": {"acpi": null}})).from("Csensor"),
+        Request::retrieve(data).from("Cactuator"),
         Request::update("Csensor", json!({"m2m:ae": {"lbl": ["x"], "apn": null}})).from("Csensor"),
         Request::notify("Cactuator", json!({"m2m:sgn": {"sur": "x"}})).from("Csensor"),
         Request::retrieve("/id-mn/x").from("Csensor"),
@@ -127,6 +140,7 @@ fn sound() -> impl Strategy<Value = Request> {
         ("Csensor", "Csensor"),
         ("Snew", "Snew"),
         ("cse-in/id-mn", "/id-mn"),
+        ("cse-in/sensor/p", "Csensor"),
     ] {
         requests.push(Request::delete(to).from(from));
         requests.push(Request::retrieve(to).from(from));

@@ -1,6 +1,9 @@
 //! The embedded CSE, procedure by procedure, in virtual time.
 
 mod access;
+mod access_control;
+mod access_control_live;
+mod access_control_secrecy;
 mod addressing;
 mod containers;
 mod discovery;

@@ -97,7 +97,8 @@ fn a_registration_needs_its_attributes() {
         (json!({"api": "N", "rr": 1, "srv": ["3"]}), Some("3"), StatusCode::BAD_REQUEST),
         (json!({"api": "N", "rr": true, "srv": []}), Some("3"), StatusCode::BAD_REQUEST),
         (json!({"api": "N", "rr": true, "srv": ["3"], "aei": "Cx"}), Some("3"), StatusCode::BAD_REQUEST),
-        (json!({"api": "N", "rr": true, "srv": ["3"], "acpi": []}), Some("3"), StatusCode::NOT_IMPLEMENTED),
+        (json!({"api": "N", "rr": true, "srv": ["3"], "acpi": []}), Some("3"), StatusCode::BAD_REQUEST),
+        (json!({"api": "N", "rr": true, "srv": ["3"], "daci": []}), Some("3"), StatusCode::NOT_IMPLEMENTED),
         (json!({"api": "N", "rr": true, "srv": ["3"], "xyz": 1}), Some("3"), StatusCode::BAD_REQUEST),
     ] {
         let mut world = World::new();

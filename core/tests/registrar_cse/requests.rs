@@ -90,7 +90,7 @@ fn a_request_is_complete() {
     world.ask(create.clone()).expect(StatusCode::BAD_REQUEST);
     for (ty, status) in [
         (ResourceType::CSE_BASE, StatusCode::OPERATION_NOT_ALLOWED),
-        (ResourceType::ACCESS_CONTROL_POLICY, StatusCode::NOT_IMPLEMENTED),
+        (ResourceType::GROUP, StatusCode::NOT_IMPLEMENTED),
         (ResourceType(4_000_000_000), StatusCode::NOT_IMPLEMENTED),
     ] {
         create.resource_type = Some(ty);

@@ -43,7 +43,7 @@ impl Proxy {
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Option<Self>, Error> {
         let variable = |name: &str| variable(name).filter(|value| !value.is_empty()).map(Zeroizing::new);
-        if is_loopback(poa.host()) {
+        if poa.is_loopback() {
             return Ok(None);
         }
         let exceptions = variable("no_proxy").or_else(|| variable("NO_PROXY"));
@@ -62,14 +62,6 @@ impl Proxy {
             Error::new(ErrorKind::InvalidArgument, format!("environment variable {name}: {}", error.message()))
         };
         url.parse().map(Some).map_err(named)
-    }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let name = host.strip_suffix('.').unwrap_or(host);
-    match address(host) {
-        Some(address) => address.is_loopback(),
-        None => name == "localhost" || name.ends_with(".localhost"),
     }
 }
 

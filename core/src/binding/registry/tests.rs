@@ -1,5 +1,6 @@
 //! What the registry does, step by step; [`properties`] says what holds after any steps.
 
+mod identities;
 mod properties;
 
 use std::time::Duration;
@@ -7,7 +8,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
-use crate::primitive::ResourceType;
+use crate::binding::Framework;
+use crate::primitive::{CseId, EntityId, Request, ResourceType, SpId};
 
 const ONE: ConnectionId = ConnectionId(1);
 const TWO: ConnectionId = ConnectionId(2);
@@ -28,17 +30,33 @@ fn with_policy(policy: TakeOver) -> World {
 }
 
 fn with_rules(rules: &TakeOverRules) -> World {
-    let registry = Registry::new("//sp.example", "/id-in", vec!["CAdmin".to_owned()]).with_rules(rules);
-    World { registry, now: Instant::now() }
+    let registry = Registry::new("//sp.example", "/id-in", vec!["CAdmin".to_owned()]).unwrap();
+    World { registry: registry.with_rules(rules), now: Instant::now() }
 }
 
 fn principal(name: &str) -> Principal {
     Principal::new(name)
 }
 
+fn entity(originator: &str) -> EntityId {
+    let (sp_id, cse_id) = (SpId::new("//sp.example").unwrap(), CseId::new("/id-in").unwrap());
+    EntityId::from_originator(originator, &sp_id, &cse_id).unwrap()
+}
+
+/// A credential that is for these entities alone.
+fn certificate(name: &str, entities: &[&str]) -> Arc<PeerIdentity> {
+    let entities = entities.iter().map(|originator| entity(originator)).collect();
+    Arc::new(PeerIdentity::new(Framework::Certificate, principal(name)).only(entities))
+}
+
+/// Whoever the program accepted by this name.
+fn accepted(name: &str) -> Arc<PeerIdentity> {
+    Arc::new(principal(name).into())
+}
+
 impl World {
     fn connect(&mut self, connection: ConnectionId, who: Option<&str>, hint: Option<&str>) -> Vec<RegistryEvent> {
-        self.registry.connected(connection, who.map(principal), hint, self.now);
+        self.registry.connected(connection, who.map(accepted), hint, self.now);
         self.events()
     }
 
@@ -73,7 +91,7 @@ impl World {
 fn refused(admission: &Admission) -> Option<StatusCode> {
     match admission {
         Admission::Refuse(status, _) => Some(*status),
-        Admission::Pass => None,
+        Admission::Pass | Admission::PassAs(_) => None,
     }
 }
 
@@ -128,7 +146,7 @@ fn ws_6_4_3_before_the_registration_only_the_registration_passes() {
     let register = Request::create("cse-in", ResourceType::AE, json!({"m2m:ae": {}})).from("Ca");
     assert_eq!(world.admit(ONE, &register), Admission::Pass);
     let status = refused(&world.speak(ONE, "Ca"));
-    assert_eq!(status, Some(StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE));
+    assert_eq!(status, Some(StatusCode::ORIGINATOR_NOT_AUTHENTICATED));
     assert_eq!(refused(&world.admit(ONE, &Request::retrieve("x"))), Some(StatusCode::BAD_REQUEST));
     assert_eq!(world.registry.route("Ca"), None);
     assert_eq!(world.speak(ONE, "CAdmin"), Admission::Pass);
@@ -247,7 +265,7 @@ fn ws_5_2_3_nobody_but_its_principal_speaks_for_an_entity() {
                     world.disconnect(ONE);
                 }
                 let route = is_live.then_some(ONE);
-                assert!(world.registry.greet(who.map(principal).as_ref(), "/id-in/Ca").is_err());
+                assert!(world.registry.greet(who.map(accepted).as_deref(), Some("/id-in/Ca")).is_err());
                 assert_eq!(world.events(), [impostor("Ca", who)]);
                 assert_eq!(world.connect(TWO, who, Some("Ca")), [impostor("Ca", who)]);
                 assert_eq!(refused(&world.speak(TWO, "Ca")), Some(status));
@@ -257,7 +275,7 @@ fn ws_5_2_3_nobody_but_its_principal_speaks_for_an_entity() {
                 assert_eq!(world.registry.route("Ca"), route, "{policy:?}");
                 world.disconnect(TWO);
             }
-            assert_eq!(world.registry.greet(Some(&principal("key")), "Ca"), Ok(()));
+            assert_eq!(world.registry.greet(Some(&accepted("key")), Some("Ca")), Ok(()));
             assert_eq!(world.connect(THREE, Some("key"), None), [reachable("Ca", THREE)]);
             // Deregistered, it belongs to nobody.
             assert!(world.registry.deregister("Ca"));
@@ -277,7 +295,7 @@ fn ws_5_2_3_the_credentials_of_a_rotation_are_one_node() {
         world.register(ONE, "Ca");
         let events = world.connect(TWO, Some("new"), Some("Ca"));
         assert_eq!(events, [taken_over("Ca", ONE, TWO, Some("new")), close(ONE, Eviction::TakenOver)]);
-        assert!(world.registry.greet(Some(&principal("third")), "Ca").is_err());
+        assert!(world.registry.greet(Some(&accepted("third")), Some("Ca")).is_err());
     }
 }
 
@@ -307,6 +325,7 @@ fn ws_5_2_3_the_policy_for_newcomers_without_authentication_is_a_setting() {
     assert!(world.disconnect(ONE) == [unreachable("Ca", ONE)], "who was refused waits for nothing");
 
     let mut world = with_policy(TakeOver::Newest);
+    world.registry.binds_plain = false;
     world.connect(ONE, None, None);
     world.register(ONE, "Ca");
     world.register(ONE, "Cb");

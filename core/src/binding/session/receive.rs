@@ -227,7 +227,7 @@ impl<W> Session<W> {
         if let Some(request) = &finished.kept {
             self.note_registration(request, &response);
         }
-        if response.status == StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE
+        if matches!(response.status, StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE | StatusCode::ORIGINATOR_NOT_AUTHENTICATED)
             && self.config.gated
             && self.registration.is_some()
         {

@@ -85,6 +85,7 @@ fn ws_5_2_9_what_was_forgotten_is_registered_again_and_only_that() {
         (StatusCode::OK, false),
         (StatusCode::NOT_FOUND, true),
         (StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE, true),
+        (StatusCode::ORIGINATOR_NOT_AUTHENTICATED, true),
         (StatusCode::INTERNAL_SERVER_ERROR, false),
     ] {
         let mut upkeep = registered();

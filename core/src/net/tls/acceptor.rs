@@ -104,7 +104,7 @@ impl Acceptor {
     /// Why not.
     pub(crate) fn review(&self, shown: &Shown) -> Judged<()> {
         let identity = self.ready().judge(&shown.credential)?;
-        if identity == shown.identity { Ok(()) } else { Err("its entities are others now".to_owned()) }
+        if identity == *shown.identity { Ok(()) } else { Err("its entities are others now".to_owned()) }
     }
 }
 

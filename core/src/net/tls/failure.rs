@@ -40,21 +40,37 @@ pub(super) fn alerted(alert: AlertDescription) -> (ErrorKind, String) {
     (ErrorKind::TlsFailed, format!("the peer ended TLS: {}", words(alert)))
 }
 
+/// What it may mean that a server ends the connection where its answer to the opening handshake should be: that of TLS 1.3 is over
+/// for a client before its certificate was judged, and not every server says what it thinks of it.
+pub(crate) fn cut() -> (ErrorKind, String) {
+    let text = "the peer ended the connection without an answer; some servers do so that do not accept the certificate of this \
+                end, or want one";
+    (ErrorKind::TlsFailed, text.to_owned())
+}
+
 fn not_trusted(why: &CertificateError) -> String {
+    use CertificateError::*;
     let hint = match why {
-        CertificateError::UnknownIssuer => "; trust the authority that issued it",
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "; connect by a name that it has, or set server_name"
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "; is the clock right?",
-        CertificateError::UnknownRevocationStatus => "; there is no list of its authority among the revoked ones",
-        _ => "",
-    };
-    match why {
         // Our own words.
-        CertificateError::Other(why) => why.to_string(),
-        why => format!("the peer's certificate is not accepted: {why}{hint}"),
-    }
+        Other(why) => return why.to_string(),
+        UnknownIssuer => "nobody who is trusted here has issued it; trust the authority that did",
+        Revoked => "it is revoked",
+        UnknownRevocationStatus => {
+            "whether it is revoked is not known: there is no list of its authority among the revoked ones"
+        }
+        InvalidPurpose | InvalidPurposeContext { .. } => "it is not for this end of TLS (extended key usage)",
+        BadEncoding => "it is no X.509 certificate",
+        NotValidForName | NotValidForNameContext { .. } => {
+            return format!(
+                "the peer's certificate is not accepted: {why}; connect by a name that it has, or set server_name"
+            );
+        }
+        NotValidYet | NotValidYetContext { .. } => {
+            return format!("the peer's certificate is not accepted: {why}; is the clock right?");
+        }
+        _ => return format!("the peer's certificate is not accepted: {why}"),
+    };
+    format!("the peer's certificate is not accepted: {hint}")
 }
 
 /// True for what a peer says of our certificate or key.

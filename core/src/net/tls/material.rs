@@ -107,6 +107,9 @@ pub(super) fn system_certificates() -> Result<Vec<CertificateDer<'static>>> {
 pub(super) fn read(pem: &Pem, setting: &str) -> Result<(String, Zeroizing<Vec<u8>>)> {
     match pem {
         Pem::Bytes(bytes) => Ok((format!("tls: {setting}: the PEM in memory"), Zeroizing::new(bytes.to_vec()))),
+        Pem::File(_) if pem.is_mistaken() => {
+            Err(invalid(format!("tls: {setting}: this is PEM, and no name of a file; give PEM as bytes")))
+        }
         Pem::File(path) => {
             let place = format!("tls: {setting}: {}", path.display());
             let wrong = |error: &dyn std::fmt::Display| invalid(format!("{place} cannot be read: {error}"));

@@ -32,11 +32,17 @@ impl Pem {
     pub fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
         Self::Bytes(Arc::new(Zeroizing::new(bytes.into())))
     }
+
+    /// True for PEM where the name of a file is expected, which may be a private key and is shown nowhere.
+    pub(super) fn is_mistaken(&self) -> bool {
+        matches!(self, Self::File(path) if path.to_string_lossy().contains("-----BEGIN "))
+    }
 }
 
 impl fmt::Debug for Pem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::File(path) if self.is_mistaken() => write!(f, "File({} bytes of PEM)", path.as_os_str().len()),
             Self::File(path) => f.debug_tuple("File").field(path).finish(),
             Self::Bytes(_) => f.write_str("Bytes(..)"),
         }

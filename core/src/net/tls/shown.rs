@@ -12,7 +12,7 @@ use crate::binding::PeerIdentity;
 /// Who a peer is, and by what it has shown that.
 #[derive(Clone, Debug)]
 pub(crate) struct Shown {
-    pub(crate) identity: PeerIdentity,
+    pub(crate) identity: Arc<PeerIdentity>,
     pub(super) credential: Credential,
 }
 

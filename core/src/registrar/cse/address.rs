@@ -28,8 +28,8 @@ pub(super) enum Target {
     Here(Key, Option<Edge>),
     /// Something at another CSE.
     Elsewhere(EntityId),
-    /// Nothing.
-    Nowhere,
+    /// Nothing. The nearest resource above it that is there.
+    Nowhere(Key),
 }
 
 /// Whom a notification goes to.
@@ -62,7 +62,7 @@ impl Cse {
             }
             return refuse(StatusCode::NOT_FOUND, format!("service provider {} is not known here", shown(provider)));
         }
-        let Some(cse) = address.cse_id() else { return Ok(Target::Nowhere) };
+        let Some(cse) = address.cse_id() else { return Ok(Target::Nowhere(self.tree.root())) };
         if cse != self.cse_id.name() {
             if path.is_empty() && cse.starts_with('S') {
                 // The SP-relative form of an S-type AE-ID.
@@ -70,14 +70,17 @@ impl Cse {
                     return Ok(Target::Here(key, None));
                 }
             }
-            return Ok(self.entity(&format!("/{cse}")).map_or(Target::Nowhere, Target::Elsewhere));
+            return Ok(self.entity(&format!("/{cse}")).map_or(Target::Nowhere(self.tree.root()), Target::Elsewhere));
         }
         if path.is_empty() {
             return Ok(Target::Here(self.tree.root(), None));
         }
         Ok(match self.walk(path) {
             // TS-0020 A.1 addresses a child of the <CSEBase> without the name of the latter.
-            Target::Nowhere => self.descend(self.tree.root(), path.split('/')),
+            Target::Nowhere(near) => match self.descend(self.tree.root(), path.split('/')) {
+                Target::Nowhere(root) if root == self.tree.root() => Target::Nowhere(near),
+                found => found,
+            },
             found => found,
         })
     }
@@ -88,7 +91,7 @@ impl Cse {
         let first = segments.next().unwrap_or_default();
         let start =
             if first == self.config.cse_name || first == "-" { Some(self.tree.root()) } else { self.tree.by_id(first) };
-        start.map_or(Target::Nowhere, |start| self.descend(start, segments))
+        start.map_or(Target::Nowhere(self.tree.root()), |start| self.descend(start, segments))
     }
 
     fn descend<'a>(&self, mut key: Key, mut segments: impl Iterator<Item = &'a str>) -> Target {
@@ -97,11 +100,11 @@ impl Cse {
             if resource.ty == ResourceType::CONTAINER
                 && let Some(edge) = edge(name)
             {
-                return if segments.next().is_none() { Target::Here(key, Some(edge)) } else { Target::Nowhere };
+                return if segments.next().is_none() { Target::Here(key, Some(edge)) } else { Target::Nowhere(key) };
             }
             match resource.child(name) {
                 Some(child) => key = child,
-                None => return Target::Nowhere,
+                None => return Target::Nowhere(key),
             }
         }
         Target::Here(key, None)

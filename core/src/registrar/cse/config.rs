@@ -6,7 +6,7 @@ use crate::primitive::{CseId, CseType, EntityId, IdError, SpId};
 
 /// Who may read what others have created.
 ///
-/// Access control policies (`<accessControlPolicy>`) are not implemented; this setting stands in for them. In both
+/// It decides where no `<accessControlPolicy>` does: about resources that have no `acpi`, and nothing above them either. In both
 /// settings only the creator of a resource, the creator of anything above it (the registered AE for all that lies
 /// below its `<AE>`) and the administrator may change or delete it, and every registered entity may retrieve the
 /// `<CSEBase>` and create resources directly below it. Entities behind a registered CSE count as registered, and so do the
@@ -44,6 +44,12 @@ pub struct Limits {
     pub subscriptions: usize,
     /// Entries of `nu` in one subscription. Default 16.
     pub notification_targets: usize,
+    /// Access control rules in `pv`, and in `pvs`, of one `<accessControlPolicy>`. Default 32.
+    pub rules: usize,
+    /// Entries of `acor` in one access control rule, without those that say the same, and without `all`. Default 64.
+    pub originators: usize,
+    /// Policies in the `acpi` of one resource. Default 16.
+    pub policies: usize,
     /// Subscriptions whose verification is under way. Default 256.
     pub verifications: usize,
     /// `<request>`s of non-blocking requests; and likewise blocking requests that wait for their `oet`. Default 1000.
@@ -67,6 +73,9 @@ impl Default for Limits {
             instances: 10_000,
             subscriptions: 64,
             notification_targets: 16,
+            rules: 32,
+            originators: 64,
+            policies: 16,
             verifications: 256,
             requests: 1000,
             request_life: Duration::from_secs(86_400),

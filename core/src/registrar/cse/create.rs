@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Answer, Call, Cse, Effect,
+    access::Originator,
     address::{Edge, edge},
     failure::{Checked, Failure, refuse, shown},
     notification::{Event, Subject},
@@ -42,22 +43,11 @@ impl Cse {
         effects: &mut Vec<Effect>,
     ) -> Checked<Answer> {
         let ty = call.request.resource_type.unwrap_or(ResourceType(0));
-        let registers = matches!(ty, ResourceType::AE | ResourceType::REMOTE_CSE);
-        if !registers {
-            call.originator.known()?;
-        }
         let schema = hosted(ty)?;
         if edge.is_some() || matches!(ty, ResourceType::CSE_BASE | ResourceType::REQUEST) {
             return refuse(StatusCode::OPERATION_NOT_ALLOWED, "nothing can be created there");
         }
         self.expect_child_type(parent, schema)?;
-        match ty {
-            ResourceType::AE | ResourceType::REMOTE_CSE => {}
-            // A subscription needs what retrieving its target needs (TS-0004 7.4.8.2.1).
-            ResourceType::SUBSCRIPTION => self.expect_read(&call.originator, parent)?,
-            _ if parent == self.tree.root() => {}
-            _ => self.expect_change(&call.originator, parent)?,
-        }
         let shape = Shape::for_create(call.request)?;
         let given = self.representation(call.request, schema)?;
         schema.check_create(&given, is_before_release_3(call.request))?;
@@ -77,6 +67,8 @@ impl Cse {
             }
             ResourceType::SUBSCRIPTION => {
                 self.check_subscription(&draft.given)?;
+                // Before anybody is asked.
+                self.link_draft(&call.originator, &mut draft)?;
                 self.expect_capacity(parent, ty, weight(&draft.given), &[])?;
                 match &call.resumed {
                     Some(ri) => draft.ri.clone_from(ri),
@@ -92,7 +84,14 @@ impl Cse {
             }
             _ => draft.ri = self.new_id(schema.prefix),
         }
+        self.link_draft(&call.originator, &mut draft)?;
         self.finish(call.now, draft, effects).map(Answer::Response)
+    }
+
+    /// Finds the policies that the draft names, for its creator.
+    fn link_draft(&self, who: &Originator, draft: &mut Draft) -> Checked {
+        let Some(named) = who.abroad.as_ref().or(draft.creator.as_ref()) else { return Ok(()) };
+        self.link_policies(who, named, &mut draft.given)
     }
 
     /// Puts a draft into the tree and says so.
@@ -118,8 +117,9 @@ impl Cse {
         ] {
             attributes.insert(name.to_owned(), value);
         }
-        // All that the originator gave is kept as it came, but for `cr`, which it asked for.
-        let known: Vec<String> = given.keys().filter(|name| *name != "cr").cloned().collect();
+        // All that the originator gave is kept as it came, but for `cr`, which it asked for, and `acpi`, which is written anew.
+        let known: Vec<String> =
+            given.keys().filter(|name| !["cr", "acpi"].contains(&name.as_str())).cloned().collect();
         for (name, value) in given {
             attributes.entry(name).or_insert(value);
         }
@@ -127,6 +127,7 @@ impl Cse {
             attributes.insert("cr".to_owned(), json!(self.short(&creator)));
         }
 
+        let policy = self.policy_of(schema.ty, &attributes)?;
         let mut evicted = Vec::new();
         match schema.ty {
             ResourceType::AE => {
@@ -158,6 +159,7 @@ impl Cse {
             Seed { ty: schema.ty, ri: ri.clone(), rn, attributes, creator: creator.clone(), created: now, due },
         );
         match schema.ty {
+            ResourceType::ACCESS_CONTROL_POLICY => self.tree.get_mut(key).policy = policy,
             ResourceType::CONTENT_INSTANCE => self.count_instance(now, parent, key),
             ResourceType::AE => {
                 self.aes.insert(creator.clone(), key);

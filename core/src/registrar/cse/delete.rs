@@ -25,7 +25,6 @@ impl Cse {
         edge: Option<Edge>,
         effects: &mut Vec<Effect>,
     ) -> Checked<Response> {
-        self.expect_change(&call.originator, key)?;
         let key = match edge {
             None => key,
             Some(edge) => self.instance(key, edge)?,

@@ -167,8 +167,8 @@ fn is_like(value: &Value, wanted: &Value) -> bool {
     }
 }
 
-/// Takes time in proportion to the product of the lengths at most.
-fn matches_pattern(text: &str, pattern: &str) -> bool {
+/// Whether a text is like a pattern, in which `*` stands for any characters, or none. Takes time in proportion to the product of the lengths at most.
+pub(super) fn matches_pattern(text: &str, pattern: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = text.strip_prefix(first) else { return false };

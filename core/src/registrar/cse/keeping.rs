@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Cse, CseConfig, RandomSource, next_hop,
+    policy::Policy,
     tree::{Key, Resource, Seed},
 };
 use crate::binding::{Registration, RegistreeKind};
@@ -201,8 +202,15 @@ impl Cse {
         let (created, modified) = (moment(&ri, created)?, moment(&ri, modified)?);
         let due = due.map(|due| moment(&ri, due)).transpose()?;
         let ty = ResourceType(ty);
+        let policy = match ty {
+            // Limits that were made narrower are for what comes.
+            ResourceType::ACCESS_CONTROL_POLICY => Policy::read(&attributes, &self.sp_id, &self.cse_id).map(Some),
+            _ => Ok(None),
+        };
+        let policy = policy.map_err(|failure| damaged(&ri, &failure.debug))?.map(Box::new);
         let seed = Seed { ty, ri, rn, attributes, creator: creator.clone(), created, due };
         let key = self.tree.insert_again(parent, seed, sequence, modified);
+        self.tree.get_mut(key).policy = policy;
         match ty {
             ResourceType::AE => drop(self.aes.insert(creator, key)),
             ResourceType::REMOTE_CSE => drop(self.remotes.insert(creator, key)),

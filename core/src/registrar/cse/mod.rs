@@ -4,10 +4,12 @@
 //! embeds it sends what the effects say, and calls back with what came of verifications.
 //!
 //! Covers: TS-0001 8.1, 10.1, 10.2 and TS-0004 7.2 to 7.5 for `<CSEBase>`, `<AE>`, `<container>`, `<contentInstance>`,
-//! `<subscription>`, `<remoteCSE>`, `<request>`, `<schedule>` and the virtual `<latest>` and `<oldest>`; discovery
-//! (TS-0001 10.2.6); the registration that TS-0020 6.4 needs on the registrar's side, and the transfer modes of 6.5.
+//! `<subscription>`, `<remoteCSE>`, `<request>`, `<schedule>`, `<accessControlPolicy>` and the virtual `<latest>` and `<oldest>`;
+//! discovery (TS-0001 10.2.6); access control (TS-0001 11.3.4); the registration that TS-0020 6.4 needs on the registrar's side,
+//! and the transfer modes of 6.5.
 //!
-//! Does not do: access control policies (see [`Access`]), announcement, groups, notification batching. What it does not do it refuses by name.
+//! Does not do: limits of access control rules (contexts, object details), groups and roles in them; announcement, groups,
+//! notification batching. What it does not do it refuses by name.
 //!
 //! ```
 //! use std::time::SystemTime;
@@ -27,6 +29,7 @@
 //! ```
 
 mod access;
+mod acpi;
 mod address;
 mod config;
 mod create;
@@ -37,6 +40,7 @@ mod keeping;
 mod next_hop;
 mod notification;
 mod payload;
+mod policy;
 mod registration;
 mod request;
 mod result;
@@ -59,7 +63,7 @@ use serde_json::{Map, Value, json};
 pub use self::config::{Access, ConfigError, CseConfig, Limits};
 pub use self::keeping::Change;
 use self::{
-    access::{Originator, Standing},
+    access::{Originator, Standing, right_for},
     address::Target,
     config::Identity,
     failure::{Checked, Failure, refuse, shown},
@@ -305,21 +309,32 @@ impl Cse {
         self.admit(now, request)?;
         let originator = self.originator(request, from_registrar);
         let call = Call { now, request, originator, resumed };
-        let (key, edge) = match self.locate(&request.to)? {
+        let target = self.locate(&request.to)?;
+        let filter = match (&target, request.operation) {
+            (Target::Here(..) | Target::Nowhere(_), Operation::Retrieve) => self.filter(request),
+            _ => Ok(None),
+        };
+        let right = right_for(request.operation, matches!(&filter, Ok(Some(filter)) if filter.discovers));
+        let (key, edge) = match target {
             Target::Here(key, edge) => (key, edge),
             Target::Elsewhere(cse) => return self.forward(&call, &cse),
-            Target::Nowhere => {
-                call.originator.expect_known_or_cse()?;
+            Target::Nowhere(nearest) => {
+                if self.is_ruled(nearest) {
+                    self.expect_access(&call, nearest, right)?;
+                } else {
+                    call.originator.expect_known_or_cse()?;
+                }
                 return refuse(StatusCode::NOT_FOUND, format!("there is no resource {}", shown(&request.to)));
             }
         };
+        self.expect_access(&call, key, right)?;
         let fragment = request.to.split_once('#').map(|(_, fragment)| fragment);
         if fragment.is_some() && request.operation != Operation::Retrieve {
             return Err(Failure::bad("to addresses an attribute; only RETRIEVE can do that"));
         }
         match request.operation {
             Operation::Create => self.create(&call, key, edge, effects),
-            Operation::Retrieve => self.retrieve(&call, key, edge, fragment).map(Answer::Response),
+            Operation::Retrieve => self.retrieve(&call, key, edge, fragment, filter?).map(Answer::Response),
             Operation::Update => self.update(&call, key, edge, effects),
             Operation::Delete => self.delete(&call, key, edge, effects).map(Answer::Response),
             Operation::Notify => self.deliver(&call, key),
@@ -349,7 +364,6 @@ impl Cse {
 
     /// A NOTIFY to an AE of this CSE goes on to the AE (TS-0004 7.5.1.2).
     fn deliver(&self, call: &Call<'_>, key: Key) -> Checked<Answer> {
-        call.originator.known()?;
         let resource = self.tree.get(key);
         if resource.ty != ResourceType::AE {
             return refuse(StatusCode::OPERATION_NOT_ALLOWED, "only an AE can be notified");

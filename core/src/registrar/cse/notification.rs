@@ -3,7 +3,7 @@
 //! Covers: TS-0001 9.6.8, 10.2.10.5 to 10.2.10.7; TS-0004 7.5.1 (payload of a notification, subscription deletion),
 //! 6.3.5.13. Events 1 to 4, content types 1 to 3.
 //!
-//! A subscription is not told of its own creation. What `mni`, `mbs`, `mia` and `et` remove is told like any deletion.
+//! A subscription is not told of its own creation, nor of a resource whose policies do not let its creator retrieve it (any more). What `mni`, `mbs`, `mia` and `et` remove is told like any deletion.
 
 use std::time::SystemTime;
 
@@ -100,6 +100,9 @@ impl Cse {
         let watcher = &self.tree.get(subscription).creator;
         if subject.ty == ResourceType::REQUEST && *watcher != subject.creator && *watcher != self.admin {
             // What somebody has asked is not for others to see (TS-0004 7.3.2.2).
+            return false;
+        }
+        if !self.may_be_told(watcher, subject) {
             return false;
         }
         let default = Map::new();

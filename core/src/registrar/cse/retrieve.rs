@@ -16,6 +16,7 @@ use super::{
     address::Edge,
     failure::{Checked, Failure, refuse, shown},
     filter::Filter,
+    policy::Right,
     result::{refuse_rcn, representation, root},
     schema::schema,
     tree::Key,
@@ -36,18 +37,14 @@ impl Cse {
         key: Key,
         edge: Option<Edge>,
         fragment: Option<&str>,
+        filter: Option<Filter>,
     ) -> Checked<Response> {
         let request = call.request;
-        self.expect_read(&call.originator, key)?;
+        // A contentInstance has the access rule of its container.
         let key = match edge {
             None => key,
-            Some(edge) => {
-                let key = self.instance(key, edge)?;
-                self.expect_read(&call.originator, key)?;
-                key
-            }
+            Some(edge) => self.instance(key, edge)?,
         };
-        let filter = self.filter(request)?;
         if let Some(filter) = filter.as_ref().filter(|filter| filter.discovers) {
             if fragment.is_some() || request.content.is_some() {
                 return Err(Failure::bad("discovery finds resources, not attributes"));
@@ -147,7 +144,7 @@ impl Cse {
                 if filter.skip > 0 {
                     return Err(Failure::bad("ofst goes with results that are lists, not trees"));
                 }
-                let found = self.search(who, key, filter, Descent::ThroughFound);
+                let found = self.search(who, key, filter, Right::RETRIEVE, Descent::ThroughFound);
                 let own = match rcn {
                     ResultContent::CHILD_RESOURCES => Map::new(),
                     _ => resource.attributes.clone(),
@@ -155,13 +152,13 @@ impl Cse {
                 (json!({ root(resource.ty): self.nested(key, own, &found.keys) }), found.next.map(|_| None))
             }
             ResultContent::ATTRIBUTES_AND_CHILD_RESOURCE_REFERENCES => {
-                let found = self.search(who, key, filter, Descent::Everywhere);
+                let found = self.search(who, key, filter, Right::RETRIEVE, Descent::Everywhere);
                 let mut own = resource.attributes.clone();
                 own.insert("ch".to_owned(), self.references(who, request, &found.keys)?);
                 (json!({ root(resource.ty): own }), found.next.map(Some))
             }
             ResultContent::CHILD_RESOURCE_REFERENCES => {
-                let found = self.search(who, key, filter, Descent::Everywhere);
+                let found = self.search(who, key, filter, Right::RETRIEVE, Descent::Everywhere);
                 (json!({ "m2m:rrl": { "rrf": self.references(who, request, &found.keys)? } }), found.next.map(Some))
             }
             _ => return Ok(None),
@@ -170,7 +167,7 @@ impl Cse {
     }
 
     fn discover(&self, who: &Originator, request: &Request, key: Key, filter: &Filter) -> Checked<Response> {
-        let found = self.search(who, key, filter, Descent::Everywhere);
+        let found = self.search(who, key, filter, Right::DISCOVERY, Descent::Everywhere);
         let content = match request.result_content {
             None => {
                 let addresses: Vec<String> = self.addresses(who, request, &found.keys)?;
@@ -189,8 +186,8 @@ impl Cse {
         Ok(marked(Response::ok().content(content), found.next.map(Some)))
     }
 
-    /// Descendants that `who` may see and that satisfy the filter, parents before their children.
-    fn search(&self, who: &Originator, key: Key, filter: &Filter, descent: Descent) -> Found {
+    /// Descendants at which `who` has the right and that satisfy the filter, parents before their children.
+    fn search(&self, who: &Originator, key: Key, filter: &Filter, right: Right, descent: Descent) -> Found {
         let most = self.config.limits.results as u64;
         let most = filter.limit.map_or(most, |limit| limit.min(most));
         let deepest = filter.level.map_or(u64::MAX, |level| level.saturating_add(self.tree.get(key).depth as u64));
@@ -199,7 +196,7 @@ impl Cse {
         let mut open: Vec<Key> = self.children_backwards(key);
         while let Some(key) = open.pop() {
             let resource = self.tree.get(key);
-            let fits = filter.criteria.match_with(resource) && self.may_read(who, key);
+            let fits = filter.criteria.match_with(resource) && self.may(who, key, right);
             if fits && skip > 0 {
                 skip -= 1;
             } else if fits {

@@ -1,6 +1,6 @@
 //! The attributes of the resource types that the embedded CSE hosts, as tables.
 //!
-//! Covers: TS-0004 6.3.6 (universal attributes), 7.4.3 to 7.4.9 and 7.4.4 (which attribute may come with CREATE and
+//! Covers: TS-0004 6.3.6 (universal attributes), 7.4.2 to 7.4.9 and 7.4.4 (which attribute may come with CREATE and
 //! UPDATE, and of what kind it is), 8.2.3 (short names). Attributes of the standard whose function is not implemented
 //! are listed too, so that they are refused by name (NOT_IMPLEMENTED) instead of being ignored.
 
@@ -122,15 +122,24 @@ const UNIVERSAL: &[Attribute] = &[
     a("et", Time, Free),
 ];
 
-/// Access control, announcement and dynamic authorization: TS-0004 6.3.6-2, none implemented.
-const UNSUPPORTED: &[&str] = &["acpi", "daci", "at", "aa", "ast", "custodian", "cstn", "acrs"];
+/// Announcement and dynamic authorization: TS-0004 6.3.6-2, none implemented.
+const UNSUPPORTED: &[&str] = &["daci", "at", "aa", "ast", "custodian", "cstn", "acrs"];
 
 const SCHEMAS: &[Schema] = &[
+    Schema {
+        ty: ResourceType::ACCESS_CONTROL_POLICY,
+        root: "m2m:acp",
+        prefix: "acp",
+        attributes: &[a("pv", Record, Required), a("pvs", Record, Required)],
+        unsupported: &["adri", "apri", "airi"],
+        children: &[ResourceType::SUBSCRIPTION],
+    },
     Schema {
         ty: ResourceType::AE,
         root: "m2m:ae",
         prefix: "C",
         attributes: &[
+            a("acpi", Words, Free),
             a("apn", Text, Free),
             a("api", Word, OnceRequired),
             a("aei", Text, Assigned),
@@ -143,13 +152,19 @@ const SCHEMAS: &[Schema] = &[
             a("scp", Texts, Free),
         ],
         unsupported: &["ape", "esi", "mei", "regs", "trps", "tren", "tri", "trn"],
-        children: &[ResourceType::CONTAINER, ResourceType::SCHEDULE, ResourceType::SUBSCRIPTION],
+        children: &[
+            ResourceType::ACCESS_CONTROL_POLICY,
+            ResourceType::CONTAINER,
+            ResourceType::SCHEDULE,
+            ResourceType::SUBSCRIPTION,
+        ],
     },
     Schema {
         ty: ResourceType::CONTAINER,
         root: "m2m:cnt",
         prefix: "cnt",
         attributes: &[
+            a("acpi", Words, Free),
             a("cr", Asked, Once),
             a("st", Count, Assigned),
             a("mni", Count, Free),
@@ -193,13 +208,20 @@ const SCHEMAS: &[Schema] = &[
         ],
         unsupported: &[],
         // A <request> is one too, but not by CREATE.
-        children: &[ResourceType::AE, ResourceType::CONTAINER, ResourceType::REMOTE_CSE, ResourceType::SUBSCRIPTION],
+        children: &[
+            ResourceType::ACCESS_CONTROL_POLICY,
+            ResourceType::AE,
+            ResourceType::CONTAINER,
+            ResourceType::REMOTE_CSE,
+            ResourceType::SUBSCRIPTION,
+        ],
     },
     Schema {
         ty: ResourceType::REMOTE_CSE,
         root: "m2m:csr",
         prefix: "csr",
         attributes: &[
+            a("acpi", Words, Free),
             a("cst", Code(1, 3), Once),
             a("poa", Texts, Free),
             a("cb", Word, OnceRequired),
@@ -213,13 +235,18 @@ const SCHEMAS: &[Schema] = &[
             a("srv", Words, RequiredSince3),
         ],
         unsupported: &["ape", "egid", "esi", "mei", "mtcc", "tren", "tri", "trn"],
-        children: &[ResourceType::CONTAINER, ResourceType::SCHEDULE, ResourceType::SUBSCRIPTION],
+        children: &[
+            ResourceType::ACCESS_CONTROL_POLICY,
+            ResourceType::CONTAINER,
+            ResourceType::SCHEDULE,
+            ResourceType::SUBSCRIPTION,
+        ],
     },
     Schema {
         ty: ResourceType::SCHEDULE,
         root: "m2m:sch",
         prefix: "sch",
-        attributes: &[a("se", Record, Required), a("nco", Flag, Free)],
+        attributes: &[a("acpi", Words, Free), a("se", Record, Required), a("nco", Flag, Free)],
         unsupported: &[],
         children: &[],
     },
@@ -245,6 +272,7 @@ const SCHEMAS: &[Schema] = &[
         root: "m2m:sub",
         prefix: "sub",
         attributes: &[
+            a("acpi", Words, Free),
             a("cr", Asked, Once),
             a("enc", Record, Free),
             a("exc", Positive, Free),

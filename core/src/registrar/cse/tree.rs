@@ -13,7 +13,7 @@ use std::{
 use serde_json::{Map, Value};
 use slab::Slab;
 
-use super::schedule::schedule_of;
+use super::{policy::Policy, schedule::schedule_of};
 use crate::{
     binding::Schedule,
     primitive::{EntityId, ResourceType},
@@ -47,6 +47,10 @@ pub(super) struct Resource {
     subscriptions: Vec<Key>,
     /// What its child `<schedule>` says; `None`: it has none.
     pub(super) schedule: Option<Schedule>,
+    /// What it says if it is an `<accessControlPolicy>`.
+    pub(super) policy: Option<Box<Policy>>,
+    /// It has an `acpi`.
+    pub(super) has_acpi: bool,
 }
 
 impl Resource {
@@ -85,6 +89,11 @@ impl Resource {
     pub(super) fn child(&self, name: &str) -> Option<Key> {
         self.names.get(name).copied()
     }
+
+    /// Whether it says by itself who may do what.
+    fn is_ruled(&self) -> bool {
+        self.has_acpi || self.ty == ResourceType::ACCESS_CONTROL_POLICY
+    }
 }
 
 /// What a new resource is made of.
@@ -107,6 +116,8 @@ pub(super) struct Tree {
     sequence: u64,
     bytes: u64,
     requests: usize,
+    /// How many have an access rule of their own.
+    ruled: usize,
     root: Key,
     /// Identifiers of the resources that were made, changed or removed since they were last taken, if somebody takes them.
     changed: Option<HashSet<String>>,
@@ -122,6 +133,7 @@ impl Tree {
             sequence: 0,
             bytes: 0,
             requests: 0,
+            ruled: 0,
             root: 0,
             changed: None,
         };
@@ -177,11 +189,16 @@ impl Tree {
         self.requests
     }
 
+    /// Whether there is any `<accessControlPolicy>` or `acpi`.
+    pub(super) const fn has_policies(&self) -> bool {
+        self.ruled > 0
+    }
+
     pub(super) fn get(&self, key: Key) -> &Resource {
         &self.resources[key]
     }
 
-    /// For attributes and `modified`; [`Tree::resized`] afterwards if an attribute has grown or shrunk.
+    /// For attributes, `modified` and `policy`; [`Tree::resized`] afterwards if an attribute has grown or shrunk.
     pub(super) fn get_mut(&mut self, key: Key) -> &mut Resource {
         self.note(key);
         &mut self.resources[key]
@@ -208,6 +225,7 @@ impl Tree {
         self.sequence += 1;
         let sequence = self.sequence;
         let bytes = weight(&seed.attributes);
+        let has_acpi = seed.attributes.contains_key("acpi");
         let schedule = (seed.ty == ResourceType::SCHEDULE).then(|| schedule_of(&seed.attributes).ok()).flatten();
         let depth = parent.map_or(0, |parent| self.get(parent).depth + 1);
         let key = self.resources.insert(Resource {
@@ -228,8 +246,11 @@ impl Tree {
             others: BTreeMap::new(),
             subscriptions: Vec::new(),
             schedule: None,
+            policy: None,
+            has_acpi,
         });
         self.bytes += bytes;
+        self.ruled += usize::from(self.resources[key].is_ruled());
         self.requests += usize::from(seed.ty == ResourceType::REQUEST);
         self.ids.insert(seed.ri, key);
         if let Some(due) = seed.due {
@@ -261,6 +282,7 @@ impl Tree {
         let resource = self.resources.remove(key);
         debug_assert!(resource.names.is_empty(), "only leaves are removed");
         self.bytes -= resource.bytes;
+        self.ruled -= usize::from(resource.is_ruled());
         self.requests -= usize::from(resource.ty == ResourceType::REQUEST);
         self.ids.remove(&resource.ri);
         if let Some(due) = resource.due {
@@ -296,6 +318,9 @@ impl Tree {
     /// Counts the attributes of `key` anew.
     pub(super) fn resized(&mut self, key: Key) {
         let resource = &mut self.resources[key];
+        self.ruled -= usize::from(resource.is_ruled());
+        resource.has_acpi = resource.attributes.contains_key("acpi");
+        self.ruled += usize::from(resource.is_ruled());
         let bytes = weight(&resource.attributes);
         self.bytes = self.bytes - resource.bytes + bytes;
         resource.bytes = bytes;

@@ -26,7 +26,6 @@ impl Cse {
         edge: Option<Edge>,
         effects: &mut Vec<Effect>,
     ) -> Checked<Answer> {
-        self.expect_change(&call.originator, key)?;
         let resource = self.tree.get(key);
         let fixed =
             matches!(resource.ty, ResourceType::CSE_BASE | ResourceType::CONTENT_INSTANCE | ResourceType::REQUEST);
@@ -34,8 +33,11 @@ impl Cse {
             return refuse(StatusCode::OPERATION_NOT_ALLOWED, "this resource cannot be updated");
         };
         let shape = Shape::for_update(call.request)?;
-        let given = self.representation(call.request, schema)?;
+        let mut given = self.representation(call.request, schema)?;
         schema.check_update(&given)?;
+        self.expect_update(&call.originator, key, &given)?;
+        let named = call.originator.abroad.as_ref().or(call.originator.id.as_ref());
+        self.link_policies(&call.originator, named.unwrap_or(&self.own), &mut given)?;
         let schedule = if resource.ty == ResourceType::SCHEDULE { check_changed_schedule(&given)? } else { None };
         let life = match given.get("et") {
             None => None,
@@ -60,6 +62,7 @@ impl Cse {
         }
         attributes.insert("lt".to_owned(), json!(format_timestamp(call.now)));
         self.expect_growth(key, &attributes)?;
+        let policy = self.policy_of(resource.ty, &attributes)?;
         if resource.ty == ResourceType::SUBSCRIPTION {
             self.check_subscription(&attributes)?;
             if call.resumed.is_none() {
@@ -76,6 +79,7 @@ impl Cse {
         let resource = self.tree.get_mut(key);
         resource.attributes = attributes;
         resource.modified = call.now;
+        resource.policy = policy;
         self.tree.resized(key);
         if let Some((_, due)) = life {
             self.tree.set_due(key, due);

@@ -1,19 +1,23 @@
 //! The opening end of the opening handshake.
 //!
-//! Covers: RFC 6455 4.1, TS-0020 6.2.2; rows WS-6.2.2.1-1 to WS-6.2.2.7-1, WS-6.2.3.4-1, WS-6.2.3.5-1.
+//! Covers: RFC 6455 4.1, TS-0020 6.2.2; rows WS-6.2.2.1-1 to WS-6.2.2.7-1, WS-6.2.3.1-1, WS-6.2.3.4-1,
+//! WS-6.2.3.5-1; RFC 7235 4.2 (`Authorization`).
 //! Offers permessage-deflate if asked to, and no other extension (WS-6.2.2.8-1).
-//! What it does not do: follow redirects, authenticate, or time out.
+//! What it does not do: follow redirects, answer a challenge (credentials are sent at once), or time out.
 
 use std::fmt;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use data_encoding::BASE64;
 use tungstenite::handshake::derive_accept_key;
+use zeroize::Zeroizing;
 
 use super::{
-    InvalidField, Limits, Refusal,
+    Credentials, InvalidField, Limits, Refusal,
     answer::{Answer, AnswerError, AnswerReader},
-    check_field, check_subprotocol, extension,
+    check_field, check_subprotocol,
+    credentials::joined,
+    extension,
     head::Fields,
     printable,
 };
@@ -30,20 +34,24 @@ pub struct ClientRequest {
     pub subprotocols: Vec<String>,
     /// Whether permessage-deflate is offered, and how (TS-0020 6.2.2.8). A server that declines is taken without.
     pub compression: Option<Compression>,
-    /// Further header fields, sent last and in this order.
+    /// Further header fields, in this order.
     pub headers: Vec<(String, String)>,
+    /// Who we are towards the server: the last field, `Authorization`, which may not be among the others then.
+    pub credentials: Option<Credentials>,
     /// Whether an answer without a subprotocol is taken although some were offered. It breaks TS-0020 6.2.3.5, but there
     /// are such servers.
     pub allow_missing_subprotocol: bool,
 }
 
+const AUTHORIZATION: &str = "Authorization";
+
 /// Sends the request and reads the answer of a server.
 ///
 /// Send [`transmit`](Self::transmit), then hand bytes to [`handle_data`](Self::handle_data) until it gives a result, and report
 /// the end of the TCP connection, or that waiting is over, to [`handle_eof`](Self::handle_eof).
-#[derive(Debug)]
 pub struct ClientHandshake {
-    request: Bytes,
+    request: Zeroizing<Vec<u8>>,
+    credentials: Option<Credentials>,
     accept: String,
     offered: Vec<String>,
     allow_missing_subprotocol: bool,
@@ -78,11 +86,18 @@ pub enum Deviation {
 }
 
 /// Why no connection was opened. [`Display`](fmt::Display) says on one line what happened and what may help; what comes from
-/// the peer is escaped there.
+/// the peer is escaped there. No credentials are in it, even if the server sends them back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HandshakeError {
     /// The request cannot be sent as it is asked for.
     Request(InvalidField),
+    /// The server wants to know who we are, or does not accept who we say we are: 401.
+    Unauthorized {
+        /// Its answer; what is wanted is in its `WWW-Authenticate`.
+        refusal: Refusal,
+        /// Whether credentials were sent.
+        sent: bool,
+    },
     /// The server answered with another status than 101.
     Refused(Refusal),
     /// The peer does not speak HTTP; its first bytes, escaped.
@@ -97,6 +112,12 @@ pub enum HandshakeError {
     Ended(usize),
 }
 
+impl fmt::Debug for ClientHandshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientHandshake").field("answer", &self.answer).finish_non_exhaustive()
+    }
+}
+
 impl ClientHandshake {
     /// Makes the request, with a fresh key from `random`.
     ///
@@ -108,6 +129,7 @@ impl ClientHandshake {
         let key = BASE64.encode(&key);
         Ok(Self {
             request: write_request(request, &key).map_err(HandshakeError::Request)?,
+            credentials: request.credentials.clone(),
             accept: derive_accept_key(key.as_bytes()),
             offered: request.subprotocols.clone(),
             allow_missing_subprotocol: request.allow_missing_subprotocol,
@@ -117,7 +139,7 @@ impl ClientHandshake {
     }
 
     /// The request; empty when it was given already.
-    pub fn transmit(&mut self) -> Bytes {
+    pub fn transmit(&mut self) -> Zeroizing<Vec<u8>> {
         std::mem::take(&mut self.request)
     }
 
@@ -126,12 +148,35 @@ impl ClientHandshake {
     /// # Errors
     /// Whatever keeps the connection from being opened; nothing more is to be handed over then.
     pub fn handle_data(&mut self, data: &[u8]) -> Result<Option<Accepted>, HandshakeError> {
-        self.answer.handle_data(data)?.map(|answer| self.judge(answer)).transpose()
+        let answer = self.answer.handle_data(data).map_err(HandshakeError::from);
+        let judged = answer.and_then(|answer| answer.map(|answer| self.judge(answer)).transpose());
+        judged.map_err(|error| self.failed(error))
     }
 
     /// The TCP connection ended, or there is no more time: what this comes to.
     pub fn handle_eof(&mut self) -> HandshakeError {
-        self.answer.handle_eof().into()
+        let error = self.answer.handle_eof().into();
+        self.failed(error)
+    }
+
+    /// What is told of it: without our credentials, and a 401 as what it is.
+    fn failed(&self, error: HandshakeError) -> HandshakeError {
+        let error = match (error, &self.credentials) {
+            (error, None) => error,
+            (HandshakeError::Refused(refusal), Some(own)) => HandshakeError::Refused(own.hide_in(refusal)),
+            (HandshakeError::NotHttp(start), Some(own)) => HandshakeError::NotHttp(own.hide(start)),
+            (HandshakeError::Invalid(what), Some(own)) => HandshakeError::Invalid(own.hide(what)),
+            (HandshakeError::Subprotocol(name), Some(own)) => {
+                HandshakeError::Subprotocol(name.map(|name| own.hide(name)))
+            }
+            (error, Some(_)) => error,
+        };
+        match error {
+            HandshakeError::Refused(refusal) if refusal.status == 401 => {
+                HandshakeError::Unauthorized { refusal, sent: self.credentials.is_some() }
+            }
+            error => error,
+        }
     }
 
     /// RFC 6455 4.1, second half.
@@ -178,8 +223,8 @@ impl ClientHandshake {
 }
 
 /// The request, with the fields and the order of TS-0020 5.2, step 2.
-fn write_request(request: &ClientRequest, key: &str) -> Result<Bytes, InvalidField> {
-    let ClientRequest { authority, target, subprotocols, compression, headers, .. } = request;
+fn write_request(request: &ClientRequest, key: &str) -> Result<Zeroizing<Vec<u8>>, InvalidField> {
+    let ClientRequest { authority, target, subprotocols, compression, headers, credentials, .. } = request;
     if authority.is_empty() || !authority.bytes().all(|b| b.is_ascii_graphic() && !b"/?#@\\".contains(&b)) {
         let what = format!("authority \"{}\"", escape(authority));
         return Err(InvalidField { what, why: "is not host[:port]" });
@@ -203,9 +248,14 @@ fn write_request(request: &ClientRequest, key: &str) -> Result<Bytes, InvalidFie
     text += "Sec-WebSocket-Version: 13\r\n";
     for (name, value) in headers {
         check_field(name, value)?;
+        if credentials.is_some() && name.eq_ignore_ascii_case(AUTHORIZATION) {
+            let what = format!("header field \"{}\"", escape(name));
+            return Err(InvalidField { what, why: "is there already: there are credentials" });
+        }
         text += &format!("{name}: {value}\r\n");
     }
-    Ok(Bytes::from(text + "\r\n"))
+    let field = credentials.as_ref().map(|credentials| credentials.line(AUTHORIZATION)).unwrap_or_default();
+    Ok(joined(&[text.as_bytes(), &field, b"\r\n"]))
 }
 
 fn once<'a>(fields: &'a Fields, name: &str) -> Result<Option<&'a str>, HandshakeError> {
@@ -232,6 +282,16 @@ impl fmt::Display for HandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Request(invalid) => write!(f, "the WebSocket handshake cannot be sent: {invalid}"),
+            Self::Unauthorized { refusal, sent } => {
+                write!(f, "the server refused the WebSocket handshake with {refusal}; ")?;
+                f.write_str(if *sent { "our credentials are not accepted" } else { "credentials are wanted" })?;
+                let fields = refusal.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("WWW-Authenticate"));
+                let challenges: Vec<&str> = fields.map(|(_, value)| value.as_str()).collect();
+                if !challenges.is_empty() {
+                    write!(f, " ({})", printable(challenges.join(", ").as_bytes()))?;
+                }
+                f.write_str(if *sent { "; check them" } else { "; set them" })
+            }
             Self::Refused(refusal) => write!(f, "the server refused the WebSocket handshake with {refusal}"),
             Self::NotHttp(start) => write!(
                 f,

@@ -12,6 +12,7 @@
 mod answer;
 mod body;
 pub mod client;
+mod credentials;
 mod extension;
 mod head;
 pub mod proxy;
@@ -21,6 +22,9 @@ mod target;
 use std::fmt;
 
 pub use answer::Refusal;
+pub use credentials::Credentials;
+#[cfg(feature = "net")]
+pub(crate) use credentials::is_b64token;
 
 use super::escape;
 

@@ -10,15 +10,17 @@
 use std::fmt;
 use std::net::Ipv6Addr;
 
-use data_encoding::BASE64;
 use zeroize::Zeroizing;
 
 use super::{
     InvalidField, Limits, Refusal,
     answer::{Answer, AnswerError, AnswerReader},
+    credentials::joined,
     printable,
 };
 use crate::websocket::escape;
+
+pub use super::credentials::Credentials;
 
 /// What to ask for.
 #[derive(Clone, Debug, Default)]
@@ -29,13 +31,6 @@ pub struct ProxyRequest {
     pub port: u16,
     /// Who we are towards the proxy.
     pub credentials: Option<Credentials>,
-}
-
-/// User name and password for a proxy (RFC 7617). They are shown nowhere, and overwritten in memory when dropped.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Credentials {
-    user: Zeroizing<String>,
-    password: Zeroizing<String>,
 }
 
 /// Sends the CONNECT and reads the answer of a proxy.
@@ -95,39 +90,6 @@ pub enum ProxyError {
     Ended(usize),
 }
 
-impl Credentials {
-    /// # Errors
-    /// If the user name has a colon (RFC 7617 2), or either has a blank or control character.
-    pub fn new(user: &str, password: &str) -> Result<Self, InvalidField> {
-        let invalid = |what: &str, why| Err(InvalidField { what: format!("the proxy {what}"), why });
-        for (what, text) in [("user name", user), ("password", password)] {
-            if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
-                return invalid(what, "has a blank or control character");
-            }
-        }
-        if user.contains(':') {
-            return invalid("user name", "has a colon, where the password would begin (RFC 7617 2)");
-        }
-        Ok(Self { user: Zeroizing::new(user.to_owned()), password: Zeroizing::new(password.to_owned()) })
-    }
-
-    /// As they stand in the header field, without the scheme.
-    fn encoded(&self) -> Zeroizing<String> {
-        // Room for all of it at once: a text that grows leaves copies behind.
-        let mut plain = Zeroizing::new(Vec::with_capacity(self.user.len() + 1 + self.password.len()));
-        for part in [self.user.as_bytes(), b":", self.password.as_bytes()] {
-            plain.extend_from_slice(part);
-        }
-        Zeroizing::new(BASE64.encode(&plain))
-    }
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Credentials(hidden)")
-    }
-}
-
 impl fmt::Debug for ProxyHandshake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProxyHandshake").field("answer", &self.answer).finish_non_exhaustive()
@@ -178,7 +140,10 @@ impl ProxyHandshake {
     fn failed(&self, error: AnswerError) -> ProxyError {
         match error {
             AnswerError::Refused(refusal) => {
-                let refusal = self.without_credentials(refusal);
+                let refusal = match &self.credentials {
+                    Some(credentials) => credentials.hide_in(refusal),
+                    None => refusal,
+                };
                 if matches!(refusal.status, 401 | 407) {
                     let schemes = schemes(&refusal);
                     ProxyError::AuthenticationRequired { refusal, schemes, sent: self.credentials.is_some() }
@@ -186,40 +151,16 @@ impl ProxyHandshake {
                     ProxyError::Refused(refusal)
                 }
             }
-            AnswerError::NotHttp(start) if self.repeats_credentials(start.as_bytes()) => {
-                ProxyError::NotHttp(REPEATED.to_owned())
-            }
-            AnswerError::NotHttp(start) => ProxyError::NotHttp(start),
+            AnswerError::NotHttp(start) => ProxyError::NotHttp(match &self.credentials {
+                Some(credentials) => credentials.hide(start),
+                None => start,
+            }),
             AnswerError::Malformed(what) => ProxyError::Invalid(what),
             AnswerError::TooLarge(limits) => ProxyError::TooLarge(limits),
             AnswerError::Ended(bytes) => ProxyError::Ended(bytes),
         }
     }
-
-    /// Errors are logged: what an echoing peer, or a proxy's page for debugging, repeats of our request may not get there.
-    fn without_credentials(&self, mut refusal: Refusal) -> Refusal {
-        let Refusal { reason, headers, body, .. } = &mut refusal;
-        for text in headers.iter_mut().map(|(_, value)| value).chain([reason]) {
-            if self.repeats_credentials(text.as_bytes()) {
-                *text = REPEATED.to_owned();
-            }
-        }
-        if self.repeats_credentials(body) {
-            *body = REPEATED.into();
-        }
-        refusal
-    }
-
-    fn repeats_credentials(&self, text: &[u8]) -> bool {
-        self.credentials.as_ref().is_some_and(|credentials| {
-            let encoded = credentials.encoded();
-            // Text that is cut may have a part of them.
-            memchr::memmem::find(text, &encoded.as_bytes()[..encoded.len().min(8)]).is_some()
-        })
-    }
 }
-
-const REPEATED: &str = "(left out, since it has our credentials)";
 
 /// The request. Authorities have the port always (RFC 7231 4.3.6).
 fn write_request(request: &ProxyRequest) -> Result<Zeroizing<Vec<u8>>, InvalidField> {
@@ -234,18 +175,8 @@ fn write_request(request: &ProxyRequest) -> Result<Zeroizing<Vec<u8>>, InvalidFi
         }
     };
     let head = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n");
-    let field = credentials.as_ref().map(|credentials| ("Proxy-Authorization: Basic ", credentials.encoded(), "\r\n"));
-    let mut parts = vec![head.as_str()];
-    if let Some((name, encoded, end)) = &field {
-        parts.extend([*name, encoded.as_str(), *end]);
-    }
-    parts.push("\r\n");
-    // Room for all of it at once, as above.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(parts.iter().map(|part| part.len()).sum()));
-    for part in parts {
-        bytes.extend_from_slice(part.as_bytes());
-    }
-    Ok(bytes)
+    let field = credentials.as_ref().map(|credentials| credentials.line("Proxy-Authorization")).unwrap_or_default();
+    Ok(joined(&[head.as_bytes(), &field, b"\r\n"]))
 }
 
 /// The schemes in a list of challenges (RFC 7235 4.3): elements that begin with a word which no `=` follows. The commas

@@ -9,6 +9,16 @@ use super::*;
 const ENTITIES: [&str; 4] = ["Ca", "Cb", "Sc", "/id-mn"];
 const PRINCIPALS: [&str; 4] = ["k1", "k2", "k3-old", "k3-new"];
 
+/// The credential of `k2` is for two entities, the others do not say.
+fn identity(who: usize) -> Arc<PeerIdentity> {
+    let identity = PeerIdentity::from(principal(PRINCIPALS[who]));
+    Arc::new(if who == 1 { identity.only(vec![entity("Cb"), entity("Sc")]) } else { identity })
+}
+
+fn speaks_for(who: Option<usize>, stem: &str) -> bool {
+    who != Some(1) || stem == "Cb" || stem == "Sc"
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Connect { who: Option<usize>, hint: Option<usize> },
@@ -60,10 +70,11 @@ fn node_of(who: usize) -> usize {
 }
 
 impl Run {
-    fn new(policy: TakeOver) -> Self {
+    fn new(policy: TakeOver, binds_plain: bool) -> Self {
         let rotation = vec![(principal(PRINCIPALS[2]), principal(PRINCIPALS[3]))];
         let flapping = Flapping { count: 2, within: Duration::from_secs(1) };
-        let world = with_rules(&TakeOverRules { policy, flapping, rotation });
+        let mut world = with_rules(&TakeOverRules { policy, flapping, rotation });
+        world.registry.binds_plain = binds_plain;
         Self { world, policy, observer: Observer::default() }
     }
 
@@ -86,7 +97,7 @@ impl Run {
                 self.observer.opened.push((id, who));
                 self.observer.live.insert(id);
                 actor = Some(id);
-                registry.connected(id, who.map(|who| principal(PRINCIPALS[who])), hint.map(|e| ENTITIES[e]), now);
+                registry.connected(id, who.map(identity), hint.map(|e| ENTITIES[e]), now);
             }
             Step::Request { connection, entity } => {
                 let Some(id) = self.connection(connection) else { return };
@@ -169,6 +180,7 @@ impl Run {
         let Observer { opened, live, evicted, routes, registered } = &self.observer;
         let registry = &self.world.registry;
         let who = |id: ConnectionId| opened[id.0 as usize - 1].1.map(node_of);
+        let may = |id: ConnectionId, stem: &str| speaks_for(who(id), stem);
         let has_rights = |id: &ConnectionId| live.contains(id) && !evicted.contains(id);
 
         assert_eq!(registry.connections.keys().copied().collect::<HashSet<_>>(), *live);
@@ -180,6 +192,7 @@ impl Run {
             assert_eq!(claims.len(), entry.claims.len(), "claimed twice");
             for connection in entry.route.iter().chain(&claims) {
                 assert!(has_rights(connection), "{stem}: {connection:?} is gone");
+                assert!(may(*connection, stem), "{stem}: {connection:?} may not speak for it");
                 carried.insert((*connection, Arc::clone(stem)));
             }
             if let Some(route) = entry.route {
@@ -190,10 +203,8 @@ impl Run {
             if let Some(owner) = &entry.owner {
                 let node = &registry.nodes[owner];
                 assert_eq!(node.entities.iter().filter(|entity| *entity == stem).count(), 1);
-                assert_eq!(
-                    entry.route, node.connection,
-                    "{stem}: its node has a connection, and it is reached over it"
-                );
+                let reached = node.connection.filter(|connection| may(*connection, stem));
+                assert_eq!(entry.route, reached, "{stem}: its node has a connection, and it is reached over it");
                 assert!(claims.is_empty());
             } else if let Some(route) = entry.route {
                 assert_eq!(who(route), None, "{stem}: it is reached over an authenticated connection");
@@ -204,6 +215,23 @@ impl Run {
         let kept: HashSet<_> =
             kept.flat_map(|(id, carrier)| carrier.carried.iter().map(|stem| (*id, Arc::clone(stem)))).collect();
         assert_eq!(kept, carried, "a connection carries what it is reached as, or claims");
+
+        // What a credential is for belongs to nobody else while its connection is there, unless it does already.
+        for (stem, slot) in &registry.named {
+            assert!(registry.nodes[slot].connection.is_some() && registry.nodes[slot].named.contains(stem));
+            let Some(entry) = registry.entities.get(stem).filter(|entry| entry.owner.is_none()) else { continue };
+            let of_others = entry.route.iter().chain(&entry.claims).find(|id| who(**id) != Some(1));
+            assert_eq!(of_others, None, "{stem}");
+        }
+        let named: usize = registry.nodes.values().map(|node| node.named.len()).sum();
+        assert_eq!(named, registry.named.len());
+
+        // A connection without a credential speaks for one entity.
+        if registry.binds_plain {
+            for (id, carrier) in registry.connections.iter().filter(|(id, _)| who(**id).is_none()) {
+                assert!(carrier.carried.len() <= 1, "{id:?}: {:?}", carrier.carried);
+            }
+        }
 
         // At most one connection has a principal's rights, and the newest does.
         for (node, name) in PRINCIPALS.iter().enumerate().take(3) {
@@ -224,9 +252,14 @@ impl Run {
             let same = who(*old).is_some() && who(*old) == who(*new);
             // The claim of one that lost its rights to a connection of its own node is another way to die.
             let fell = evicted.contains(old);
+            // A credential that is for the entity is proof, and a connection without one has none.
+            let proved = who(*new) == Some(1) && who(*old).is_none();
             match self.policy {
                 TakeOver::Probe | TakeOver::Refuse => {
-                    assert!(died || same || (fell && actor != Some(*new)), "{entity}: {new:?} took it from {old:?}");
+                    assert!(
+                        died || same || proved || (fell && actor != Some(*new)),
+                        "{entity}: {new:?} took it from {old:?}"
+                    );
                 }
                 TakeOver::Newest => assert!(died || same || who(*old).is_none()),
             }
@@ -244,8 +277,8 @@ impl Run {
         for entity in ENTITIES {
             self.world.registry.deregister(entity);
         }
-        let Registry { entities, connections, nodes, .. } = &self.world.registry;
-        assert!(entities.is_empty() && connections.is_empty() && nodes.is_empty());
+        let Registry { entities, connections, nodes, named, .. } = &self.world.registry;
+        assert!(entities.is_empty() && connections.is_empty() && nodes.is_empty() && named.is_empty());
     }
 }
 
@@ -257,9 +290,10 @@ proptest! {
         policy in prop_oneof![
             4 => Just(TakeOver::Probe), 1 => Just(TakeOver::Refuse), 1 => Just(TakeOver::Newest)
         ],
+        binds_plain in any::<bool>(),
         steps in prop::collection::vec(step(), 1..80),
     ) {
-        let mut run = Run::new(policy);
+        let mut run = Run::new(policy, binds_plain);
         for step in &steps {
             run.take(step);
         }
@@ -271,8 +305,9 @@ proptest! {
         who in prop::option::of(0..PRINCIPALS.len()),
         steps in prop::collection::vec(step(), 1..40),
         repetitions in 1..4_usize,
+        binds_plain in any::<bool>(),
     ) {
-        let mut run = Run::new(TakeOver::Newest);
+        let mut run = Run::new(TakeOver::Newest, binds_plain);
         run.take(&Step::Connect { who, hint: None });
         run.take(&Step::Register { connection: 0, entity: 0 });
         for step in &steps {

@@ -358,3 +358,79 @@ fn ws_6_2_2_8_1_compression_is_offered_and_the_answer_taken() {
     let error = start(&ClientRequest { compression: out_of_range, ..request() }).unwrap_err();
     assert!(error.to_string().contains("level is 0"), "{error}");
 }
+
+fn with_credentials(credentials: Credentials) -> ClientRequest {
+    ClientRequest { credentials: Some(credentials), ..request() }
+}
+
+#[test]
+fn credentials_are_the_last_field_and_there_once() {
+    let mut request = with_credentials(Credentials::basic("Aladdin", "open sesame").unwrap());
+    request.headers = vec![("X-A".into(), "b".into())];
+    let mut handshake = start(&request).unwrap();
+    let text = handshake.transmit();
+    let text = std::str::from_utf8(&text).unwrap();
+    assert!(text.ends_with("X-A: b\r\nAuthorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n\r\n"), "{text}");
+    assert!(handshake.transmit().is_empty());
+    let shown = format!("{handshake:?} {request:?} {:?}", start(&request).unwrap());
+    assert!(!shown.contains("QWxh") && !shown.contains("sesame") && !shown.contains("[71, 69, 84"), "{shown}");
+    for name in ["Authorization", "AUTHORIZATION"] {
+        request.headers = vec![(name.into(), "Bearer zq".into())];
+        let error = start(&request).unwrap_err();
+        assert!(matches!(error, HandshakeError::Request(_)) && !error.to_string().contains("zq"), "{error}");
+    }
+    request.credentials = None;
+    assert!(start(&request).is_ok(), "a program may make the field itself");
+}
+
+#[test]
+fn ws_6_2_3_1_1_a_401_says_whether_credentials_are_wanted_or_not_accepted() {
+    let answer = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"cse\"\r\n\
+        WWW-Authenticate: Bearer\r\nContent-Length: 2\r\n\r\nno";
+    for (credentials, said) in [
+        (None, "credentials are wanted (Basic realm=\"cse\", Bearer); set them"),
+        (
+            Credentials::bearer("zqzqzqzq").ok(),
+            "our credentials are not accepted (Basic realm=\"cse\", Bearer); check them",
+        ),
+    ] {
+        let sent = credentials.is_some();
+        let error = answered(&ClientRequest { credentials, ..request() }, answer).unwrap_err();
+        assert!(
+            matches!(&error, HandshakeError::Unauthorized { refusal, sent: s } if refusal.status == 401 && *s == sent)
+        );
+        let text = error.to_string().replace("\\\"", "\"");
+        assert!(text.contains("401 Unauthorized: no; ") && text.ends_with(said), "{text}");
+    }
+}
+
+#[test]
+fn no_answer_makes_an_error_show_the_credentials() {
+    let basic = Credentials::basic("Aladdin", "open-sesame").unwrap();
+    let bearer = Credentials::bearer("eyJhbGciOiJub25lIn0.e30.").unwrap();
+    for (credentials, secret) in
+        [(&basic, "QWxhZGRpbjpvcGVuLXNlc2FtZQ=="), (&basic, "open-sesame"), (&bearer, "eyJhbGciOiJub25lIn0.e30.")]
+    {
+        for answer in [
+            format!("HTTP/1.1 401 {secret}\r\nWWW-Authenticate: Basic realm=\"{secret}\"\r\n\r\n{secret}"),
+            format!("HTTP/1.1 403 No\r\nContent-Length: 200\r\n\r\nyou sent {secret}"),
+            format!("HTTP/1.1 302 Found\r\nLocation: /?{secret}\r\nContent-Length: 0\r\n\r\n"),
+            format!("220 {secret} ready\r\n\r\n"),
+            with("Protocol: oneM2M.json", &format!("Protocol: {secret}")),
+            with("Connection: Upgrade", &format!("Connection: Upgrade\r\nSec-WebSocket-Extensions: {secret}")),
+            with("Connection: Upgrade", &format!("Connection: Upgrade\r\n{secret}")),
+            with("Accept: ", &format!("Accept: {secret}")),
+        ] {
+            for step in [1, 7, 1000] {
+                let mut handshake = start(&with_credentials(credentials.clone())).unwrap();
+                let failed = answer.as_bytes().chunks(step).find_map(|piece| handshake.handle_data(piece).err());
+                let error = failed.unwrap_or_else(|| handshake.handle_eof());
+                let mut shown = format!("{error} {error:?}");
+                if let HandshakeError::Refused(refusal) | HandshakeError::Unauthorized { refusal, .. } = &error {
+                    shown += &String::from_utf8_lossy(&refusal.body);
+                }
+                assert!(!shown.contains(secret), "{answer:?} by {step}: {shown}");
+            }
+        }
+    }
+}
