@@ -183,7 +183,7 @@ impl Server {
             Kind::Certificate => Credential::Certificate(chain.into()),
             Kind::RawKey => Credential::RawKey(chain.into()),
         };
-        Ok(Some(Shown::new(identity, credential)))
+        Ok(Some(Shown { identity: identity.into(), credential }))
     }
 
     fn judge_chain(&self, chain: &[CertificateDer<'_>], kind: Kind) -> Judged<PeerIdentity> {
