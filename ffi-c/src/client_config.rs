@@ -91,6 +91,9 @@ pub(crate) struct ClientSettings {
     proxy_from_environment: Option<bool>,
     proxy_user: Option<Secret>,
     proxy_password: Option<Secret>,
+    basic_user: Option<Secret>,
+    basic_password: Option<Secret>,
+    bearer: Option<Secret>,
     accepts: Option<AcceptsSetting>,
     release_version: Option<String>,
     origin_header: Option<bool>,
@@ -199,6 +202,15 @@ impl ClientSettings {
             allow_missing_subprotocol => ClientBuilder::allow_missing_subprotocol;
             strict => ClientBuilder::strict;
         }
+        match (self.basic_user, self.basic_password, self.bearer) {
+            (None, None, None) => {}
+            (None, None, Some(token)) => b = b.bearer(token),
+            (Some(user), Some(password), None) => b = b.basic(user, password),
+            _ => {
+                let text = "credentials for the registrar are basic_user and basic_password, or bearer";
+                return Err(Error::new(ErrorKind::InvalidArgument, text));
+            }
+        }
         if let Some(tls) = self.tls {
             b = b.tls(tls.into_tls()?);
         }
@@ -285,7 +297,8 @@ pub(crate) fn change(
 /// X-M2M-Origin, on by default), `queued_requests`, `queued_bytes`, `reopening_first_delay_ms`, `reopening_largest_delay_ms`,
 /// `reopening_stable_after_ms`, `outbox_requests`, `outbox_bytes`; `repeat` and `outbox_repeat` are "never", "retrieve",
 /// "idempotent" or "all", `outbox_when_full` is "refuse" or "drop_oldest", `outside_window` "open" or "hold", `schedule` one entry or
-/// a list; `accepts` is "all", "notifications" or "nothing"; `proxy_user`, `proxy_password`;
+/// a list; `accepts` is "all", "notifications" or "nothing"; `proxy_user`, `proxy_password`; `basic_user`,
+/// `basic_password`; `bearer`;
 /// `write_timeout_ms` (a peer that takes no byte for so long is given up: 30 000), `close_timeout_ms` (the longest wait for
 /// each step of the closing handshake: 5000), `max_fragments` (of one message: 4096), `max_control_frames` (in a second: 256),
 /// `max_handshake_bytes` (of the head of an answer to the opening handshake, or of a proxy's: 16 384; 256 to 1 048 576),
@@ -433,6 +446,42 @@ pub extern "C" fn onem2m_ws_client_config_set_proxy_credentials(
             .map_err(|invalid| Error::new(ErrorKind::InvalidArgument, invalid.to_string()))?;
         settings.set("proxy_user", user)?;
         settings.set("proxy_password", password)
+    })
+}
+
+/// Who we are towards the registrar, by user name and password (Basic, RFC 7617), in every opening handshake. They go to the
+/// registrar only, and no error or log shows them; without TLS they can be read on the way. NULL for both, the default, for
+/// nobody. Of this and onem2m_ws_client_config_set_bearer() the later call holds.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_client_config_set_basic(
+    config: *mut onem2m_ws_client_config,
+    user: *const c_char,
+    password: *const c_char,
+) -> i32 {
+    change(config, |settings| {
+        let (user, password) = (optional_text(user, "user")?, optional_text(password, "password")?);
+        if let Some(user) = user {
+            Credentials::basic(user, password.unwrap_or_default())
+                .map_err(|invalid| Error::new(ErrorKind::InvalidArgument, invalid.to_string()))?;
+        }
+        settings.set_all([("basic_user", user.into()), ("basic_password", password.into()), ("bearer", Value::Null)])
+    })
+}
+
+/// Who we are towards the registrar, by a token (Bearer, RFC 6750), as onem2m_ws_client_config_set_basic() says. NULL, the default,
+/// for nobody.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_client_config_set_bearer(
+    config: *mut onem2m_ws_client_config,
+    token: *const c_char,
+) -> i32 {
+    change(config, |settings| {
+        let token = optional_text(token, "token")?;
+        if let Some(token) = token {
+            Credentials::bearer(token)
+                .map_err(|invalid| Error::new(ErrorKind::InvalidArgument, invalid.to_string()))?;
+        }
+        settings.set_all([("basic_user", Value::Null), ("basic_password", Value::Null), ("bearer", token.into())])
     })
 }
 

@@ -307,6 +307,42 @@ static void tls_settings_are_named_by_their_errors_which_show_no_secret(void) {
     onem2m_ws_registrar_config_free(settings);
 }
 
+static void tls_credentials_in_the_opening_handshake_are_shown_by_no_error(void) {
+    const char *const refused[][2] = {
+        {"{\"basic_user\":\"" SECRET "\"}", "basic_user and basic_password, or bearer"},
+        {"{\"basic_user\":\"a\",\"basic_password\":\"" SECRET "\",\"bearer\":\"" SECRET "\"}", "basic_user and basic_password, or bearer"},
+        {"{\"bearer\":\"a b" SECRET "\"}", "bearer"},
+        {"{\"basic_user\":\"a:b\",\"basic_password\":\"" SECRET "\"}", "basic"},
+    };
+    onem2m_ws_client *client = NULL;
+    onem2m_ws_client_config *config = config_for(registrar_url(), "Cone");
+    size_t i;
+    for (i = 0; i < sizeof refused / sizeof *refused; i++) {
+        onem2m_ws_client_config *other = config_for("ws://127.0.0.1:1", "Cone");
+        OK(onem2m_ws_client_config_load_json(other, refused[i][0]));
+        if (onem2m_ws_client_new(other, NULL, &client) == 0) {
+            EQUAL(onem2m_ws_client_connect(client, 20000), ONEM2M_WS_INVALID_ARGUMENT);
+            onem2m_ws_client_free(client);
+        }
+        ERROR_SAYS(refused[i][1]);
+        ERROR_HIDES(SECRET);
+        onem2m_ws_client_config_free(other);
+    }
+    EQUAL(onem2m_ws_client_config_load_json(config, "{\"bearer\":[\"" SECRET "\"]}"), ONEM2M_WS_INVALID_ARGUMENT);
+    ERROR_HIDES(SECRET);
+    EQUAL(onem2m_ws_client_config_set_basic(NULL, "a", "b"), ONEM2M_WS_INVALID_ARGUMENT);
+    EQUAL(onem2m_ws_client_config_set_basic(config, "a:b", SECRET), ONEM2M_WS_INVALID_ARGUMENT);
+    EQUAL(onem2m_ws_client_config_set_bearer(NULL, "a"), ONEM2M_WS_INVALID_ARGUMENT);
+    EQUAL(onem2m_ws_client_config_set_bearer(config, SECRET "\r\n"), ONEM2M_WS_INVALID_ARGUMENT);
+    ERROR_HIDES(SECRET);
+    // The later call holds, and our registrar takes no notice.
+    OK(onem2m_ws_client_config_set_basic(config, "gateway", SECRET));
+    OK(onem2m_ws_client_config_set_bearer(config, SECRET));
+    client = new_client(config, NULL);
+    OK(onem2m_ws_client_connect(client, 20000));
+    onem2m_ws_client_free(client);
+}
+
 // --- who is at the other end -----------------------------------------------------------------------------------------
 
 static void tls_ws_7_1_mutual_tls_in_both_versions(void) {
@@ -1027,6 +1063,8 @@ const test tests_tls[] = {
     {"tls_null_is_an_error_everywhere", tls_null_is_an_error_everywhere},
     {"tls_settings_are_named_by_their_errors_which_show_no_secret",
      tls_settings_are_named_by_their_errors_which_show_no_secret},
+    {"tls_credentials_in_the_opening_handshake_are_shown_by_no_error",
+     tls_credentials_in_the_opening_handshake_are_shown_by_no_error},
     {"tls_ws_7_1_mutual_tls_in_both_versions", tls_ws_7_1_mutual_tls_in_both_versions},
     {"tls_pem_in_memory_is_copied_and_may_be_erased", tls_pem_in_memory_is_copied_and_may_be_erased},
     {"tls_ws_7_1_raw_public_keys", tls_ws_7_1_raw_public_keys},
