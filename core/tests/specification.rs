@@ -76,7 +76,7 @@ fn ws_6_2_2_1_1_ws_6_2_2_2_1_ws_6_2_2_3_1_ws_6_2_2_5_1_step_2_of_clause_5_2_is_w
         "Sec-WebSocket-Protocol: oneM2M.json",
         "Sec-WebSocket-Version: 13",
     ]);
-    assert_eq!(written, printed, "{}", String::from_utf8_lossy(&written));
+    assert_eq!(*written, printed, "{}", String::from_utf8_lossy(&written));
 }
 
 #[test]

@@ -19,6 +19,7 @@ use crate::queue::{Queue, To, registered, since_epoch, state};
 use crate::settings::{
     CompressionFields, OutboxFields, apply, bad, compression, count, one_of, or_none, outbox, repeat, seconds,
 };
+use crate::tls::{IdentityFields, TlsFields, identity, tls};
 use crate::{errors, message};
 
 /// Names one request that was sent, to cancel it.
@@ -81,6 +82,7 @@ pub(crate) struct Settings {
     idle_close: Option<f64>,
     message_gap: Option<f64>,
     compression: Option<CompressionFields>,
+    tls: Option<TlsFields>,
     proxy: Option<Secret>,
     proxy_from_environment: bool,
     proxy_credentials: Option<(Secret, Secret)>,
@@ -183,6 +185,9 @@ impl Settings {
         }
         if let Some(fields) = self.compression {
             builder = builder.compression(Some(compression(fields)?));
+        }
+        if let Some(fields) = self.tls {
+            builder = builder.tls(tls(fields)?);
         }
         if let Some(Secret(url)) = self.proxy {
             builder = builder.proxy(url.as_str());
@@ -449,6 +454,16 @@ impl Client {
             let (entity, kind) = registered(&registration);
             (entity.to_owned(), kind)
         }))
+    }
+
+    /// Who the registrar is, as the fields of `onem2m_ws.PeerIdentity`.
+    fn peer_identity(&self, py: Python<'_>) -> PyResult<Option<IdentityFields>> {
+        Ok(self.client.peer_identity().or_raise(py)?.as_ref().map(identity))
+    }
+
+    /// Reads the files of the TLS settings anew.
+    fn reload_tls(&self, py: Python<'_>) -> PyResult<()> {
+        py.detach(|| self.client.reload_tls()).or_raise(py)
     }
 
     /// What was counted so far, by name.

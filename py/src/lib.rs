@@ -15,6 +15,7 @@ mod pki;
 mod queue;
 mod registrar;
 mod settings;
+mod tls;
 mod wait;
 
 use onem2m_ws::ErrorKind;

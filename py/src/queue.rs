@@ -167,6 +167,7 @@ fn registree(py: Python<'_>, event: ServerEvent) -> PyResult<Bound<'_, PyAny>> {
         }
         ServerEvent::Flapping { entity, count } => ("Flapping", entity, count).into_bound_py_any(py),
         ServerEvent::SecurityAlert { entity, peer, .. } => ("SecurityAlert", entity, shown(peer)).into_bound_py_any(py),
+        ServerEvent::TlsRefused { peer, why } => ("TlsRefused", peer.to_string(), why).into_bound_py_any(py),
         ServerEvent::RequestExpired { entity, rqi } => ("RequestExpired", entity, rqi).into_bound_py_any(py),
         ServerEvent::RequestGivenUp { entity, rqi } => ("RequestGivenUp", entity, rqi).into_bound_py_any(py),
         ServerEvent::Missed { count } => ("Missed", count).into_bound_py_any(py),

@@ -14,6 +14,7 @@ use crate::errors::OrRaise;
 use crate::format::formats;
 use crate::queue::{self, Queue, Slot};
 use crate::settings::{CompressionFields, apply, compression, count, one_of, or_none, seconds};
+use crate::tls::{IdentityFields, TlsFields, identity, tls};
 
 /// What `onem2m_ws.Upstream` has: point of access, CSE-ID, address of the CSEBase, attributes as JSON, seconds between two looks,
 /// settings of the connection.
@@ -39,7 +40,8 @@ fn upstream(fields: UpstreamFields) -> onem2m_ws::Result<Upstream> {
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 struct Settings {
-    listen: Vec<String>,
+    listen: Vec<(String, Option<TlsFields>)>,
+    tls: Option<TlsFields>,
     point_of_access: Vec<String>,
     allow_insecure: bool,
     cse_id: String,
@@ -95,7 +97,15 @@ impl Settings {
         if let Some(names) = self.formats {
             server = server.formats(formats(&names)?);
         }
-        server = self.listen.into_iter().fold(server, ServerBuilder::listen);
+        if let Some(fields) = self.tls {
+            server = server.tls(tls(fields)?);
+        }
+        for (place, own) in self.listen {
+            server = match own {
+                None => server.listen(place),
+                Some(fields) => server.listen_with(place, tls(fields)?),
+            };
+        }
         server = self.point_of_access.into_iter().fold(server, ServerBuilder::point_of_access);
         server = apply(
             server,
@@ -183,6 +193,7 @@ impl Registrar {
     fn counters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let deliveries = self.0.delivery_counters().or_raise(py)?;
         let meetings = self.0.take_overs().or_raise(py)?;
+        let refusals = self.0.refusals().or_raise(py)?;
         let dict = PyDict::new(py);
         for (name, value) in [
             ("accepted", deliveries.accepted),
@@ -196,10 +207,23 @@ impl Registrar {
             ("newcomers_refused", meetings.refused),
             ("security_alerts", meetings.alerts),
             ("flapping", meetings.flapping),
+            ("handshakes_refused", refusals.handshake),
+            ("tls_refused", refusals.tls),
+            ("connections_refused", refusals.half_open + refusals.connections),
         ] {
             dict.set_item(name, value)?;
         }
         Ok(dict)
+    }
+
+    /// Who is at the other end of the connection of an entity, as the fields of `onem2m_ws.PeerIdentity`.
+    fn identity_of(&self, py: Python<'_>, entity: &str) -> PyResult<Option<IdentityFields>> {
+        Ok(self.0.identity_of(entity).or_raise(py)?.as_ref().map(identity))
+    }
+
+    /// Reads the files of all TLS settings anew; how many connections were closed for it.
+    fn reload_tls(&self, py: Python<'_>) -> PyResult<usize> {
+        py.detach(|| self.0.reload_tls()).or_raise(py)
     }
 
     /// Where registrees reach it.

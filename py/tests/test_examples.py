@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from certificates import Authority
 from conftest import Acme
 
-from onem2m_ws import sync
+from onem2m_ws import TLS, sync
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples" / "python"
@@ -60,6 +61,30 @@ def test_ws_5_2_10_sensor_and_actuator_at_acme(acme: Acme) -> None:
                 admin.delete(f"{acme.cse_name}/{name}")
 
 
+def test_ws_a_1_annex_a_1_over_wss(tmp_path: Path) -> None:
+    """The primitives of the figure, with a registrar that wants a certificate of the AE."""
+    ca = Authority()
+    server = ca.issue("DNS:in.sp.example")
+    cert, key = ca.issue("URI://onem2m-ws.example/id-in/CSmartHome").save(tmp_path, "ae")
+    options = ["--cert", str(cert), "--key", str(key), "--ca", str(ca.save(tmp_path)), "--cse-name", "cse-x"]
+    tls = TLS(cert=server.cert, key=server.key, ca=ca.pem)
+    with sync.Registrar(listen="wss://127.0.0.1:0", cse_name="cse-x", tls=tls) as registrar:
+        command = [sys.executable, str(EXAMPLES / "secure.py"), "--poa", registrar.url, *options]
+        result = subprocess.run(
+            [*command, "--server-name", "in.sp.example"], capture_output=True, text=True, timeout=60
+        )
+        assert (result.returncode, result.stderr) == (0, "")
+        assert result.stdout.splitlines() == [
+            "secure: connected to DNS:in.sp.example, in json",
+            "secure: registered as CSmartHome",
+            "secure: container -> 2001 CREATED",
+            "secure: contentInstance -> 2001 CREATED",
+        ]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert result.returncode == 1 and "--server-name" not in result.stderr
+        assert result.stderr.startswith(f"secure: {registrar.url}: ") and "server_name" in result.stderr
+
+
 @pytest.mark.parametrize("name", ["sensor", "actuator"])
 def test_an_example_without_a_registrar_says_so(name: str) -> None:
     result = subprocess.run(
@@ -73,11 +98,20 @@ PROGRAMS = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"),
 
 
 @pytest.mark.parametrize("number", range(len(PROGRAMS)))
-def test_the_programs_of_the_guide(number: int) -> None:
+def test_the_programs_of_the_guide(number: int, tmp_path: Path) -> None:
     """Each is a whole program that ends by itself, with a registrar at the address that it names."""
-    with sync.Registrar(listen="ws://127.0.0.1:0") as registrar:
-        text = PROGRAMS[number].replace("ws://localhost:9000", registrar.url)
-        result = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60)
+    text, tls = PROGRAMS[number], None
+    place, listen = "ws://localhost:9000", "ws://127.0.0.1:0"
+    if "wss://" in text:
+        place, listen = "wss://localhost:9443", "wss://127.0.0.1:0"
+        ca = Authority()
+        ca.save(tmp_path)
+        ca.issue("URI://onem2m-ws.example/id-in/Cguide10").save(tmp_path, "ae")
+        server = ca.issue("IP:127.0.0.1")
+        tls = TLS(cert=server.cert, key=server.key, ca=ca.pem)
+    with sync.Registrar(listen=listen, tls=tls) as registrar:
+        text = text.replace(place, registrar.url)
+        result = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60, cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, ""), text
 
 

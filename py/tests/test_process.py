@@ -14,10 +14,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from certificates import Authority
 from peer import Peer
 
 import onem2m_ws
-from onem2m_ws import sync
+from onem2m_ws import TLS, sync
 
 # A shell that starts tests in the background has them ignore SIGINT, which programs inherit.
 PRELUDE = """
@@ -311,6 +312,58 @@ def test_ws_5_2_2_the_command_runs_an_mn_cse(registrar: sync.Registrar) -> None:
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=10)
     assert (out, err, process.returncode) == ("", "", 0)
+
+
+def test_ws_7_1_the_command_has_tls_at_both_ends(tmp_path: Path) -> None:
+    """An MN-CSE with TLS to its registrees and to its registrar; both want certificates."""
+    ca = Authority()
+    authority = str(ca.save(tmp_path))
+
+    def options(stem: str, *names: str, prefix: str = "--") -> list[str]:
+        cert, key = ca.issue(*names).save(tmp_path, stem)
+        return [f"{prefix}cert", str(cert), f"{prefix}key", str(key), f"{prefix}ca", authority]
+
+    command = [*COMMAND, "registrar", "--listen", "wss://127.0.0.1:0"]
+    with started([*command, *options("in", "DNS:in.sp.example"), "--unnamed", "first-come"]) as above:
+        url = first_line(above).split()[2]
+        upstream = ["--upstream", url, "--upstream-server-name", "in.sp.example"]
+        mn = ["--cse-id", "/id-command", "--cse-name", "cse-mn", *options("mn", "IP:127.0.0.1")]
+        upwards = options("up", "DNS:gateway.sp.example", prefix="--upstream-")
+        peer = ["--peer", "DNS:node.sp.example=Cbehind,Cother"]
+        with started([*command, *mn, *upstream, *upwards, *peer]) as process:
+            node = ca.issue("DNS:node.sp.example")
+            tls = TLS(cert=node.cert, key=node.key, ca=authority)
+            with sync.connect(first_line(process).split()[2], originator="Cbehind", tls=tls) as ae:
+                ae.register_ae(app_id="Ntest", name="behind")
+                assert ae.retrieve("/id-in/cse-in").content["m2m:cb"]["csi"] == "/id-in"  # type: ignore[index]
+                process.send_signal(signal.SIGHUP)
+                assert first_line(process) == "read the files of TLS anew, closed 0 connections"
+                Path(authority).write_text("nothing")
+                process.send_signal(signal.SIGHUP)
+                assert process.stderr is not None
+                assert authority in process.stderr.readline()
+                assert ae.retrieve("cse-mn/behind").ok
+            process.send_signal(signal.SIGTERM)
+            out, err = process.communicate(timeout=10)
+        assert (out, err, process.returncode) == ("", "", 0)
+        above.send_signal(signal.SIGTERM)
+        assert above.wait(10) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--listen", "wss://127.0.0.1:0"], "tls"),
+        (["--cert", "no such.pem", "--listen", "wss://127.0.0.1:0"], "no such.pem"),
+        (["--upstream-ca", "ca.pem"], "--upstream"),
+        (["--listen", "ws://127.0.0.1:0", "--upstream", "ws://127.0.0.1:1", "--upstream-ca", "ca.pem"], "wss://"),
+    ],
+)
+def test_the_command_says_what_is_wrong_with_tls(arguments: list[str], text: str) -> None:
+    mn = ["--cse-id", "/id-mn", "--cse-name", "cse-mn"]
+    result = subprocess.run([*COMMAND, "registrar", *mn, *arguments], capture_output=True, text=True, timeout=30)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("onem2m-ws: ") and text in result.stderr and "Traceback" not in result.stderr
 
 
 def test_the_command_says_what_is_wrong(registrar: sync.Registrar) -> None:

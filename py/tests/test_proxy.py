@@ -6,26 +6,33 @@ import contextlib
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import pytest
+from certificates import Authority
 from faces import Face
+from front import Front, server_context
 from peer import Peer, until
 
 import onem2m_ws
-from onem2m_ws import errors
+from onem2m_ws import TLS, errors
 
 CREDENTIALS = "Proxy-Authorization: Basic Z2F0ZXdheTpzQGNyZXQ="  # gateway:s@cret
 
 
 class Proxy:
-    """Answers every CONNECT with a tunnel to one place. `asked` has their heads; `url` may have credentials put in."""
+    """Answers every CONNECT with a tunnel to one place. `asked` has their heads.
+
+    `first` has what came first through each tunnel; `url` may have credentials put in.
+    """
 
     def __init__(self, target: str) -> None:
-        host, _, port = target.removeprefix("ws://").rpartition(":")
+        host, _, port = target.partition("://")[2].rpartition(":")
         self.target = (host, int(port))
         self.asked: list[str] = []
+        self.first: list[bytes] = []
         self._sockets: list[socket.socket] = []
         self._server = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._server.getsockname()[1]}"
@@ -71,6 +78,7 @@ class Proxy:
                 client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
                 back = threading.Thread(target=self._pass, args=(server, client), daemon=True)
                 back.start()
+                self.first.append(client.recv(65536, socket.MSG_PEEK))
                 self._pass(client, server)
                 back.join()
 
@@ -107,6 +115,34 @@ def test_ws_6_6_1_registers_and_exchanges_through_a_proxy(
     authority = url.removeprefix("ws://")
     for asked in proxy.asked:
         assert asked == f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n{CREDENTIALS}\r\n\r\n"
+
+
+def test_ws_6_6_1_tls_inside_the_tunnel(face: Face, peer: Peer, tmp_path: Path) -> None:
+    """The proxy sees a host and bytes of TLS; the server is who it is by its own name, and is not told of the proxy."""
+    ca = Authority()
+    context = server_context(tmp_path, ca.issue("DNS:in.invalid"), clients=ca)
+    mine = ca.issue("URI://onem2m-ws.example/id-in/Ctest")
+    tls = TLS(cert=mine.cert, key=mine.key, ca=ca.pem)
+    with Front(peer.url, context) as front, Proxy(front.url) as proxy:
+        settings: dict[str, Any] = {"originator": "Ctest", "registered": True, "proxy": proxy.url("gateway:s%40cret@")}
+        with face.connect("wss://in.invalid:9443", tls=tls, **settings) as ae:
+            assert ae.retrieve("cse-in").ok
+            assert ae.peer_identity.names == ("DNS:in.invalid",)
+            proxy.cut()
+            until(lambda: len(proxy.asked) == 2)
+            assert ae.retrieve("cse-in").ok
+        with pytest.raises(errors.PeerNotTrustedError, match=r"other\.invalid"):
+            face.connect("wss://other.invalid:9443", tls=tls, **settings)
+    assert [asked.partition(" HTTP/")[0] for asked in proxy.asked] == [
+        "CONNECT in.invalid:9443",
+        "CONNECT in.invalid:9443",
+        "CONNECT other.invalid:9443",
+    ]
+    assert all(CREDENTIALS in asked for asked in proxy.asked)
+    assert len(proxy.first) == 3 and all(first[:2] == b"\x16\x03" for first in proxy.first)  # a handshake of TLS
+    assert len(peer.handshakes) == 2
+    for handshake in peer.handshakes:
+        assert "Proxy" not in handshake and "Z2F0ZXdh" not in handshake
 
 
 def test_ws_6_6_1_the_proxy_resolves_and_credentials_stay_with_it(face: Face, peer: Peer, proxy: Proxy) -> None:

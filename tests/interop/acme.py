@@ -3,6 +3,7 @@
     python tests/interop/acme.py --install                 makes build/acme-venv, once
     python tests/interop/acme.py -- cargo test ...         runs the command with ACME_WS_URL, ACME_CSE_ID, ACME_CSE_NAME
     python tests/interop/acme.py --mn-of ws://127.0.0.1:9000 -- ...   an MN-CSE that registers at that registrar
+    python tests/interop/acme.py --tls in.pem in.key ...   speaks TLS, with this certificate and key (wss://)
     python tests/interop/acme.py --member /id-mn -- ...    an IN-CSE at which this CSE may register (ACME_MEMBERS)
     python tests/interop/acme.py                           runs until it is interrupted; says first where, as NAME=VALUE
 
@@ -21,6 +22,7 @@ What is particular about ACME, and matters to whoever writes a test against it:
 - it keeps nothing for an AE that is away, and with its database in memory, as here, nothing at all across a restart;
 - an MN-CSE whose registrar names another service provider registers once, then takes it for a peer across providers,
   and tries to register with SP-absolute identifiers every `checkInterval`;
+- with TLS it asks clients for no certificate: it can be told to, but not which authorities it is to trust;
 - over CBOR it sends notifications in JSON, in text frames, unless the AE says `csz: ["application/cbor"]`; with
   `logLevel=debug` every CBOR request is answered 5000.
 
@@ -37,6 +39,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -113,11 +116,12 @@ class Acme:
     folder: Path
     process: subprocess.Popen[bytes] = field(repr=False)
     members: list[str] = field(default_factory=list)
+    tls: bool = False
 
     @property
     def url(self) -> str:
         """Its point of access."""
-        return f"ws://127.0.0.1:{self.port}"
+        return f"{'wss' if self.tls else 'ws'}://127.0.0.1:{self.port}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -136,7 +140,16 @@ class Acme:
 
     def connect(self, originator: str = ADMIN) -> WireClient:
         """A raw connection. Two of them must not share an originator."""
-        return WireClient(self.url, originator=originator)
+        return self._connect(originator)
+
+    def _connect(self, originator: str, timeout: float = 10.0) -> WireClient:
+        context = None
+        if self.tls:
+            # Whether its certificate is good is for the tests.
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return WireClient(self.url, originator=originator, timeout=timeout, tls=context)
 
     def log(self, lines: int = 40) -> str:
         """The end of everything that it printed and logged."""
@@ -156,7 +169,7 @@ class Acme:
                 # Headless, ACME prints nothing about a bad configuration and exits with 0.
                 raise Failed(f"ACME ended with status {self.process.returncode} while starting\n{self.log()}")
             try:
-                with WireClient(self.url, originator=ADMIN, timeout=5) as client:
+                with self._connect(ADMIN, timeout=5) as client:
                     last = client.request(2, self.cse_name, ADMIN)
                 if last.get("rsc") == 2000:
                     return
@@ -189,7 +202,14 @@ class Acme:
 
 
 def _ini(
-    kind: str, cse_id: str, cse_name: str, port: int, registrar: str | None, members: list[str], serialization: str
+    kind: str,
+    cse_id: str,
+    cse_name: str,
+    port: int,
+    registrar: str | None,
+    members: list[str],
+    serialization: str,
+    tls: tuple[Path, Path] | None,
 ) -> str:
     # The web UI must be off where http is, or the start-up dies; `listenIF` does not follow `networkInterface`; and
     # without `poa` the CSE advertises its http address.
@@ -213,7 +233,7 @@ registrarCseName=cse-in
 """
     text += f"""
 [cse]
-poa=ws://127.0.0.1:{port}
+poa={"wss" if tls else "ws"}://127.0.0.1:{port}
 serviceProviderID={PROVIDER}
 
 [http]
@@ -226,6 +246,15 @@ enable=false
 enable=true
 port={port}
 listenIF=127.0.0.1
+"""
+    if tls:
+        # The certificate and key are its own, whatever they are called.
+        text += f"""
+[websocket.security]
+useTLS=true
+verifyCertificate=false
+caCertificateFile={tls[0]}
+caPrivateKeyFile={tls[1]}
 """
     if registrar:
         text += f"""
@@ -249,11 +278,12 @@ def running(
     registrar: str | None = None,
     members: list[str] | None = None,
     serialization: str = "json",
+    tls: tuple[Path, Path] | None = None,
 ) -> Iterator[Acme]:
     """Runs ACME for the length of a `with` block: an IN-CSE, or, with the `registrar`'s address, an MN-CSE under it.
 
     The MN-CSE speaks `serialization` to its registrar, `json` or `cbor`. `members` are the CSE-IDs that may register at
-    it. `port` 0 takes a free one, and another if somebody was quicker.
+    it. `port` 0 takes a free one, and another if somebody was quicker. `tls` is its certificate and its key, as PEM.
     Raises `Unavailable` where ACME cannot be installed and `Failed` where it does not start.
     """
     python = interpreter()
@@ -262,7 +292,7 @@ def running(
         folder = Path(name)
         for seconds in READY_SECONDS:
             chosen = port or free_port()
-            ini = _ini(kind, cse_id, cse_name, chosen, registrar, members or [], serialization)
+            ini = _ini(kind, cse_id, cse_name, chosen, registrar, members or [], serialization, tls)
             (folder / "acme.ini").write_text(ini)
             with open(folder / "acme.out", "wb") as out:
                 process = subprocess.Popen(
@@ -272,7 +302,7 @@ def running(
                     stderr=subprocess.STDOUT,
                     cwd=folder,
                 )
-            acme = Acme(f"/{cse_id}", cse_name, chosen, folder, process, members or [])
+            acme = Acme(f"/{cse_id}", cse_name, chosen, folder, process, members or [], tls is not None)
             try:
                 try:
                     acme.wait_ready(seconds)
@@ -300,6 +330,7 @@ def main() -> int:
     parser.add_argument(
         "--member", metavar="CSE-ID", action="append", default=[], help="let this CSE register (may be repeated)"
     )
+    parser.add_argument("--tls", nargs=2, type=Path, metavar=("CERT", "KEY"), help="speak TLS, with these PEM files")
     parser.add_argument("command", nargs="*", metavar="-- CMD", help="command to run")
     arguments = parser.parse_args()
     # So that the `finally` above stops ACME when this program is terminated.
@@ -315,7 +346,9 @@ def main() -> int:
     if arguments.install:
         return 0
     try:
-        with running(port=arguments.port, registrar=arguments.mn_of, members=arguments.member) as acme:
+        cert_and_key = arguments.tls
+        tls = (cert_and_key[0].resolve(), cert_and_key[1].resolve()) if cert_and_key else None
+        with running(port=arguments.port, registrar=arguments.mn_of, members=arguments.member, tls=tls) as acme:
             if arguments.command:
                 return subprocess.run(arguments.command, env={**os.environ, **acme.environment}).returncode
             print(" ".join(f"{name}={value}" for name, value in acme.environment.items()), flush=True)

@@ -12,13 +12,16 @@ from pathlib import Path
 
 
 class Registrar:
-    """Our registrar as a process: `onem2m-ws registrar`, at `port` of the loopback interface; 0 takes a free one."""
+    """Our registrar as a process: `onem2m-ws registrar`, at `port` of the loopback interface; 0 takes a free one.
+
+    With `secure` it listens with TLS, as `arguments` say.
+    """
 
     START_SECONDS = 30.0
     STOP_SECONDS = 15.0
 
-    def __init__(self, *arguments: str, port: int = 0) -> None:
-        listen = f"ws://127.0.0.1:{port}"
+    def __init__(self, *arguments: str, port: int = 0, secure: bool = False) -> None:
+        listen = f"{'wss' if secure else 'ws'}://127.0.0.1:{port}"
         command = [str(Path(sys.executable).parent / "onem2m-ws"), "registrar", "--listen", listen]
         self.process = subprocess.Popen(
             [*command, *arguments],
@@ -47,7 +50,7 @@ class Registrar:
                 raise AssertionError(f"the registrar did not say that it listens: {text!r}, {errors.decode()}")
             text += chunk
         words = text.split(b"\n")[0].decode().split()
-        assert words[:2] == ["listening", "on"] and words[2].startswith("ws://"), words
+        assert words[:2] == ["listening", "on"] and words[2].startswith(("ws://", "wss://")), words
         return words[2]
 
     def stop(self) -> int:

@@ -2,7 +2,7 @@
 
 It must not depend on the library under test: what it says about a peer is then an independent word. It speaks JSON
 primitives in text frames (TS-0020 6.2.2.9), unfragmented on sending, and answers pings. It is no product: one thread,
-no compression, no TLS.
+no compression. For `wss://` it takes a context of Python's ssl module.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import socket
+import ssl
 import struct
 import time
 from types import TracebackType
@@ -44,17 +45,21 @@ class WireClient:
         originator: str | None = None,
         subprotocol: str = "oneM2M.json",
         timeout: float = 10.0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         parts = urlsplit(url)
-        if parts.scheme != "ws" or parts.hostname is None:
-            raise ValueError(f"not a ws:// address: {url!r}")
+        if parts.scheme != ("ws" if tls is None else "wss") or parts.hostname is None:
+            raise ValueError(f"not a ws:// address, nor wss:// with a context: {url!r}")
         self.timeout = timeout
         self.requests: list[Any] = []
         self._rest = b""
         self._count = 0
-        self._socket = socket.create_connection((parts.hostname, parts.port or 80), timeout=timeout)
+        port = parts.port or (80 if tls is None else 443)
+        self._socket = socket.create_connection((parts.hostname, port), timeout=timeout)
         try:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if tls is not None:
+                self._socket = tls.wrap_socket(self._socket, server_hostname=parts.hostname)
             self.subprotocol = self._handshake(parts.netloc, originator, subprotocol)
         except BaseException:
             self._socket.close()

@@ -20,7 +20,7 @@ impl Client {
     /// connection.
     #[must_use]
     pub fn peer_identity(&self) -> Option<PeerIdentity> {
-        self.shared().shown().map(|shown| shown.identity)
+        self.shared().shown().map(|shown| PeerIdentity::clone(&shown.identity))
     }
 
     /// Reads the files of [`ClientBuilder::tls`](super::ClientBuilder::tls) anew. The next connection is made by them, as each one is

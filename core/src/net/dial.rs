@@ -75,6 +75,8 @@ enum Peer {
 enum Read<'b> {
     Data(&'b [u8]),
     End,
+    /// The connection was reset, or has ended without TLS's own end.
+    Cut,
     /// Nothing, until it was too late.
     Nothing,
 }
@@ -168,7 +170,7 @@ impl Hop<'_> {
         loop {
             let step = match self.read(&mut stream, &mut buffer).await? {
                 Read::Data(data) => handshake.handle_data(data),
-                Read::End => Err(handshake.handle_eof()),
+                Read::End | Read::Cut => Err(handshake.handle_eof()),
                 Read::Nothing => match handshake.handle_eof() {
                     error @ (ProxyError::Refused(_) | ProxyError::AuthenticationRequired { .. }) => Err(error),
                     _ => return Err(self.too_late()),
@@ -195,10 +197,15 @@ impl Hop<'_> {
             .map_err(|error| self.refused(error))?;
         self.write(stream, &handshake.transmit()).await?;
         let mut buffer = [0; 4096];
+        let mut is_answered = false;
         loop {
             let step = match self.read(stream, &mut buffer).await? {
-                Read::Data(data) => handshake.handle_data(data),
-                Read::End => Err(handshake.handle_eof()),
+                Read::Data(data) => {
+                    is_answered = true;
+                    handshake.handle_data(data)
+                }
+                Read::Cut if self.dial.tls.is_some() && !is_answered => return Err(self.insecure(failure::cut())),
+                Read::End | Read::Cut => Err(handshake.handle_eof()),
                 // A refusal whose body has no end is one nevertheless.
                 Read::Nothing => match handshake.handle_eof() {
                     error @ (HandshakeError::Refused(_) | HandshakeError::Unauthorized { .. }) => Err(error),
@@ -224,8 +231,10 @@ impl Hop<'_> {
             Err(_) => Ok(Read::Nothing),
             Ok(Ok(0)) => Ok(Read::End),
             Ok(Ok(count)) => Ok(Read::Data(&buffer[..count])),
-            // A reset behind a complete refusal takes nothing away from it.
-            Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionReset => Ok(Read::End),
+            // Behind a complete refusal this takes nothing away from it.
+            Ok(Err(error)) if matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof) => {
+                Ok(Read::Cut)
+            }
             Ok(Err(error)) => Err(self.network(&error)),
         }
     }

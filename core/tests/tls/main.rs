@@ -2,6 +2,7 @@
 //! (TS-0020 7, TS-0003; WS-7-1, WS-7-2).
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod annex;
 mod hostile;
 mod identity;
 mod life;

@@ -23,8 +23,10 @@ from .formats import Format, convert, register_flex_container, register_namespac
 from .primitives import Posted, Registration, Request, Response, StateChange
 from .registrar import Registrar
 from .settings import Compression, Outbox, Upstream
+from .tls import TLS, PeerIdentity
 
 __all__ = [
+    "TLS",
     "Client",
     "Compression",
     "Format",
@@ -35,6 +37,7 @@ __all__ = [
     "OneM2MError",
     "Operation",
     "Outbox",
+    "PeerIdentity",
     "Posted",
     "Registrar",
     "Registration",

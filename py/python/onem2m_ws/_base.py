@@ -29,6 +29,7 @@ from .primitives import (
     _signal_of,
 )
 from .settings import _native_settings
+from .tls import PeerIdentity, _identity
 
 connection_log = logging.getLogger("onem2m_ws.connection")
 request_log = logging.getLogger("onem2m_ws.requests")
@@ -152,6 +153,22 @@ class ClientBase(Generic[R, N]):
     ) -> Token:
         more = _json_bytes("attributes", attributes or {})
         return self._native.subscribe(to, target, name, list(events), content_type, more)
+
+    # --- TLS
+
+    @property
+    def peer_identity(self) -> PeerIdentity | None:
+        """Who the registrar is, by its certificate or key; `None` without TLS, or while there is no connection."""
+        return _identity(self._native.peer_identity())
+
+    def reload_tls(self) -> None:
+        """Reads the files of `tls` anew, for the connections that are opened from now on.
+
+        The one that is open is closed, and opened again, if its registrar is not to be trusted any more.
+
+        Raises `ArgumentError` if a file cannot be used: then all stays as it was. `StateError` if there is no TLS.
+        """
+        self._native.reload_tls()
 
     # --- in
 

@@ -7,8 +7,8 @@ import signal
 import sys
 from pathlib import Path
 
-from . import __version__, _pki, convert, sync
-from .errors import OneM2MError
+from . import __version__, _pki, _tls_options, convert, sync
+from .errors import ArgumentError, OneM2MError
 from .formats import Format
 from .settings import Upstream
 
@@ -16,25 +16,41 @@ _STOP = (signal.SIGTERM, signal.SIGINT)
 
 
 def _registrar(arguments: argparse.Namespace) -> int:
+    tls, above = _tls_options.read(arguments), _tls_options.read(arguments, prefix="upstream-")
+    upstream = None
+    if arguments.upstream:
+        upstream = Upstream(arguments.upstream, arguments.upstream_cse_id, tls=above)
+    elif above is not None:
+        raise ArgumentError("there are TLS options for an upstream, and no --upstream")
+    signals = _STOP if tls is None and above is None else (*_STOP, signal.SIGHUP)
     # Blocked before it starts, so that a signal that comes early is not lost.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     with sync.Registrar(
         listen=arguments.listen or ["ws://127.0.0.1:9000"],
         cse_id=arguments.cse_id,
         cse_name=arguments.cse_name,
         admin=arguments.admin,
         store=arguments.store,
-        upstream=Upstream(arguments.upstream, arguments.upstream_cse_id) if arguments.upstream else None,
+        tls=tls,
+        upstream=upstream,
         allow_insecure=arguments.allow_insecure,
     ) as registrar:
         for point_of_access in registrar.points_of_access:
             print(f"listening on {point_of_access}", flush=True)
-        signal.sigwait(_STOP)
+        while signal.sigwait(signals) not in _STOP:
+            _reload_tls(registrar)
         # A second signal ends what takes too long to stop.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return 0
+
+
+def _reload_tls(registrar: sync.Registrar) -> None:
+    try:
+        print(f"read the files of TLS anew, closed {registrar.reload_tls()} connections", flush=True)
+    except OneM2MError as error:
+        print(f"onem2m-ws: {error}", file=sys.stderr, flush=True)
 
 
 #: CBOR as hexadecimal digits, for where bytes cannot be shown or typed.
@@ -99,7 +115,8 @@ def main() -> int:
         "--listen",
         action="append",
         metavar="URL",
-        help="where registrees reach it, ws://127.0.0.1:9000 if not given; port 0 takes a free one; can be repeated",
+        help="where registrees reach it, ws://127.0.0.1:9000 if not given; wss:// with TLS; port 0 takes a"
+        " free one; can be repeated",
     )
     registrar.add_argument("--cse-id", default="/id-in", metavar="ID", help="CSE-ID")
     registrar.add_argument("--cse-name", default="cse-in", metavar="NAME", help="name of the CSEBase")
@@ -119,6 +136,8 @@ def main() -> int:
         action="store_true",
         help="allow to listen at an address that others can reach, though nothing is encrypted",
     )
+    _tls_options.add(registrar, "TLS, for wss:// places; the files are read anew on SIGHUP", serves=True)
+    _tls_options.add(registrar, "TLS, for a wss:// upstream", prefix="upstream-")
     registrar.set_defaults(run=_registrar)
     converting = commands.add_parser(
         "convert",

@@ -8,6 +8,7 @@ from . import _native
 from .errors import StateError
 from .events import RegistrarEvent, Telling, UpstreamState
 from .settings import _registrar_settings
+from .tls import PeerIdentity, _identity
 
 
 class RegistrarBase:
@@ -38,6 +39,24 @@ class RegistrarBase:
         """The first point of access, as `ws://127.0.0.1:9000`."""
         return self.points_of_access[0]
 
+    def identity_of(self, entity: str) -> PeerIdentity | None:
+        """Who is at the other end of the connection over which an entity (an AE-ID or CSE-ID) is reached now.
+
+        `None` if it is offline, or nobody was authenticated there, as without TLS.
+        """
+        return _identity(self._running().identity_of(entity))
+
+    def reload_tls(self) -> int:
+        """Reads the files of all TLS settings anew: certificates, keys, authorities, lists of what is revoked.
+
+        Whoever is connected is judged by them, too: a connection whose credential does not count any more, or has other
+        entities now, is closed. Returns how many that were. The way to its own registrar is judged likewise.
+
+        Raises `ArgumentError` if a file cannot be used: then its place goes on with what it has. `StateError` if there
+        is no TLS.
+        """
+        return self._running().reload_tls()
+
     @property
     def upstream(self) -> UpstreamState | None:
         """How it stands with its own registrar; `None` if it has none."""
@@ -58,7 +77,8 @@ class RegistrarBase:
         Of the notifications that it stored: `accepted`, `delivered`, `repeated` (sent once more, since no answer came),
         `expired`, `given_up`, `replaced` (by later ones of a subscription) and `refused` (the store was full). Of
         connections that met others of the same entity: `taken_over`, `newcomers_refused`, `security_alerts` and
-        `flapping`.
+        `flapping`. Of those who got no connection: `tls_refused`, `handshakes_refused`, and `connections_refused`
+        (there were too many).
         """
         return self._running().counters()
 

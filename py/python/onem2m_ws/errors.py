@@ -19,6 +19,9 @@
     ├── ConnectionLostError (ConnectionError) it broke while a request waited
     ├── HandshakeRefusedError (ConnectionError)  with .status, .reason, .headers, .body
     ├── NotWebSocketError (ConnectionError)   the port speaks something else
+    ├── TlsError (ConnectionError)            no TLS with the peer, or none that is allowed here
+    │   ├── PeerNotTrustedError               its certificate or key is not one that is trusted here
+    │   └── CredentialRefusedError            it does not accept ours, or wants one
     ├── ProxyRefusedError (ConnectionError)   the proxy opened no tunnel; with .status and so on as well
     │   └── ProxyAuthenticationError          it wants credentials, or others
     ├── NotProxyError (ConnectionError)       the proxy's port speaks something else
@@ -166,6 +169,18 @@ class NotProxyError(OneM2MError, ConnectionError):
 
 class NotWebSocketError(OneM2MError, ConnectionError):
     """The peer does not speak WebSocket."""
+
+
+class TlsError(OneM2MError, ConnectionError):
+    """No TLS with the peer: it speaks something else, or no version that is allowed here; or it broke off."""
+
+
+class PeerNotTrustedError(TlsError):
+    """The peer's certificate or key is not trusted: nobody that is known, another name, expired, or revoked."""
+
+
+class CredentialRefusedError(TlsError):
+    """The peer does not accept the certificate or key of this end, or wants one and there is none."""
 
 
 class SubprotocolError(OneM2MError, ConnectionError):

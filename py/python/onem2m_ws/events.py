@@ -17,6 +17,7 @@
     NewcomerRefused           somebody spoke for an entity whose connection lives
     Flapping                  an entity is taken over too often
     SecurityAlert             somebody spoke for an entity that belongs to another credential
+    TlsRefused                somebody got no connection: TLS failed
     RequestExpired            a stored request was not fetched in time
     RequestGivenUp            a stored request will not be sent any more
     UpstreamState             how an MN-CSE stands with its registrar
@@ -172,6 +173,19 @@ class SecurityAlert:
 
 
 @dataclass(frozen=True)
+class TlsRefused:
+    """Somebody got no connection because TLS failed: mostly a certificate or key that is not trusted here.
+
+    At most 16 of them are told in a second.
+    """
+
+    peer: str
+    """Whence, as `address:port`."""
+    why: str
+    """Why."""
+
+
+@dataclass(frozen=True)
 class RequestExpired:
     """A request that was accepted for an entity expired before the entity came to take it."""
 
@@ -228,6 +242,7 @@ RegistrarEvent = Union[
     NewcomerRefused,
     Flapping,
     SecurityAlert,
+    TlsRefused,
     RequestExpired,
     RequestGivenUp,
     UpstreamState,

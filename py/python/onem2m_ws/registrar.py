@@ -15,6 +15,7 @@ from ._registrar_base import RegistrarBase
 from .events import RegistrarEvent
 from .formats import Format
 from .settings import Compression, Upstream
+from .tls import TLS
 
 EventHandler = Callable[[RegistrarEvent], Union[Awaitable[None], None]]
 E = TypeVar("E", bound=EventHandler)
@@ -26,7 +27,10 @@ class Registrar(RegistrarBase):
     `async with` starts and stops it.
 
     Who it is and where:
-        listen: where registrees reach it, `ws://host:port`, or several of them; port 0 takes any that is free.
+        listen: where registrees reach it, `ws://host:port` or `wss://host:port`, or several of them; port 0 takes any
+            that is free. `("wss://host:port", TLS(...))` is a place with TLS settings of its own.
+        tls: TLS at the `wss://` places, which need it: its certificate, and which clients it trusts, as
+            `TLS(cert="in.pem", key="in.key", ca="ca.pem")`. A certificate names the AE or CSE that speaks with it.
         point_of_access: where they reach it, if that is elsewhere (behind a proxy, or at all addresses), or several.
         allow_insecure: allows to listen at an address that others can reach, though nothing is encrypted.
         cse_id: its CSE-ID.
@@ -90,7 +94,8 @@ class Registrar(RegistrarBase):
     def __init__(
         self,
         *,
-        listen: str | Iterable[str] = "ws://127.0.0.1:9000",
+        listen: str | Iterable[str | tuple[str, TLS]] = "ws://127.0.0.1:9000",
+        tls: TLS | None = None,
         point_of_access: str | Iterable[str] = (),
         allow_insecure: bool = False,
         cse_id: str = "/id-in",

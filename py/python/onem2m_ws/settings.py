@@ -10,6 +10,7 @@ from typing import Any
 from .errors import ArgumentError
 from .formats import _format_names
 from .primitives import _json_bytes
+from .tls import TLS, _native_tls
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ class Upstream:
         attributes: any attributes of the `<remoteCSE>` by their short names. Its `poa` is where this CSE listens.
         check_every: seconds after which it is looked whether the registration is still there, besides each opening of
             the connection (60); 0 for never. At most a year.
-        connection: arguments of `connect` that are about the connection, as `preset`, `proxy` or `reopen_delay`.
+        connection: arguments of `connect` that are about the connection, as `preset`, `tls`, `proxy` or
+            `reopen_delay`.
 
     >>> Upstream("ws://in.example:9000", "/id-in", below="cse-in", reopen_delay=1.0)
     <Upstream /id-in at ws://in.example:9000>
@@ -128,6 +130,7 @@ def _native_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     native["headers"] = list(headers.items() if isinstance(headers, Mapping) else headers)
     native["compression"] = _native_compression(native["compression"])
     native["formats"] = _format_names(native["formats"])
+    native["tls"] = _native_tls(native["tls"])
     outbox = native["outbox"]
     if outbox is not None and not isinstance(outbox, Outbox):
         raise ArgumentError(f"outbox is an Outbox or None, not {outbox!r}")
@@ -162,7 +165,9 @@ def _native_compression(compression: Any) -> tuple[Any, ...] | None:
 def _registrar_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of a `Registrar` as the native module takes them."""
     native = {name: value for name, value in settings.items() if name not in ("self", "__class__")}
-    for name in ("listen", "point_of_access", "paths", "allow_origins"):
+    native["tls"] = _native_tls(native["tls"])
+    native["listen"] = _native_listen(native["listen"])
+    for name in ("point_of_access", "paths", "allow_origins"):
         value = native[name]
         native[name] = [value] if isinstance(value, str) else list(value)
     native["compression"] = _native_compression(native["compression"])
@@ -172,3 +177,17 @@ def _registrar_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
         raise ArgumentError(f"upstream is an Upstream or None, not {upstream!r}")
     native["upstream"] = None if upstream is None else upstream._fields
     return native
+
+
+def _native_listen(listen: Any) -> list[tuple[str, dict[str, Any] | None]]:
+    """Each place with the TLS settings of its own, if it has any."""
+    places: list[tuple[str, dict[str, Any] | None]] = []
+    for place in [listen] if isinstance(listen, str) else listen:
+        if isinstance(place, str):
+            places.append((place, None))
+        elif isinstance(place, tuple) and len(place) == 2 and isinstance(place[0], str):
+            places.append((place[0], _native_tls(place[1])))
+        else:
+            hint = 'listen=[("wss://127.0.0.1:9443", TLS(...))]' if isinstance(place, TLS) else "text"
+            raise ArgumentError(f"listen: a place is {hint}, not of type {type(place).__name__}")
+    return places

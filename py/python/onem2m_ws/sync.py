@@ -18,6 +18,7 @@ from ._sync_client import Client, IncomingRequest, Notification, Subscription
 from ._sync_registrar import Registrar
 from .formats import Format
 from .settings import Compression, Outbox
+from .tls import TLS
 
 __all__ = ["Client", "IncomingRequest", "Notification", "Registrar", "Subscription", "connect"]
 
@@ -60,6 +61,7 @@ def connect(
     write_timeout: float | None = None,
     close_timeout: float | None = None,
     compression: bool | Compression = False,
+    tls: TLS | None = None,
     proxy: str | bool | None = None,
     proxy_credentials: tuple[str, str] | None = None,
     accepts: str = "all",
@@ -71,7 +73,9 @@ def connect(
     allow_missing_subprotocol: bool = False,
     strict: bool = False,
 ) -> Client:
-    """Connects to the registrar at `point_of_access`, `ws://host[:port]`. Usable in a `with` statement.
+    """Connects to the registrar at `point_of_access`, `ws://host[:port]` or `wss://host[:port]`.
+
+    Usable in a `with` statement.
 
     Who we are:
         originator: the AE-ID (`Cname`, `Sname`) or CSE-ID (`/id`) that requests come from. Without one, or with `C` or
@@ -118,7 +122,7 @@ def connect(
             and the next run delivers it. One file is for one client, and one process at a time. None by default.
 
     Time, in seconds:
-        open_timeout: for opening a connection: name, TCP, proxy, handshake (10).
+        open_timeout: for opening a connection: name, TCP, proxy, TLS, handshake (10).
         request_timeout: for a response (30); a request's own expiration counts where it is sooner.
         answer_timeout: for our answer to a request of the peer's (30); then the peer gets 5000.
         ping_after: silence after which a ping is sent (20); 0 for never.
@@ -139,6 +143,10 @@ def connect(
             proxy's (16 384 bytes; 256 to 1 048 576), and its most fields (64; 8 to 1024).
         compression: permessage-deflate is offered: `True`, or a `Compression`. Off by default.
 
+    TLS:
+        tls: for a `wss://` address, which needs it: our certificate, and whom we trust, as
+            `TLS(cert="ae.pem", key="ae.key", ca="ca.pem")`.
+
     Proxy:
         proxy: the HTTP proxy to go through, by CONNECT: `http://[user:password@]host[:port]`, user name and password
             percent-encoded, port 80 if there is none. `True` takes it from the environment: `http_proxy` or else
@@ -157,11 +165,11 @@ def connect(
         strict: deviations of the peer from the standard that are tolerated otherwise are refused.
 
     Raises:
-        ArgumentError: an argument is out of range.
+        ArgumentError: an argument is out of range, or a file of `tls` cannot be used.
         StorageError: a file cannot be used, or is in use.
         UnknownHostError, ConnectionRefusedError, OpenTimeoutError, NetworkError, HandshakeRefusedError,
-        NotWebSocketError, SubprotocolError, ProxyRefusedError, ProxyAuthenticationError, NotProxyError: why there is no
-        connection.
+        NotWebSocketError, SubprotocolError, ProxyRefusedError, ProxyAuthenticationError, NotProxyError, TlsError,
+        PeerNotTrustedError, CredentialRefusedError: why there is no connection.
     """
     settings = dict(locals())
     del settings["point_of_access"]

@@ -15,24 +15,37 @@ fn of(error: &io::Error) -> Option<&Error> {
 
 /// The kind and the text of an error of TLS; `None` if it is one of the network.
 pub(crate) fn told(error: &io::Error) -> Option<(ErrorKind, String)> {
-    of(error).map(in_words)
+    of(error).map(in_words).or_else(|| super::openssl::told(error))
 }
 
 /// The kind and the text of an error of TLS.
 pub(crate) fn in_words(error: &Error) -> (ErrorKind, String) {
     match error {
         Error::InvalidCertificate(why) => (ErrorKind::PeerNotTrusted, not_trusted(why)),
-        Error::AlertReceived(alert) if is_about_us(*alert) => {
-            let text = format!("the peer does not accept the credential of this end: {}", words(*alert));
-            (ErrorKind::CredentialRefused, text)
-        }
-        Error::AlertReceived(alert) => (ErrorKind::TlsFailed, format!("the peer ended TLS: {}", words(*alert))),
+        Error::AlertReceived(alert) => alerted(*alert),
         Error::NoCertificatesPresented => {
             (ErrorKind::PeerNotTrusted, "the peer showed no certificate, and one is needed".to_owned())
         }
         Error::InvalidMessage(_) => (ErrorKind::TlsFailed, format!("the peer does not speak TLS ({error})")),
         error => (ErrorKind::TlsFailed, format!("TLS failed: {error}")),
     }
+}
+
+/// What it may mean that a server ends the connection where its answer to the opening handshake should be: that of TLS 1.3 is over
+/// for a client before its certificate was judged, and not every server says what it thinks of it.
+pub(crate) fn cut() -> (ErrorKind, String) {
+    let text = "the peer ended the connection without an answer; some servers do so that do not accept the certificate of this \
+                end, or want one";
+    (ErrorKind::TlsFailed, text.to_owned())
+}
+
+/// What a peer says by an alert.
+pub(super) fn alerted(alert: AlertDescription) -> (ErrorKind, String) {
+    if is_about_us(alert) {
+        let text = format!("the peer does not accept the credential of this end: {}", words(alert));
+        return (ErrorKind::CredentialRefused, text);
+    }
+    (ErrorKind::TlsFailed, format!("the peer ended TLS: {}", words(alert)))
 }
 
 fn not_trusted(why: &CertificateError) -> String {

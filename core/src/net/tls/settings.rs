@@ -9,6 +9,10 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use super::material::invalid;
+use super::psk::PreSharedKey;
+use crate::Result;
+
 /// PEM, in a file or in memory. What is in memory is erased when it is not needed any more, and shown nowhere.
 #[derive(Clone)]
 pub enum Pem {
@@ -60,6 +64,17 @@ pub enum TlsVersion {
     V1_3,
 }
 
+/// What TLS is done by.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
+pub enum TlsLibrary {
+    /// rustls, which is always there: certificates and raw public keys, and suites that authenticate what they encrypt (AEAD) only.
+    #[default]
+    Rustls,
+    /// The OpenSSL 3 of the system, in a build with the feature `openssl`: certificates and pre-shared keys, all suites of TS-0003,
+    /// and certificates whose authority has name constraints for URIs.
+    OpenSsl,
+}
+
 /// What becomes of a client whose certificate is trusted, but names no entity, and has none by [`Tls::peer`].
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum Unnamed {
@@ -104,6 +119,10 @@ pub struct Tls {
     pub(super) anonymous_clients: bool,
     pub(super) least: Option<TlsVersion>,
     pub(super) most: Option<TlsVersion>,
+    pub(super) pre_shared_keys: Vec<Arc<PreSharedKey>>,
+    pub(super) pre_shared_key_files: Vec<Pem>,
+    pub(super) ts0003_suites: bool,
+    pub(super) library: TlsLibrary,
 }
 
 /// Authorities, and the service providers whose entities they may certify; all if it is none.
@@ -142,7 +161,7 @@ impl Tls {
     }
 
     /// Trusts the certificates of these authorities, for entities of these service providers (`sp.example`) only. It stands for
-    /// the name constraints of TS-0003 8.1.2.2, which this TLS library does not take for URIs.
+    /// the name constraints of TS-0003 8.1.2.2, which rustls does not take for URIs ([`TlsLibrary::OpenSsl`] does).
     pub fn trust_for<S: Into<String>>(
         mut self,
         authorities: impl Into<Pem>,
@@ -176,7 +195,7 @@ impl Tls {
 
     /// For a server: the entities that speak with a credential which does not name them itself (TS-0003 8.2.1). It is named as
     /// [`PeerIdentity::names`](crate::binding::PeerIdentity::names) shows it: `DNS:node7.sp.example`, `ID:...`,
-    /// `ni:///sha-256;...`. Entities are `Cname`, `Sname` or `/cse`, in any form. What is said here holds over the names in a
+    /// `ni:///sha-256;...`, `PSK:7f3a@mef.sp.example`. Entities are `Cname`, `Sname` or `/cse`, in any form. What is said here holds over the names in a
     /// certificate.
     pub fn peer<S: Into<String>>(
         mut self,
@@ -188,7 +207,8 @@ impl Tls {
     }
 
     /// For a server: takes an AE-ID in a certificate also behind this scheme, as `m2m://sp.example/Ssensor1` for `m2m`. By default
-    /// it is the AE-ID alone: `//sp.example/Ssensor1` (TS-0003 8.1.2.5).
+    /// it is the AE-ID alone: `//sp.example/Ssensor1` (TS-0003 8.1.2.5). That form no library takes below an authority with name
+    /// constraints for URIs.
     pub fn uri_scheme(mut self, scheme: impl Into<String>) -> Self {
         self.uri_schemes.push(scheme.into());
         self
@@ -224,5 +244,63 @@ impl Tls {
     pub fn most_version(mut self, version: TlsVersion) -> Self {
         self.most = Some(version);
         self
+    }
+
+    /// A key that both ends have (TS-0003 8.2.2.1, KpsaID and Kpsa), instead of certificates. It is for one client and one server:
+    /// never give two devices the same one. A client has one, a server can have one for each client. By OpenSSL, with TLS 1.3 and
+    /// 1.2; without the feature `openssl` the client or server is refused when it is made.
+    ///
+    /// A client with it speaks for what [`peer`](Self::peer) says of `PSK:` and `id`; if nothing is said, each entity that it
+    /// registers belongs to it, until it is deregistered.
+    ///
+    /// - `id`: `relative@issuer`, the latter a domain name; at most 128 bytes.
+    /// - `key`: 16 to 64 bytes, of a random source.
+    pub fn pre_shared_key(mut self, id: impl Into<String>, key: impl Into<Vec<u8>>) -> Self {
+        self.pre_shared_keys.push(Arc::new(PreSharedKey::new(id.into(), key.into())));
+        self
+    }
+
+    /// [Pre-shared keys](Self::pre_shared_key) of a file, which is read again when the client or server is told to reload. Each line
+    /// has an identifier, a colon, and the key in hexadecimal digits; empty ones and those that begin with `#` are left out.
+    pub fn pre_shared_keys(mut self, file: impl Into<Pem>) -> Self {
+        self.pre_shared_key_files.push(file.into());
+        self
+    }
+
+    /// Speaks, after all better ones, the suites too that TS-0003 10.2 makes mandatory for TLS 1.2:
+    /// `TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256` with certificates, `TLS_PSK_WITH_AES_128_CBC_SHA256` with pre-shared keys. Off by
+    /// default: the latter has no forward secrecy, and both are safe with encrypt-then-MAC (RFC 7366) only, which a peer need not
+    /// have. By OpenSSL.
+    pub fn ts0003_suites(mut self, yes: bool) -> Self {
+        self.ts0003_suites = yes;
+        self
+    }
+
+    /// What TLS is done by: rustls by default, and OpenSSL in any case if there is a pre-shared key, or
+    /// [`ts0003_suites`](Self::ts0003_suites). Without the feature `openssl` a client or server that needs it is refused when it is
+    /// made.
+    pub fn library(mut self, library: TlsLibrary) -> Self {
+        self.library = library;
+        self
+    }
+
+    pub(super) fn has_pre_shared_keys(&self) -> bool {
+        !self.pre_shared_keys.is_empty() || !self.pre_shared_key_files.is_empty()
+    }
+
+    pub(super) fn needed_library(&self) -> TlsLibrary {
+        if self.ts0003_suites || self.has_pre_shared_keys() { TlsLibrary::OpenSsl } else { self.library }
+    }
+
+    /// The oldest and the newest version that are spoken.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if there is none between them.
+    pub(super) fn versions(&self) -> Result<(TlsVersion, TlsVersion)> {
+        let (least, most) = (self.least.unwrap_or(TlsVersion::V1_2), self.most.unwrap_or(TlsVersion::V1_3));
+        if least > most {
+            return Err(invalid("tls: least_version is newer than most_version"));
+        }
+        Ok((least, most))
     }
 }

@@ -15,6 +15,9 @@ pub(crate) enum TlsStream {
     Plain(TcpStream),
     Client(Box<client::TlsStream<Quiet>>),
     Server(Box<server::TlsStream<Quiet>>),
+    /// Either end. It writes one buffer at a time, by `send` with the flag that keeps SIGPIPE away.
+    #[cfg(feature = "openssl")]
+    OpenSsl(Box<tokio_openssl::SslStream<Quiet>>),
 }
 
 /// Calls what all streams have.
@@ -24,6 +27,8 @@ macro_rules! each {
             TlsStream::Plain($of) => $call,
             TlsStream::Client($of) => $call,
             TlsStream::Server($of) => $call,
+            #[cfg(feature = "openssl")]
+            TlsStream::OpenSsl($of) => $call,
         }
     };
 }

@@ -88,8 +88,12 @@ impl Directory {
 
     /// Who has this raw public key, which is known.
     pub(super) fn owner(&self, key: &KeyDigest) -> PeerIdentity {
-        let identity = of_key(key);
-        match self.table.get(&key.to_string()) {
+        self.with_entities(of_key(key), &key.to_string())
+    }
+
+    /// With the entities that speak with this credential, if the settings say which.
+    pub(super) fn with_entities(&self, identity: PeerIdentity, credential: &str) -> PeerIdentity {
+        match self.table.get(credential) {
             Some(entities) => identity.only(entities.clone()),
             None => identity,
         }
