@@ -154,6 +154,12 @@ static void tls_null_is_an_error_everywhere(void) {
     EQUAL(onem2m_ws_tls_add_peer(tls, NULL, entities, 1), bad);
     EQUAL(onem2m_ws_tls_add_peer(tls, "DNS:a", entities, 2), bad);
     EQUAL(onem2m_ws_tls_add_uri_scheme(tls, NULL), bad);
+    EQUAL(onem2m_ws_tls_add_pre_shared_key(tls, NULL, "k", 1), bad);
+    EQUAL(onem2m_ws_tls_add_pre_shared_key(tls, "a@b", NULL, 16), bad);
+    EQUAL(onem2m_ws_tls_add_pre_shared_keys(tls, NULL), bad);
+    EQUAL(onem2m_ws_tls_set_ts0003_suites(NULL, true), bad);
+    EQUAL(onem2m_ws_tls_set_library(tls, 2), bad);
+    ERROR_SAYS("`library` is 2; there are 0 (rustls), 1 (openssl)");
     EQUAL(onem2m_ws_tls_set_unnamed(tls, 2), bad);
     ERROR_SAYS("`unnamed` is 2; there are 0 (refuse), 1 (first_come)");
     EQUAL(onem2m_ws_tls_set_anonymous_clients(NULL, true), bad);
@@ -215,6 +221,12 @@ static void tls_settings_are_named_by_their_errors_which_show_no_secret(void) {
         {"{\"revoked\":{}}", "tls: revoked: the name"},
         {"{\"peer\":[]}", "tls: peer: an object"},
         {"{\"peer\":{\"DNS:a\":5}}", "tls: peer: a text"},
+        {"{\"pre_shared_key\":[\"" SECRET "\"]}", "tls: pre_shared_key: an object"},
+        {"{\"pre_shared_key\":{\"a@b\":\"" SECRET "\"}}", "tls: pre_shared_key: a key in hexadecimal digits was expected"},
+        {"{\"pre_shared_key\":{\"a@b\":\"001\"}}", "tls: pre_shared_key: a key in hexadecimal digits was expected"},
+        {"{\"pre_shared_keys\":5}", "tls: pre_shared_keys: the name of a file of keys"},
+        {"{\"ts0003_suites\":\"" SECRET "\"}", "tls: ts0003_suites: true or false"},
+        {"{\"library\":\"" SECRET "\"}", "tls: library: \"rustls\" or \"openssl\" was expected"},
         {"{\"uri_scheme\":5}", "tls: uri_scheme: a text"},
         {"{\"unnamed\":\"" SECRET "\"}", "tls: unnamed: \"refuse\" or \"first_come\" was expected"},
         {"{\"server_name\":5}", "tls: server_name: a text"},
@@ -612,6 +624,43 @@ static void tls_ws_7_2_events_say_who_is_authenticated(void) {
     register_ae(client, "sensor");
     WAIT_FOR(c.reachable, 1);
     CONTAINS(c.principal, "URI://onem2m-ws.example/Ssensor");
+    onem2m_ws_client_free(client);
+    onem2m_ws_registrar_free(r);
+}
+
+// With a library that was built for OpenSSL this is a connection, otherwise an error that says so.
+static void tls_ws_7_1_pre_shared_keys_need_openssl(void) {
+    static const unsigned char key[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0xab};
+    const char *const id = "7f3a@mef.sp.example", *const digits = "0102030405060708090a0b0c0d0e0fab";
+    onem2m_ws_tls *tls = NULL;
+    onem2m_ws_registrar_config *config;
+    onem2m_ws_registrar *r = NULL;
+    onem2m_ws_client *client;
+    onem2m_ws_peer_identity *identity = NULL;
+    const char *const entities[] = {"Cone"};
+    char line[100];
+    int32_t result;
+    snprintf(line, sizeof line, "%s:%s\n", id, digits);
+    OK(onem2m_ws_tls_new(&tls));
+    OK(onem2m_ws_tls_add_pre_shared_keys(tls, line));
+    OK(onem2m_ws_tls_add_peer(tls, "PSK:7f3a@mef.sp.example", entities, 1));
+    config = secure_settings(tls);
+    result = onem2m_ws_registrar_start(config, &r);
+    onem2m_ws_registrar_config_free(config);
+    ERROR_HIDES(digits);
+    if (result != 0) {
+        EQUAL(result, ONEM2M_WS_INVALID_ARGUMENT);
+        ERROR_SAYS("openssl");
+        return;
+    }
+    OK(onem2m_ws_tls_new(&tls));
+    OK(onem2m_ws_tls_add_pre_shared_key(tls, id, key, sizeof key));
+    client = secure_client(url_of(r), "Cone", tls);
+    register_ae(client, "one");
+    OK(onem2m_ws_registrar_peer_identity(r, "Cone", &identity));
+    TEXT(onem2m_ws_peer_identity_framework(identity), "pre-shared-key");
+    TEXT(onem2m_ws_peer_identity_name(identity, 0), "PSK:7f3a@mef.sp.example");
+    onem2m_ws_peer_identity_free(identity);
     onem2m_ws_client_free(client);
     onem2m_ws_registrar_free(r);
 }
@@ -1071,6 +1120,7 @@ const test tests_tls[] = {
     {"tls_ws_7_1_a_certificate_that_names_nobody", tls_ws_7_1_a_certificate_that_names_nobody},
     {"tls_ws_7_2_nobody_speaks_for_somebody_else", tls_ws_7_2_nobody_speaks_for_somebody_else},
     {"tls_ws_7_2_events_say_who_is_authenticated", tls_ws_7_2_events_say_who_is_authenticated},
+    {"tls_ws_7_1_pre_shared_keys_need_openssl", tls_ws_7_1_pre_shared_keys_need_openssl},
     {"tls_ws_7_1_the_registrar_judges_clients", tls_ws_7_1_the_registrar_judges_clients},
     {"tls_ws_7_1_a_client_judges_the_registrar", tls_ws_7_1_a_client_judges_the_registrar},
     {"tls_what_is_no_tls_is_told", tls_what_is_no_tls_is_told},
