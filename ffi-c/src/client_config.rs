@@ -202,6 +202,15 @@ impl ClientSettings {
             allow_missing_subprotocol => ClientBuilder::allow_missing_subprotocol;
             strict => ClientBuilder::strict;
         }
+        match (self.basic_user, self.basic_password, self.bearer) {
+            (None, None, None) => {}
+            (None, None, Some(token)) => b = b.bearer(token),
+            (Some(user), Some(password), None) => b = b.basic(user, password),
+            _ => {
+                let text = "credentials for the registrar are basic_user and basic_password, or bearer";
+                return Err(Error::new(ErrorKind::InvalidArgument, text));
+            }
+        }
         if let Some(tls) = self.tls {
             b = b.tls(tls.into_tls()?);
         }
@@ -213,17 +222,6 @@ impl ClientSettings {
             let [user, password] =
                 [&self.proxy_user, &self.proxy_password].map(|s| s.as_ref().map_or("", Secret::as_ref));
             b = b.proxy_credentials(user, password);
-        }
-        match (&self.bearer, &self.basic_user, &self.basic_password) {
-            (None, None, None) => {}
-            (None, user, password) => {
-                b = b.basic(user.as_ref().map_or("", Secret::as_ref), password.as_ref().map_or("", Secret::as_ref));
-            }
-            (Some(token), None, None) => b = b.bearer(token),
-            (Some(_), ..) => {
-                let text = "bearer besides basic_user or basic_password: the registrar is told one of them";
-                return Err(Error::new(ErrorKind::InvalidArgument, text));
-            }
         }
         let default = Reopening::default();
         b = b.reopening(Reopening {

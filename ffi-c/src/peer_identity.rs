@@ -106,7 +106,7 @@ pub extern "C" fn onem2m_ws_peer_identity_principal(identity: *const onem2m_ws_p
 }
 
 /// The names in the credential, the first with `index` 0; no text after the last: "URI:", "DNS:", "IP:" or "ID:" and a name of
-/// its certificate, or the digest of its key, "ni:///sha-256;...".
+/// its certificate, the digest of its key, "ni:///sha-256;...", or "PSK:" and the identifier of the key that both ends have.
 #[unsafe(no_mangle)]
 pub extern "C" fn onem2m_ws_peer_identity_name(
     identity: *const onem2m_ws_peer_identity,

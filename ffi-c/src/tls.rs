@@ -14,7 +14,7 @@ use crate::registrar::{onem2m_ws_registrar, running};
 use crate::registrar_config::{self, onem2m_ws_registrar_config};
 use crate::settings::{Settings, choice};
 use crate::text::{optional_text, text};
-use crate::tls_settings::{TlsSettings, pem_text};
+use crate::tls_settings::{TlsSettings, in_digits, pem_text};
 
 /// A version of TLS. Older ones than these are not spoken.
 #[repr(i32)]
@@ -37,6 +37,18 @@ pub enum onem2m_ws_unnamed {
     /// It speaks for what it registers: each entity belongs to the first certificate's key over whose connection it is registered,
     /// until it is deregistered.
     ONEM2M_WS_UNNAMED_FIRST_COME = 1,
+}
+
+/// What TLS is done by.
+#[repr(i32)]
+#[derive(Clone, Copy)]
+#[allow(non_camel_case_types)]
+pub enum onem2m_ws_tls_library {
+    /// rustls, which is always there: certificates and raw public keys. The default.
+    ONEM2M_WS_RUSTLS = 0,
+    /// The OpenSSL 3 of the system, in a library that was built for it (cargo's feature `openssl`): certificates and pre-shared keys,
+    /// all suites of TS-0003, and certificates whose authority has name constraints for URIs.
+    ONEM2M_WS_OPENSSL = 1,
 }
 
 /// Settings of TLS, for clients and for registrars: who this end is, and whom it trusts. By default it has no certificate and
@@ -84,7 +96,8 @@ fn bytes<'a>(data: *const c_void, length: usize, name: &str) -> Result<&'a str> 
 ///
 /// `certificate`, `key`, `raw_key`, `trust` and `revoked` (one or a list) are names of PEM files, or PEM; `trust_for` is a list of
 /// {"authorities":"ca.pem","providers":["sp.example"]}, `trust_key` and `uri_scheme` are one text or a list,
-/// `peer` is {"DNS:node7.sp.example":["Ssensor","Cother"]}, `unnamed` "refuse" or "first_come", `least_version` and
+/// `peer` is {"DNS:node7.sp.example":["Ssensor","Cother"]}, `pre_shared_key` {"7f3a@mef.sp.example":"0011..."} (hexadecimal digits),
+/// `pre_shared_keys` the name of a file or a list, `ts0003_suites` true or false, `library` "rustls" or "openssl", `unnamed` "refuse" or "first_come", `least_version` and
 /// `most_version` "1.2" or "1.3", `server_name` a text, `trust_system` and `anonymous_clients` true or false. What they mean the
 /// functions below say.
 #[unsafe(no_mangle)]
@@ -264,6 +277,52 @@ pub extern "C" fn onem2m_ws_tls_set_versions(tls: *mut onem2m_ws_tls, least: i32
         let names = [(ONEM2M_WS_TLS_1_2 as i32, "1.2"), (ONEM2M_WS_TLS_1_3 as i32, "1.3")];
         let (least, most) = (choice(least, "least", &names)?, choice(most, "most", &names)?);
         settings.set_all([("least_version", least.into()), ("most_version", most.into())])
+    })
+}
+
+// --- keys that both ends have, and OpenSSL ----------------------------------------------------------------------------
+
+/// A key that both ends have, and its identifier ("7f3a@mef.sp.example"; KpsaID and Kpsa of TS-0003), instead of certificates: 16 to
+/// 64 bytes of a random source. It is for one client and one registrar. A client has one, a registrar can have one for each client:
+/// can be called more than once. Who has it speaks for what onem2m_ws_tls_add_peer() says of "PSK:" and the identifier; if nothing is
+/// said, for what it registers. Needs a library that was built with OpenSSL.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_tls_add_pre_shared_key(
+    tls: *mut onem2m_ws_tls,
+    id: *const c_char,
+    key: *const c_void,
+    key_length: usize,
+) -> i32 {
+    change(tls, |settings| {
+        let key = array(key.cast::<u8>(), key_length, "key")?;
+        settings.set_entry("pre_shared_key", text(id, "id")?, in_digits(key))
+    })
+}
+
+/// The same of a file, which is read again with the others. Each line has an identifier, a colon, and the key in hexadecimal
+/// digits; empty ones and those that begin with # are left out. Can be called more than once.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_tls_add_pre_shared_keys(tls: *mut onem2m_ws_tls, file: *const c_char) -> i32 {
+    change(tls, |settings| settings.add("pre_shared_keys", text(file, "file")?))
+}
+
+/// Speaks, after all better ones, the suites too that TS-0003 makes mandatory for TLS 1.2. Off by default: that with pre-shared keys
+/// has no forward secrecy, and all need a peer that has encrypt-then-MAC (RFC 7366) to be safe. Needs OpenSSL as well.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_tls_set_ts0003_suites(tls: *mut onem2m_ws_tls, yes: bool) -> i32 {
+    change(tls, |settings| settings.set("ts0003_suites", yes))
+}
+
+/// What TLS is done by, one of onem2m_ws_tls_library. What needs OpenSSL is done by it in any case.
+///
+/// Errors: where this library was built without it, onem2m_ws_client_new() and onem2m_ws_registrar_start() return
+/// ONEM2M_WS_INVALID_ARGUMENT.
+#[unsafe(no_mangle)]
+pub extern "C" fn onem2m_ws_tls_set_library(tls: *mut onem2m_ws_tls, library: i32) -> i32 {
+    change(tls, |settings| {
+        use onem2m_ws_tls_library::*;
+        let names = [(ONEM2M_WS_RUSTLS as i32, "rustls"), (ONEM2M_WS_OPENSSL as i32, "openssl")];
+        settings.set("library", choice(library, "library", &names)?)
     })
 }
 

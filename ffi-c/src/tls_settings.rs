@@ -1,10 +1,11 @@
 //! What [`crate::tls::onem2m_ws_tls_load_json`] takes. No error shows a value: a private key may stand anywhere by mistake.
 
-use onem2m::tls::{Pem, Tls, TlsVersion, Unnamed};
+use onem2m::tls::{Pem, Tls, TlsLibrary, TlsVersion, Unnamed};
 use onem2m::{Error, ErrorKind, Result};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use crate::settings::{Values, wipe};
 
@@ -86,6 +87,21 @@ fn rest(tls: Tls, name: &str, value: &Value) -> std::result::Result<Tls, Expecte
                 Ok::<_, Expected>(tls.peer(credential.as_str(), texts(entities)?))
             })?
         }
+        "pre_shared_key" => {
+            let keys = value.as_object().ok_or("an object, {\"7f3a@mef.sp.example\":\"00112233...\"},")?;
+            keys.iter().try_fold(tls, |tls, (id, key)| {
+                Ok::<_, Expected>(tls.pre_shared_key(id.as_str(), std::mem::take(&mut *of_digits(text(key)?)?)))
+            })?
+        }
+        "pre_shared_keys" => {
+            each(value).try_fold(tls, |tls, value| Ok::<_, Expected>(tls.pre_shared_keys(keys(value)?)))?
+        }
+        "ts0003_suites" => tls.ts0003_suites(flag(value)?),
+        "library" => tls.library(match text(value)? {
+            "rustls" => TlsLibrary::Rustls,
+            "openssl" => TlsLibrary::OpenSsl,
+            _ => return Err("\"rustls\" or \"openssl\""),
+        }),
         "uri_scheme" => texts(value)?.into_iter().fold(tls, Tls::uri_scheme),
         "unnamed" => tls.unnamed(match text(value)? {
             "refuse" => Unnamed::Refuse,
@@ -98,7 +114,8 @@ fn rest(tls: Tls, name: &str, value: &Value) -> std::result::Result<Tls, Expecte
         "most_version" => tls.most_version(version(value)?),
         _ => {
             return Err("one of the settings certificate, key, raw_key, trust, trust_for, trust_key, trust_system, \
-                        revoked, peer, uri_scheme, unnamed, server_name, anonymous_clients, least_version and most_version");
+                        revoked, peer, pre_shared_key, pre_shared_keys, ts0003_suites, library, uri_scheme, unnamed, \
+                        server_name, anonymous_clients, least_version and most_version");
         }
     })
 }
@@ -135,6 +152,41 @@ fn pem(value: &Value) -> std::result::Result<Pem, Expected> {
         Some(text) if text.contains(BEGIN) => Ok(Pem::bytes(text)),
         Some(name) => Ok(Pem::file(name)),
     }
+}
+
+/// Keys that both ends have: the name of a file, or what would be in it, lines of an identifier, a colon and the key.
+fn keys(value: &Value) -> std::result::Result<Pem, Expected> {
+    let is_key = |line: &str| {
+        let (id, key) = line.split_once(':').unwrap_or_default();
+        id.contains('@') && key.trim().len() >= 16 && key.trim().bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    match value.as_str() {
+        None | Some("") => Err("the name of a file of keys, or its lines,"),
+        Some(text) if text.lines().any(is_key) => Ok(Pem::bytes(text)),
+        Some(name) => Ok(Pem::file(name)),
+    }
+}
+
+/// Bytes by their hexadecimal digits.
+fn of_digits(text: &str) -> std::result::Result<Zeroizing<Vec<u8>>, Expected> {
+    let byte = |pair: &[u8]| {
+        let digit = |at: usize| char::from(*pair.get(at)?).to_digit(16);
+        u8::try_from(digit(0)? << 4 | digit(1)?).ok()
+    };
+    let mut bytes = Zeroizing::new(Vec::with_capacity(text.len().div_ceil(2)));
+    for pair in text.as_bytes().chunks(2) {
+        bytes.push(byte(pair).ok_or("a key in hexadecimal digits")?);
+    }
+    Ok(bytes)
+}
+
+/// The hexadecimal digits of bytes.
+pub(crate) fn in_digits(bytes: &[u8]) -> String {
+    // It never grows, which would leave a copy behind.
+    let mut text = String::with_capacity(2 * bytes.len());
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    text.extend(digits.filter_map(|digit| char::from_digit(digit.into(), 16)));
+    text
 }
 
 /// PEM that is in memory, with or without a zero byte at its end.

@@ -154,6 +154,12 @@ static void tls_null_is_an_error_everywhere(void) {
     EQUAL(onem2m_ws_tls_add_peer(tls, NULL, entities, 1), bad);
     EQUAL(onem2m_ws_tls_add_peer(tls, "DNS:a", entities, 2), bad);
     EQUAL(onem2m_ws_tls_add_uri_scheme(tls, NULL), bad);
+    EQUAL(onem2m_ws_tls_add_pre_shared_key(tls, NULL, "k", 1), bad);
+    EQUAL(onem2m_ws_tls_add_pre_shared_key(tls, "a@b", NULL, 16), bad);
+    EQUAL(onem2m_ws_tls_add_pre_shared_keys(tls, NULL), bad);
+    EQUAL(onem2m_ws_tls_set_ts0003_suites(NULL, true), bad);
+    EQUAL(onem2m_ws_tls_set_library(tls, 2), bad);
+    ERROR_SAYS("`library` is 2; there are 0 (rustls), 1 (openssl)");
     EQUAL(onem2m_ws_tls_set_unnamed(tls, 2), bad);
     ERROR_SAYS("`unnamed` is 2; there are 0 (refuse), 1 (first_come)");
     EQUAL(onem2m_ws_tls_set_anonymous_clients(NULL, true), bad);
@@ -215,6 +221,12 @@ static void tls_settings_are_named_by_their_errors_which_show_no_secret(void) {
         {"{\"revoked\":{}}", "tls: revoked: the name"},
         {"{\"peer\":[]}", "tls: peer: an object"},
         {"{\"peer\":{\"DNS:a\":5}}", "tls: peer: a text"},
+        {"{\"pre_shared_key\":[\"" SECRET "\"]}", "tls: pre_shared_key: an object"},
+        {"{\"pre_shared_key\":{\"a@b\":\"" SECRET "\"}}", "tls: pre_shared_key: a key in hexadecimal digits was expected"},
+        {"{\"pre_shared_key\":{\"a@b\":\"001\"}}", "tls: pre_shared_key: a key in hexadecimal digits was expected"},
+        {"{\"pre_shared_keys\":5}", "tls: pre_shared_keys: the name of a file of keys"},
+        {"{\"ts0003_suites\":\"" SECRET "\"}", "tls: ts0003_suites: true or false"},
+        {"{\"library\":\"" SECRET "\"}", "tls: library: \"rustls\" or \"openssl\" was expected"},
         {"{\"uri_scheme\":5}", "tls: uri_scheme: a text"},
         {"{\"unnamed\":\"" SECRET "\"}", "tls: unnamed: \"refuse\" or \"first_come\" was expected"},
         {"{\"server_name\":5}", "tls: server_name: a text"},
@@ -305,6 +317,42 @@ static void tls_settings_are_named_by_their_errors_which_show_no_secret(void) {
     snprintf(expected, sizeof expected, "registrar.pem");
     ERROR_SAYS(expected);
     onem2m_ws_registrar_config_free(settings);
+}
+
+static void tls_credentials_in_the_opening_handshake_are_shown_by_no_error(void) {
+    const char *const refused[][2] = {
+        {"{\"basic_user\":\"" SECRET "\"}", "basic_user and basic_password, or bearer"},
+        {"{\"basic_user\":\"a\",\"basic_password\":\"" SECRET "\",\"bearer\":\"" SECRET "\"}", "basic_user and basic_password, or bearer"},
+        {"{\"bearer\":\"a b" SECRET "\"}", "bearer"},
+        {"{\"basic_user\":\"a:b\",\"basic_password\":\"" SECRET "\"}", "basic"},
+    };
+    onem2m_ws_client *client = NULL;
+    onem2m_ws_client_config *config = config_for(registrar_url(), "Cone");
+    size_t i;
+    for (i = 0; i < sizeof refused / sizeof *refused; i++) {
+        onem2m_ws_client_config *other = config_for("ws://127.0.0.1:1", "Cone");
+        OK(onem2m_ws_client_config_load_json(other, refused[i][0]));
+        if (onem2m_ws_client_new(other, NULL, &client) == 0) {
+            EQUAL(onem2m_ws_client_connect(client, 20000), ONEM2M_WS_INVALID_ARGUMENT);
+            onem2m_ws_client_free(client);
+        }
+        ERROR_SAYS(refused[i][1]);
+        ERROR_HIDES(SECRET);
+        onem2m_ws_client_config_free(other);
+    }
+    EQUAL(onem2m_ws_client_config_load_json(config, "{\"bearer\":[\"" SECRET "\"]}"), ONEM2M_WS_INVALID_ARGUMENT);
+    ERROR_HIDES(SECRET);
+    EQUAL(onem2m_ws_client_config_set_basic(NULL, "a", "b"), ONEM2M_WS_INVALID_ARGUMENT);
+    EQUAL(onem2m_ws_client_config_set_basic(config, "a:b", SECRET), ONEM2M_WS_INVALID_ARGUMENT);
+    EQUAL(onem2m_ws_client_config_set_bearer(NULL, "a"), ONEM2M_WS_INVALID_ARGUMENT);
+    EQUAL(onem2m_ws_client_config_set_bearer(config, SECRET "\r\n"), ONEM2M_WS_INVALID_ARGUMENT);
+    ERROR_HIDES(SECRET);
+    // The later call holds, and our registrar takes no notice.
+    OK(onem2m_ws_client_config_set_basic(config, "gateway", SECRET));
+    OK(onem2m_ws_client_config_set_bearer(config, SECRET));
+    client = new_client(config, NULL);
+    OK(onem2m_ws_client_connect(client, 20000));
+    onem2m_ws_client_free(client);
 }
 
 // --- who is at the other end -----------------------------------------------------------------------------------------
@@ -576,6 +624,43 @@ static void tls_ws_7_2_events_say_who_is_authenticated(void) {
     register_ae(client, "sensor");
     WAIT_FOR(c.reachable, 1);
     CONTAINS(c.principal, "URI://onem2m-ws.example/Ssensor");
+    onem2m_ws_client_free(client);
+    onem2m_ws_registrar_free(r);
+}
+
+// With a library that was built for OpenSSL this is a connection, otherwise an error that says so.
+static void tls_ws_7_1_pre_shared_keys_need_openssl(void) {
+    static const unsigned char key[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0xab};
+    const char *const id = "7f3a@mef.sp.example", *const digits = "0102030405060708090a0b0c0d0e0fab";
+    onem2m_ws_tls *tls = NULL;
+    onem2m_ws_registrar_config *config;
+    onem2m_ws_registrar *r = NULL;
+    onem2m_ws_client *client;
+    onem2m_ws_peer_identity *identity = NULL;
+    const char *const entities[] = {"Cone"};
+    char line[100];
+    int32_t result;
+    snprintf(line, sizeof line, "%s:%s\n", id, digits);
+    OK(onem2m_ws_tls_new(&tls));
+    OK(onem2m_ws_tls_add_pre_shared_keys(tls, line));
+    OK(onem2m_ws_tls_add_peer(tls, "PSK:7f3a@mef.sp.example", entities, 1));
+    config = secure_settings(tls);
+    result = onem2m_ws_registrar_start(config, &r);
+    onem2m_ws_registrar_config_free(config);
+    ERROR_HIDES(digits);
+    if (result != 0) {
+        EQUAL(result, ONEM2M_WS_INVALID_ARGUMENT);
+        ERROR_SAYS("openssl");
+        return;
+    }
+    OK(onem2m_ws_tls_new(&tls));
+    OK(onem2m_ws_tls_add_pre_shared_key(tls, id, key, sizeof key));
+    client = secure_client(url_of(r), "Cone", tls);
+    register_ae(client, "one");
+    OK(onem2m_ws_registrar_peer_identity(r, "Cone", &identity));
+    TEXT(onem2m_ws_peer_identity_framework(identity), "pre-shared-key");
+    TEXT(onem2m_ws_peer_identity_name(identity, 0), "PSK:7f3a@mef.sp.example");
+    onem2m_ws_peer_identity_free(identity);
     onem2m_ws_client_free(client);
     onem2m_ws_registrar_free(r);
 }
@@ -1027,12 +1112,15 @@ const test tests_tls[] = {
     {"tls_null_is_an_error_everywhere", tls_null_is_an_error_everywhere},
     {"tls_settings_are_named_by_their_errors_which_show_no_secret",
      tls_settings_are_named_by_their_errors_which_show_no_secret},
+    {"tls_credentials_in_the_opening_handshake_are_shown_by_no_error",
+     tls_credentials_in_the_opening_handshake_are_shown_by_no_error},
     {"tls_ws_7_1_mutual_tls_in_both_versions", tls_ws_7_1_mutual_tls_in_both_versions},
     {"tls_pem_in_memory_is_copied_and_may_be_erased", tls_pem_in_memory_is_copied_and_may_be_erased},
     {"tls_ws_7_1_raw_public_keys", tls_ws_7_1_raw_public_keys},
     {"tls_ws_7_1_a_certificate_that_names_nobody", tls_ws_7_1_a_certificate_that_names_nobody},
     {"tls_ws_7_2_nobody_speaks_for_somebody_else", tls_ws_7_2_nobody_speaks_for_somebody_else},
     {"tls_ws_7_2_events_say_who_is_authenticated", tls_ws_7_2_events_say_who_is_authenticated},
+    {"tls_ws_7_1_pre_shared_keys_need_openssl", tls_ws_7_1_pre_shared_keys_need_openssl},
     {"tls_ws_7_1_the_registrar_judges_clients", tls_ws_7_1_the_registrar_judges_clients},
     {"tls_ws_7_1_a_client_judges_the_registrar", tls_ws_7_1_a_client_judges_the_registrar},
     {"tls_what_is_no_tls_is_told", tls_what_is_no_tls_is_told},

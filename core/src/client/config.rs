@@ -506,9 +506,7 @@ impl ClientBuilder {
         match (&self.tls, poa.is_secure()) {
             (Some(tls), true) => Connector::new(tls.clone(), poa.host()).map(Arc::new).map(Some),
             (None, false) => Ok(None),
-            (None, true) => {
-                wrong("wss:// needs tls: at least which server is to be trusted, Tls::new().trust(\"ca.pem\")")
-            }
+            (None, true) => wrong("wss:// needs tls: at least the authority of the server's certificate"),
             (Some(_), false) => wrong("tls is set, and this point of access has none: use wss://"),
         }
     }

@@ -168,7 +168,7 @@ impl Keys {
         let Some(key) = self.known.iter().find(|known| known.matches(public_key)) else {
             let shown = KeyDigest::of(public_key, Truncation::Full);
             return Err(unknown(format!(
-                "the raw public key {shown} is not known here; say trust_key if it should be"
+                "the raw public key {shown} is not known here; say so if it should be (trust_key, trust_keys)"
             )));
         };
         Ok(self.directory.as_ref().map_or_else(|| of_key(key), |directory| directory.owner(key)))

@@ -28,6 +28,7 @@ use crate::net::tls::shown::{Credential, Shown};
 use crate::net::tls::stream::Quiet;
 use crate::net::tls::who::{Directory, Judged};
 use crate::primitive::{CseId, SpId};
+use crate::websocket::escape;
 
 /// The settings, read.
 pub(super) struct Server {
@@ -91,7 +92,7 @@ impl Server {
             Ok(Err(error)) => {
                 let why = self.why(&error, stream.ssl(), findings.take());
                 farewell(stream.get_mut()).await;
-                return Err(why.escape_debug().to_string());
+                return Err(escape(&why));
             }
         }
         let shown = self.shown(stream.ssl(), findings.take())?;

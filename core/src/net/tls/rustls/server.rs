@@ -31,6 +31,7 @@ use crate::net::tls::verifier::{Clients, Keys, unix_time};
 use crate::net::tls::who::{Directory, Judged};
 use crate::net::tls::{TlsStream, failure, provider};
 use crate::primitive::{CseId, SpId};
+use crate::websocket::escape;
 
 /// The settings, read.
 pub(in crate::net::tls) struct Server {
@@ -70,11 +71,11 @@ fn not_taken() -> String {
 /// An error of the handshake, safe to log.
 fn in_words(error: &io::Error) -> String {
     match failure::told(error) {
-        Some((_, text)) => text.escape_debug().to_string(),
+        Some((_, text)) => escape(&text),
         None if error.kind() == io::ErrorKind::UnexpectedEof => {
             "the peer went away within the TLS handshake".to_owned()
         }
-        None => error.to_string().escape_debug().to_string(),
+        None => escape(&error.to_string()),
     }
 }
 
