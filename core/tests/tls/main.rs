@@ -6,5 +6,6 @@ mod hostile;
 mod identity;
 mod life;
 mod matrix;
+mod records;
 mod settings;
 mod support;

@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::LazyConfigAcceptor;
-use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::{CertificateDer, UnixTime};
 use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::server::{
     Acceptor as FirstFlight, AlwaysResolvesServerRawPublicKeys, CertificateType, ClientHello, NoClientAuth,
@@ -24,7 +24,7 @@ use tokio_rustls::rustls::{ServerConfig, ServerConnection};
 use super::material::{Material, invalid};
 use super::settings::Tls;
 use super::stream::Quiet;
-use super::verifier::{Clients, Keys, unix_time};
+use super::verifier::{Clients, Keys, Verdict, unix_time};
 use super::who::{Directory, Judged};
 use super::{TlsStream, connector, failure, provider};
 use crate::Result;
@@ -60,6 +60,9 @@ struct Ready {
     /// For the kind of the client's credential, and then of the server's.
     configs: [[Option<Arc<ServerConfig>>; 2]; 2],
 }
+
+/// How certificates are judged: verified, or only read when that was done.
+type Way = fn(&Clients, &CertificateDer<'_>, &[CertificateDer<'_>], UnixTime) -> Verdict<PeerIdentity>;
 
 /// Which kind of credential.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -126,7 +129,7 @@ impl Acceptor {
     /// # Errors
     /// Why not.
     pub(crate) fn review(&self, shown: &Shown) -> Judged<()> {
-        let identity = self.ready().judge(&shown.chain, shown.kind)?;
+        let identity = self.ready().judge(&shown.chain, shown.kind, Clients::judge)?;
         if identity == *shown.identity { Ok(()) } else { Err("its entities are others now".to_owned()) }
     }
 }
@@ -244,15 +247,15 @@ impl Ready {
     /// What the client has shown, if anything.
     fn shown(&self, connection: &ServerConnection, kind: Kind) -> Judged<Option<Shown>> {
         let Some(chain) = connection.peer_certificates() else { return Ok(None) };
-        let identity = Arc::new(self.judge(chain, kind)?);
+        let identity = Arc::new(self.judge(chain, kind, Clients::verified)?);
         Ok(Some(Shown { identity, kind, chain: chain.into() }))
     }
 
-    /// Who shows that now.
-    fn judge(&self, chain: &[CertificateDer<'_>], kind: Kind) -> Judged<PeerIdentity> {
+    /// Who shows that now; certificates are judged in this `way`.
+    fn judge(&self, chain: &[CertificateDer<'_>], kind: Kind, way: Way) -> Judged<PeerIdentity> {
         let (end, intermediates) = chain.split_first().ok_or("it showed nothing")?;
         let judged = match (kind, &self.certificates, &self.keys) {
-            (Kind::Certificate, Some(clients), _) => clients.judge(end, intermediates, unix_time(SystemTime::now())),
+            (Kind::Certificate, Some(clients), _) => way(clients, end, intermediates, unix_time(SystemTime::now())),
             (Kind::RawKey, _, Some(keys)) => keys.judge(end),
             _ => return Err("credentials of its kind are not taken any more".to_owned()),
         };
