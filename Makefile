@@ -306,6 +306,10 @@ bench-spool: | need ## notifications accepted per second, each on the disk, besi
 bench-idle: | need ## memory of 10 000 connections, and the CPU time to open them, beside tokio-tungstenite
 	ulimit -Sn "$$(ulimit -Hn)"; $(CARGO) bench --locked -p onem2m-ws --bench whole_process -- idle
 
+.PHONY: bench-tls
+bench-tls: | need ## openings, messages and idle connections with TLS, beside tokio-rustls with tokio-tungstenite
+	ulimit -Sn "$$(ulimit -Hn)"; $(CARGO) bench --locked -p onem2m-ws --bench whole_process -- tls
+
 .PHONY: clean
 clean: | need ## removes everything that was built
 	$(CARGO) clean
