@@ -6,11 +6,10 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use openssl::ssl::Error;
+use openssl::ssl::ErrorCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_openssl::SslStream;
 
-use super::failure::{self, reason};
 use crate::net::tls::stream::Quiet;
 
 /// It writes one buffer at a time, by `send` with the flag that keeps SIGPIPE away.
@@ -33,16 +32,19 @@ impl Stream {
 
 impl AsyncRead for Stream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(cx, buffer).map_err(|error| {
-            let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<Error>()).and_then(failure::reason_of);
-            match cause {
-                Some(reason::UNEXPECTED_EOF_WHILE_READING) => io::Error::new(
-                    io::ErrorKind::UnexpectedEof,
-                    "the peer ended the connection without ending TLS before",
-                ),
-                _ => error,
-            }
-        })
+        let before = buffer.filled().len();
+        std::task::ready!(Pin::new(&mut self.inner).poll_read(cx, buffer))?;
+        if buffer.filled().len() > before || buffer.remaining() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        // The binding takes a connection that is cut for one that has ended; asked again, OpenSSL tells.
+        match Pin::new(&mut self.inner).poll_peek(cx, &mut [0]) {
+            Poll::Ready(Err(error)) if error.code() != ErrorCode::ZERO_RETURN => Poll::Ready(Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the peer ended the connection without ending TLS before",
+            ))),
+            _ => Poll::Ready(Ok(())),
+        }
     }
 }
 
