@@ -17,14 +17,17 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 # The crate of the C library, tested in a run of its own so that its tests are counted apart. Both runs ask for the same
 # packages, and name their test files: features depend on the packages that are asked for, and what both need is compiled
-# once only if it has the same features in both. The Python package has no Rust tests.
+# once only if it has the same features in both. The Python package has no Rust tests. TLS by OpenSSL is part of the tests where
+# the system has that; it is asked when a test is made.
+comma := ,
+OPENSSL = $(eval OPENSSL := $$(shell tests/tools/openssl.sh))$(OPENSSL)
 C_CRATE := onem2m-ws-ffi
-CRATES := -p onem2m-ws -p $(C_CRATE)
-test_files = $(addprefix --test ,$(sort $(notdir $(basename $(wildcard $(1)/tests/*.rs)) \
-    $(patsubst %/main.rs,%,$(wildcard $(1)/tests/*/main.rs)))))
-C_TESTS := $(call test_files,ffi-c)
+CRATES = -p onem2m-ws -p $(C_CRATE) --features onem2m-ws/pki$(addprefix $(comma)onem2m-ws/,$(OPENSSL))
+test_files = $(addprefix --test ,$(filter-out $(if $(OPENSSL),,tls_openssl),$(sort \
+    $(notdir $(basename $(wildcard $(1)/tests/*.rs)) $(patsubst %/main.rs,%,$(wildcard $(1)/tests/*/main.rs))))))
+C_TESTS = $(call test_files,ffi-c)
 # The unit tests of both, and the test files of the core.
-RUST_TESTS := --lib $(call test_files,core)
+RUST_TESTS = --lib $(call test_files,core)
 
 VENV := .venv
 BIN := $(VENV)/bin
