@@ -1,14 +1,15 @@
 //! The procedure of TS-0020 Annex A.1 over wss, both ends with certificates: an AE registers, creates a container, and a
 //! contentInstance in it.
 //!
-//! `cargo run -p onem2m-ws --example secure -- wss://127.0.0.1:9443 ae.pem ae.key ca.pem [--originator CSmartHome]
-//! [--cse-name cse-in]`
+//! `cargo run -p onem2m-ws --example secure -- --poa wss://127.0.0.1:9443 --cert ae.pem --key ae.key --ca ca.pem
+//! [--originator CSmartHome] [--server-name NAME] [--cse-name cse-in]`
 //!
 //! The certificate names the AE: `//onem2m-ws.example/id-in/CSmartHome` is a URI among its names. `ca.pem` is the authority of
 //! the registrar's certificate. `onem2m-ws pki` of the Python package makes all of them, to try with.
 
 #![allow(clippy::print_stdout)] // it is a program for a shell
 
+use std::collections::HashMap;
 use std::process::ExitCode;
 
 use onem2m_ws::client::{AeRegistration, Client};
@@ -30,24 +31,30 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Error> {
     let usage = || {
-        let text = "usage: secure wss://HOST:PORT CERTIFICATE KEY AUTHORITY [--originator AE-ID] [--cse-name NAME]";
+        let text = "usage: secure --poa wss://HOST:PORT --cert PEM --key PEM --ca PEM [--originator AE-ID] [--server-name NAME] \
+                    [--cse-name NAME]";
         Error::new(ErrorKind::InvalidArgument, text)
     };
+    let mut options = HashMap::new();
     let mut arguments = std::env::args().skip(1);
-    let mut next = || arguments.next().ok_or_else(usage);
-    let (url, certificate, key, authority) = (next()?, next()?, next()?, next()?);
-    let (mut originator, mut cse) = ("CSmartHome".to_owned(), "cse-in".to_owned());
     while let Some(name) = arguments.next() {
-        let value = arguments.next().ok_or_else(usage)?;
-        match name.as_str() {
-            "--originator" => originator = value,
-            "--cse-name" => cse = value,
-            _ => return Err(usage()),
-        }
+        options.insert(name, arguments.next().ok_or_else(usage)?);
+    }
+    let mut option = |name: &str| options.remove(name);
+    let mut needed = |name: &str| option(name).ok_or_else(usage);
+    let (url, certificate, key, authority) = (needed("--poa")?, needed("--cert")?, needed("--key")?, needed("--ca")?);
+    let originator = option("--originator").unwrap_or_else(|| "CSmartHome".to_owned());
+    let cse = option("--cse-name").unwrap_or_else(|| "cse-in".to_owned());
+    let server_name = option("--server-name");
+    if !options.is_empty() {
+        return Err(usage());
     }
 
     // TCP and TLS (step 1), then the opening handshake (steps 2 and 3).
-    let tls = Tls::new().certificate(certificate, key).trust(authority);
+    let mut tls = Tls::new().certificate(certificate, key).trust(authority);
+    if let Some(name) = server_name {
+        tls = tls.server_name(name);
+    }
     let client = Client::builder(url).originator(originator).tls(tls).connect().await?;
     if let Some(registrar) = client.peer_identity() {
         println!("secure: connected to {}", registrar.names().join(", "));

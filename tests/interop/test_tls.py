@@ -7,6 +7,7 @@ Covers: rows WS-7-1 and WS-A-1.
 
 from __future__ import annotations
 
+import os
 import queue
 import signal
 import ssl
@@ -25,7 +26,9 @@ from wsclient import WireClient
 import onem2m_ws.sync
 from onem2m_ws import TLS, errors
 
-SECURE = Path(__file__).resolve().parents[2] / "examples" / "python" / "secure.py"
+ROOT = Path(__file__).resolve().parents[2]
+SECURE = ROOT / "examples" / "python" / "secure.py"
+RUST_SECURE = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug" / "examples" / "secure"
 CREATE, RETRIEVE = 1, 2
 
 
@@ -120,6 +123,25 @@ def test_ws_a_1_the_example_at_our_registrar(registrar: Registrar, ca: Authority
         ]
     done = run_secure(registrar.url, authority)
     assert done.returncode == 1 and done.stderr.startswith("secure: ") and "certificate" in done.stderr
+
+
+def test_ws_a_1_the_example_in_rust_at_our_registrar(registrar: Registrar, ca: Authority, tmp_path: Path) -> None:
+    cert, key = entity(ca, "CSmartHome").save(tmp_path, "ae")
+    command = [str(RUST_SECURE), "--poa", registrar.url, "--ca", str(ca.save(tmp_path)), "--cert", str(cert)]
+    for _ in range(2):
+        done = subprocess.run([*command, "--key", str(key)], capture_output=True, text=True, timeout=90)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.splitlines() == [
+            "secure: connected to IP:127.0.0.1",
+            "secure: registered as CSmartHome",
+            "secure: a resource below cse-in/SmartHomeApplication -> 2001 CREATED",
+            "secure: a resource below cse-in/SmartHomeApplication/SmartHomeContainer -> 2001 CREATED",
+        ]
+    # In another's name.
+    done = subprocess.run(
+        [*command, "--key", str(key), "--originator", "Cother"], capture_output=True, text=True, timeout=90
+    )
+    assert done.returncode == 1 and "403" in done.stderr, done.stderr
 
 
 def test_ws_7_1_and_ws_a_1_at_acme(acme_installed: None, ca: Authority, tmp_path: Path) -> None:
