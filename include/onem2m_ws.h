@@ -538,6 +538,26 @@ typedef int32_t onem2m_ws_unnamed;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
+// What TLS is done by.
+enum onem2m_ws_tls_library
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // rustls, which is always there: certificates and raw public keys. The default.
+    ONEM2M_WS_RUSTLS = 0,
+    // The OpenSSL 3 of the system, in a library that was built for it (cargo's feature `openssl`): certificates and pre-shared keys,
+    // all suites of TS-0003, and certificates whose authority has name constraints for URIs.
+    ONEM2M_WS_OPENSSL = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum onem2m_ws_tls_library onem2m_ws_tls_library;
+#else
+typedef int32_t onem2m_ws_tls_library;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
 // Bytes that the library has made.
 typedef struct onem2m_ws_buffer onem2m_ws_buffer;
 
@@ -1700,7 +1720,8 @@ void onem2m_ws_tls_free(struct onem2m_ws_tls *tls);
 //
 // `certificate`, `key`, `raw_key`, `trust` and `revoked` (one or a list) are names of PEM files, or PEM; `trust_for` is a list of
 // {"authorities":"ca.pem","providers":["sp.example"]}, `trust_key` and `uri_scheme` are one text or a list,
-// `peer` is {"DNS:node7.sp.example":["Ssensor","Cother"]}, `unnamed` "refuse" or "first_come", `least_version` and
+// `peer` is {"DNS:node7.sp.example":["Ssensor","Cother"]}, `pre_shared_key` {"7f3a@mef.sp.example":"0011..."} (hexadecimal digits),
+// `pre_shared_keys` the name of a file or a list, `ts0003_suites` true or false, `library` "rustls" or "openssl", `unnamed` "refuse" or "first_come", `least_version` and
 // `most_version` "1.2" or "1.3", `server_name` a text, `trust_system` and `anonymous_clients` true or false. What they mean the
 // functions below say.
 int32_t onem2m_ws_tls_load_json(struct onem2m_ws_tls *tls,
@@ -1789,6 +1810,31 @@ int32_t onem2m_ws_tls_set_anonymous_clients(struct onem2m_ws_tls *tls,
 // The oldest and the newest version that are spoken, both of onem2m_ws_tls_version: 1.2 and 1.3 by default.
 int32_t onem2m_ws_tls_set_versions(struct onem2m_ws_tls *tls, int32_t least, int32_t most);
 
+// A key that both ends have, and its identifier ("7f3a@mef.sp.example"; KpsaID and Kpsa of TS-0003), instead of certificates: 16 to
+// 64 bytes of a random source. It is for one client and one registrar. A client has one, a registrar can have one for each client:
+// can be called more than once. Who has it speaks for what onem2m_ws_tls_add_peer() says of "PSK:" and the identifier; if nothing is
+// said, for what it registers. Needs a library that was built with OpenSSL.
+int32_t onem2m_ws_tls_add_pre_shared_key(struct onem2m_ws_tls *tls,
+                                         const char *id,
+                                         const void *key,
+                                         size_t key_length);
+
+// The same of a file, which is read again with the others. Each line has an identifier, a colon, and the key in hexadecimal
+// digits; empty ones and those that begin with # are left out. Can be called more than once.
+int32_t onem2m_ws_tls_add_pre_shared_keys(struct onem2m_ws_tls *tls,
+                                          const char *file);
+
+// Speaks, after all better ones, the suites too that TS-0003 makes mandatory for TLS 1.2. Off by default: that with pre-shared keys
+// has no forward secrecy, and all need a peer that has encrypt-then-MAC (RFC 7366) to be safe. Needs OpenSSL as well.
+int32_t onem2m_ws_tls_set_ts0003_suites(struct onem2m_ws_tls *tls,
+                                        bool yes);
+
+// What TLS is done by, one of onem2m_ws_tls_library. What needs OpenSSL is done by it in any case.
+//
+// Errors: where this library was built without it, onem2m_ws_client_new() and onem2m_ws_registrar_start() return
+// ONEM2M_WS_INVALID_ARGUMENT.
+int32_t onem2m_ws_tls_set_library(struct onem2m_ws_tls *tls, int32_t library);
+
 // TLS of the connection to a registrar at "wss://host[:port]". They are copied; NULL, the default, for none.
 int32_t onem2m_ws_client_config_set_tls(struct onem2m_ws_client_config *config, const struct onem2m_ws_tls *tls);
 
@@ -1839,7 +1885,7 @@ struct onem2m_ws_text onem2m_ws_peer_identity_framework(const struct onem2m_ws_p
 struct onem2m_ws_text onem2m_ws_peer_identity_principal(const struct onem2m_ws_peer_identity *identity);
 
 // The names in the credential, the first with `index` 0; no text after the last: "URI:", "DNS:", "IP:" or "ID:" and a name of
-// its certificate, or the digest of its key, "ni:///sha-256;...".
+// its certificate, the digest of its key, "ni:///sha-256;...", or "PSK:" and the identifier of the key that both ends have.
 struct onem2m_ws_text onem2m_ws_peer_identity_name(const struct onem2m_ws_peer_identity *identity,
                                                    size_t index);
 
