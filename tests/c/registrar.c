@@ -514,6 +514,71 @@ static void nothing_waits(onem2m_ws_registrar *gateway) {
     }
 }
 
+// Whoever has an account comes in; everybody else is told why not, and no error shows a secret.
+static void registrar_ws_6_2_3_1_1_lets_in_whoever_has_an_account(void) {
+    const char *const refused[][2] = {
+        {"{\"users\":{\"a:b\":\"hunter2\"}}", "colon"},
+        {"{\"users\":{\"a\":\"\"}}", "password"},
+        {"{\"tokens\":{\"a\":\"hunter2 \"}}", "letters"},
+        {"{\"users\":{},\"tokens\":{}}", "nobody"},
+    };
+    onem2m_ws_registrar_config *config;
+    onem2m_ws_client_config *settings;
+    onem2m_ws_registrar *r = NULL;
+    onem2m_ws_client *client = NULL;
+    char url[100];
+    onem2m_ws_text address;
+    size_t i;
+
+    for (i = 0; i < sizeof refused / sizeof *refused; i++) {
+        config = settings_at("ws://127.0.0.1:0");
+        OK(onem2m_ws_registrar_config_load_json(config, refused[i][0]));
+        EQUAL(onem2m_ws_registrar_start(config, &r), ONEM2M_WS_INVALID_ARGUMENT);
+        ERROR_SAYS(refused[i][1]);
+        CHECK(strstr(onem2m_ws_last_error(), "hunter2") == NULL);
+        onem2m_ws_registrar_config_free(config);
+    }
+    config = settings_at("ws://127.0.0.1:0");
+    EQUAL(onem2m_ws_registrar_config_load_json(config, "{\"users\":{\"a\":271828}}"), ONEM2M_WS_INVALID_ARGUMENT);
+    CHECK(strstr(onem2m_ws_last_error(), "271828") == NULL);
+    OK(onem2m_ws_registrar_config_load_json(
+        config, "{\"users\":{\"gateway\":\"s@cret\"},\"tokens\":{\"sensor\":\"mF_9.B5f-4.1JqM\"}}"));
+    OK(onem2m_ws_registrar_start(config, &r));
+    onem2m_ws_registrar_config_free(config);
+    address = onem2m_ws_registrar_point_of_access(r, 0);
+    snprintf(url, sizeof url, "%.*s", (int)address.len, address.data);
+
+    // By setters and by JSON; of two setters the later one holds.
+    for (i = 0; i < 6; i++) {
+        static const int32_t expected[] = {ONEM2M_WS_OK, ONEM2M_WS_OK, ONEM2M_WS_OK, ONEM2M_WS_HANDSHAKE_REFUSED,
+                                           ONEM2M_WS_HANDSHAKE_REFUSED, ONEM2M_WS_HANDSHAKE_REFUSED};
+        settings = config_for(url, "Cx");
+        if (i == 0) OK(onem2m_ws_client_config_set_basic(settings, "gateway", "s@cret"));
+        if (i == 1) {
+            OK(onem2m_ws_client_config_set_basic(settings, "gateway", "hunter2"));
+            OK(onem2m_ws_client_config_set_bearer(settings, "mF_9.B5f-4.1JqM"));
+        }
+        if (i == 2) {
+            OK(onem2m_ws_client_config_set_bearer(settings, "hunter2"));
+            OK(onem2m_ws_client_config_set_bearer(settings, NULL));
+            OK(onem2m_ws_client_config_load_json(settings,
+                                                 "{\"basic_user\":\"gateway\",\"basic_password\":\"s@cret\"}"));
+        }
+        if (i == 3) OK(onem2m_ws_client_config_set_basic(settings, "gateway", "hunter2hunter2"));
+        if (i == 4) OK(onem2m_ws_client_config_load_json(settings, "{\"bearer\":\"hunter2hunter2\"}"));
+        OK(onem2m_ws_client_new(settings, NULL, &client));
+        EQUAL(onem2m_ws_client_connect(client, 0), expected[i]);
+        if (expected[i] != ONEM2M_WS_OK) {
+            EQUAL(onem2m_ws_last_error_http_status(), 401);
+            ERROR_SAYS(i == 5 ? "credentials are wanted (Basic realm=" : "credentials are not accepted (Basic realm=");
+            CHECK(strstr(onem2m_ws_last_error(), "hunter2") == NULL);
+        }
+        onem2m_ws_client_free(client);
+        onem2m_ws_client_config_free(settings);
+    }
+    onem2m_ws_registrar_free(r);
+}
+
 static void registrar_ws_5_2_2_an_mn_cse_forwards_and_survives_the_loss_of_its_registrar(void) {
     char *url = nobody();
     onem2m_ws_registrar *above, *gateway;
@@ -621,6 +686,7 @@ const test tests_registrar[] = {
     {"registrar_may_be_freed_by_its_callback", registrar_may_be_freed_by_its_callback},
     {"registrar_tells_what_expires", registrar_tells_what_expires},
     {"registrar_ws_5_2_3_the_newest_takes_over_or_is_refused", registrar_ws_5_2_3_the_newest_takes_over_or_is_refused},
+    {"registrar_ws_6_2_3_1_1_lets_in_whoever_has_an_account", registrar_ws_6_2_3_1_1_lets_in_whoever_has_an_account},
     {"registrar_ws_5_2_2_an_mn_cse_forwards_and_survives_the_loss_of_its_registrar",
      registrar_ws_5_2_2_an_mn_cse_forwards_and_survives_the_loss_of_its_registrar},
     {NULL, NULL},

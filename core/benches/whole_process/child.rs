@@ -49,6 +49,7 @@ impl Process {
     }
 
     fn spawn(command: &mut Command) -> Self {
+        super::certificates::hand_over(command);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         Self { input: child.stdin.take(), output, child }

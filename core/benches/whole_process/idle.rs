@@ -17,7 +17,8 @@ pub(crate) fn run(in_earnest: bool) {
     );
     for (kind, keeps) in KINDS {
         let name = if kind == "silent" { "ours" } else { kind };
-        let Figures { opening, opened, used, large } = measure(kind, count, if keeps { count.min(FEW) } else { count });
+        let Figures { opening, opened, used, large } =
+            measure(kind, "hold", count, if keeps { count.min(FEW) } else { count });
         let target = if keeps { "" } else { "   (to be at most 1500, and 1000 more after the large ones)" };
         println!("{name:8} {opening:9.1} us {opened:10.0} {used:16.0} {large:18.0}{target}");
     }
@@ -25,17 +26,18 @@ pub(crate) fn run(in_earnest: bool) {
     println!("a registration, whether connected or not: {bytes:.0} bytes");
 }
 
-struct Figures {
+pub(crate) struct Figures {
     /// Microseconds to open one connection.
-    opening: f64,
-    opened: f64,
-    used: f64,
+    pub(crate) opening: f64,
+    pub(crate) opened: f64,
+    pub(crate) used: f64,
     large: f64,
 }
 
+/// `large` of them get a large message in the end.
 #[allow(clippy::cast_precision_loss)]
-fn measure(kind: &str, count: usize, large: usize) -> Figures {
-    let (mut server, mut client) = start(kind);
+pub(crate) fn measure(kind: &str, client: &str, count: usize, large: usize) -> Figures {
+    let (mut server, mut client) = start(kind, client);
     // What is needed once is there afterwards.
     let mut command = |what: &str, count: usize| {
         client.say(&format!("{what} {count}"));
@@ -47,7 +49,7 @@ fn measure(kind: &str, count: usize, large: usize) -> Figures {
     let opened = command("connect", count);
     let used = command("message", count);
     let after = command("large", large);
-    let bytes = |after: u64, before: u64, count: usize| after.saturating_sub(before) as f64 / count as f64;
+    let bytes = |after: u64, before: u64, count: usize| after.saturating_sub(before) as f64 / count.max(1) as f64;
     Figures {
         opening: (opened.cpu - start.cpu) as f64 / count as f64 / 1e3,
         opened: bytes(opened.resident, start.resident, count),
@@ -59,14 +61,14 @@ fn measure(kind: &str, count: usize, large: usize) -> Figures {
 /// The memory of one registration: that of a server with many, less that of one without.
 #[allow(clippy::cast_precision_loss)]
 fn registration() -> f64 {
-    let resident = |kind| start(kind).0.usage().resident;
+    let resident = |kind| start(kind, "hold").0.usage().resident;
     resident("ours").saturating_sub(resident("strangers")) as f64 / super::ours::MOST_CONNECTIONS as f64
 }
 
-fn start(kind: &str) -> (Process, Process) {
+fn start(kind: &str, client: &str) -> (Process, Process) {
     let mut server = Process::start(&["server", kind]);
     let port = server.line();
-    let client = Process::start(&["client", "hold", port.trim()]);
+    let client = Process::start(&["client", client, port.trim()]);
     server.pin(0);
     client.pin(usize::from(std::thread::available_parallelism().is_ok_and(|count| count.get() > 1)));
     (server, client)

@@ -3,8 +3,10 @@
 //! They cost little, so that what is measured is the server: a read, a count of the frames in it, and one write of as many
 //! requests as were answered. A server that answers in batches is thereby asked in batches.
 
-use std::io::{BufRead, ErrorKind, Read, Write};
+use std::io::{BufRead, Read, Write};
 use std::net::TcpStream;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::process::{Exchange, REQUEST_CONTENT, Workers, answer, originator};
 
@@ -19,8 +21,8 @@ const LARGE: usize = 1_000_000;
 // ---- messages as fast as they are answered
 
 /// A connection on which a number of requests is always under way.
-struct Crowd {
-    stream: tokio::net::TcpStream,
+pub(crate) struct Crowd<S> {
+    stream: S,
     requests: Requests,
     count: Counter,
     window: usize,
@@ -31,51 +33,36 @@ pub(crate) async fn open(port: u16, connections: usize, window: usize) -> Worker
     let mut workers = Workers::default();
     for (number, stream) in connect(port, connections).into_iter().enumerate() {
         stream.set_nonblocking(true).unwrap();
-        workers.add(Crowd {
-            stream: tokio::net::TcpStream::from_std(stream).unwrap(),
-            requests: Requests::new(number),
-            count: Counter::default(),
-            window,
-            buffer: vec![0; 64 << 10],
-        });
+        workers.add(Crowd::new(tokio::net::TcpStream::from_std(stream).unwrap(), number, window));
     }
     workers
 }
 
-impl Exchange for Crowd {
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Exchange for Crowd<S> {
     async fn exchange(&mut self) -> u64 {
         let first = std::mem::take(&mut self.window);
         self.send(first).await;
-        loop {
-            self.stream.readable().await.unwrap();
-            match self.stream.try_read(&mut self.buffer) {
-                Ok(0) => panic!("the server closed the connection"),
-                Ok(size) => {
-                    let answered = self.count.whole_frames(&self.buffer[..size]);
-                    self.send(answered).await;
-                    return answered as u64;
-                }
-                Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
-            }
-        }
+        let size = self.stream.read(&mut self.buffer).await.unwrap();
+        assert_ne!(size, 0, "the server closed the connection");
+        let answered = self.count.whole_frames(&self.buffer[..size]);
+        self.send(answered).await;
+        answered as u64
     }
 }
 
-impl Crowd {
+impl<S: AsyncRead + AsyncWrite + Unpin> Crowd<S> {
+    pub(crate) fn new(stream: S, number: usize, window: usize) -> Self {
+        let (requests, count, buffer) = (Requests::new(number), Counter::default(), vec![0; 64 << 10]);
+        Self { stream, requests, count, window, buffer }
+    }
+
     async fn send(&mut self, mut count: usize) {
         while count > 0 {
-            let (some, mut bytes) = self.requests.next(count);
+            let (some, bytes) = self.requests.next(count);
             count -= some;
-            while !bytes.is_empty() {
-                match self.stream.try_write(bytes) {
-                    Ok(size) => bytes = &bytes[size..],
-                    Err(error) => {
-                        assert_eq!(error.kind(), ErrorKind::WouldBlock);
-                        self.stream.writable().await.unwrap();
-                    }
-                }
-            }
+            self.stream.write_all(bytes).await.unwrap();
         }
+        self.stream.flush().await.unwrap();
     }
 }
 
@@ -181,15 +168,15 @@ fn length(head: &[u8]) -> Option<usize> {
 
 /// Opens connections and uses each a little. Lines are `connect`, `message` and `large`, each with a number of connections,
 /// and are answered when it is done.
-pub(crate) fn hold(port: u16) {
+pub(crate) fn hold<S: Read + Write>(connect: impl Fn(usize, usize) -> Vec<S>) {
     let mut held = Vec::new();
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         let (what, count) = line.split_once(' ').unwrap();
         let count = count.parse().unwrap();
         match what {
-            "connect" => held.extend(connect(port, count)),
-            "message" => exchange(&held[..count], REQUEST_CONTENT),
-            "large" => exchange(&held[..count], &format!(r#"{{"m2m:cin":{{"con":"{}"}}}}"#, "x".repeat(LARGE))),
+            "connect" => held.extend(connect(held.len(), count)),
+            "message" => exchange(&mut held[..count], REQUEST_CONTENT),
+            "large" => exchange(&mut held[..count], &format!(r#"{{"m2m:cin":{{"con":"{}"}}}}"#, "x".repeat(LARGE))),
             _ => panic!("{line}"),
         }
         answer(format_args!("done"));
@@ -197,8 +184,8 @@ pub(crate) fn hold(port: u16) {
 }
 
 /// One request and its response on each connection.
-fn exchange(streams: &[TcpStream], content: &str) {
-    for (number, mut stream) in streams.iter().enumerate() {
+fn exchange(streams: &mut [impl Read + Write], content: &str) {
+    for (number, stream) in streams.iter_mut().enumerate() {
         stream.write_all(&request(number, 0, content)).unwrap();
         let (mut buffer, mut count) = ([0; 4096], Counter::default());
         loop {
@@ -211,13 +198,18 @@ fn exchange(streams: &[TcpStream], content: &str) {
     }
 }
 
-/// Opens connections, some at a time.
-fn connect(port: u16, count: usize) -> Vec<TcpStream> {
-    let handshake = format!(
+/// The opening handshake.
+pub(crate) fn opening(port: u16) -> String {
+    format!(
         "GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
          Sec-WebSocket-Protocol: oneM2M.json\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
-    );
+    )
+}
+
+/// Opens connections, some at a time.
+pub(crate) fn connect(port: u16, count: usize) -> Vec<TcpStream> {
+    let handshake = opening(port);
     let mut streams = Vec::with_capacity(count);
     while streams.len() < count {
         let first = streams.len();
@@ -227,14 +219,14 @@ fn connect(port: u16, count: usize) -> Vec<TcpStream> {
             stream.write_all(handshake.as_bytes()).unwrap();
             streams.push(stream);
         }
-        for stream in &streams[first..] {
+        for stream in &mut streams[first..] {
             read_accept(stream);
         }
     }
     streams
 }
 
-fn read_accept(mut stream: &TcpStream) {
+pub(crate) fn read_accept(stream: &mut impl Read) {
     let (mut answer, mut buffer) = (Vec::new(), [0; 1024]);
     while !answer.ends_with(b"\r\n\r\n") {
         let size = stream.read(&mut buffer).unwrap();

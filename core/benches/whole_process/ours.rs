@@ -8,8 +8,10 @@ use onem2m_ws::binding::Registration;
 use onem2m_ws::client::Client;
 use onem2m_ws::primitive::{Content, Format, Request, ResourceType, Response, StatusCode};
 use onem2m_ws::server::{Server, ServerBuilder};
+use onem2m_ws::tls::{Pem, Tls};
 use onem2m_ws::websocket::Compression;
 
+use super::certificates::{Authority, Credential};
 use super::process::{Exchange, REQUEST_CONTENT, RESPONSE_CONTENT, Workers, originator};
 
 /// Registered beforehand: as many as a client process opens connections at most.
@@ -17,6 +19,11 @@ pub(crate) const MOST_CONNECTIONS: usize = 20_000;
 
 pub(crate) async fn serve() -> u16 {
     start(Server::builder(), MOST_CONNECTIONS)
+}
+
+/// With TLS: it wants a certificate of each client, and takes it for the AE that it names.
+pub(crate) async fn serve_tls() -> u16 {
+    start_tls(Server::builder())
 }
 
 /// With compression for those who offer it, as the raw client does; it reads no more of a compressed message than its head.
@@ -34,9 +41,25 @@ pub(crate) async fn serve_strangers() -> u16 {
     start(Server::builder(), 0)
 }
 
+/// The same with TLS.
+pub(crate) async fn serve_silent_tls() -> u16 {
+    start_tls(Server::builder().ping_after(Some(Duration::from_secs(3600))))
+}
+
+fn start_tls(builder: ServerBuilder) -> u16 {
+    let authority = Authority::from_environment();
+    let Credential { certificate, key } = authority.server();
+    let tls = Tls::new().certificate(Pem::bytes(certificate), Pem::bytes(key)).trust(Pem::bytes(authority.pem));
+    start_at("wss://127.0.0.1:0", builder.tls(tls), MOST_CONNECTIONS)
+}
+
 fn start(builder: ServerBuilder, registrations: usize) -> u16 {
+    start_at("ws://127.0.0.1:0", builder, registrations)
+}
+
+fn start_at(place: &str, builder: ServerBuilder, registrations: usize) -> u16 {
     let server = builder
-        .listen("ws://127.0.0.1:0")
+        .listen(place)
         .identity("//sp.example", "/id-in")
         .max_connections(MOST_CONNECTIONS)
         .start(|_: &Server, request: IncomingRequest| {

@@ -6,8 +6,11 @@ use std::future::Future;
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
@@ -15,6 +18,7 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
+use super::certificates::Authority;
 use super::process::{Exchange, REQUEST_CONTENT, RESPONSE_CONTENT, Workers, originator};
 
 const SUBPROTOCOL: HeaderValue = HeaderValue::from_static("oneM2M.json");
@@ -58,28 +62,62 @@ pub(crate) async fn serve_tuned() -> u16 {
 /// As one writes it for speed: every reply whose request is there is fed, and all are flushed at once. The read buffer is
 /// filled with zeros before each read, so a smaller one is faster.
 pub(crate) async fn serve_batched() -> u16 {
-    let size = super::child::setting("READ_BUFFER", 8 << 10);
-    listen(serve_batches, WebSocketConfig::default().read_buffer_size(size)).await
+    listen(serve_batches, batched()).await
+}
+
+fn batched() -> WebSocketConfig {
+    WebSocketConfig::default().read_buffer_size(super::child::setting("READ_BUFFER", 8 << 10))
+}
+
+/// The three of them over TLS, for clients with certificates.
+pub(crate) async fn serve_tls() -> u16 {
+    listen_tls(serve_one, WebSocketConfig::default()).await
+}
+
+pub(crate) async fn serve_tuned_tls() -> u16 {
+    listen_tls(serve_one, WebSocketConfig::default().read_buffer_size(4 << 10)).await
+}
+
+pub(crate) async fn serve_batched_tls() -> u16 {
+    listen_tls(serve_batches, batched()).await
 }
 
 async fn listen<F: Future<Output = ()> + Send + 'static>(
     serve: fn(WebSocketStream<TcpStream>) -> F,
     config: WebSocketConfig,
 ) -> u16 {
+    for_each_connection(move |stream| async move { serve(accept(stream, config).await).await }).await
+}
+
+async fn listen_tls<F: Future<Output = ()> + Send + 'static>(
+    serve: fn(WebSocketStream<TlsStream<TcpStream>>) -> F,
+    config: WebSocketConfig,
+) -> u16 {
+    let acceptor = TlsAcceptor::from(Authority::from_environment().server_config());
+    let serve = move |stream| {
+        let handshake = acceptor.accept(stream);
+        async move { serve(accept(handshake.await.unwrap(), config).await).await }
+    };
+    for_each_connection(serve).await
+}
+
+async fn for_each_connection<F: Future<Output = ()> + Send + 'static>(
+    serve: impl Fn(TcpStream) -> F + Send + 'static,
+) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
-            tokio::spawn(async move { serve(accept(stream, config).await).await });
+            stream.set_nodelay(true).unwrap();
+            tokio::spawn(serve(stream));
         }
     });
     port
 }
 
 #[allow(clippy::result_large_err)] // the callback's type is given
-async fn accept(stream: TcpStream, config: WebSocketConfig) -> WebSocketStream<TcpStream> {
-    stream.set_nodelay(true).unwrap();
+async fn accept<S: AsyncRead + AsyncWrite + Unpin>(stream: S, config: WebSocketConfig) -> WebSocketStream<S> {
     let choose = |_: &Request, mut response: Response| -> Result<Response, ErrorResponse> {
         response.headers_mut().insert("Sec-WebSocket-Protocol", SUBPROTOCOL);
         Ok(response)
@@ -87,7 +125,7 @@ async fn accept(stream: TcpStream, config: WebSocketConfig) -> WebSocketStream<T
     tokio_tungstenite::accept_hdr_async_with_config(stream, choose, Some(config)).await.unwrap()
 }
 
-async fn serve_one(mut socket: WebSocketStream<TcpStream>) {
+async fn serve_one<S: AsyncRead + AsyncWrite + Unpin>(mut socket: WebSocketStream<S>) {
     let content: Box<RawValue> = serde_json::from_str(RESPONSE_CONTENT).unwrap();
     while let Some(Ok(message)) = socket.next().await {
         let Some(answer) = answer(message, &content) else { continue };
@@ -97,7 +135,7 @@ async fn serve_one(mut socket: WebSocketStream<TcpStream>) {
     }
 }
 
-async fn serve_batches(mut socket: WebSocketStream<TcpStream>) {
+async fn serve_batches<S: AsyncRead + AsyncWrite + Unpin>(mut socket: WebSocketStream<S>) {
     let content: Box<RawValue> = serde_json::from_str(RESPONSE_CONTENT).unwrap();
     while let Some(Ok(message)) = socket.next().await {
         let mut next = Some(message);

@@ -392,8 +392,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Adds a header field to the opening handshake. Its value is no secret: credentials are for [`basic`](Self::basic) or
-    /// [`bearer`](Self::bearer).
+    /// Adds a header field to the opening handshake. Its value is no secret: credentials are for [`basic`](Self::basic)
+    /// or [`bearer`](Self::bearer).
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
@@ -506,9 +506,7 @@ impl ClientBuilder {
         match (&self.tls, poa.is_secure()) {
             (Some(tls), true) => Connector::new(tls.clone(), poa.host()).map(Arc::new).map(Some),
             (None, false) => Ok(None),
-            (None, true) => {
-                wrong("wss:// needs tls: at least which server is to be trusted, Tls::new().trust(\"ca.pem\")")
-            }
+            (None, true) => wrong("wss:// needs tls: at least the authority of the server's certificate"),
             (Some(_), false) => wrong("tls is set, and this point of access has none: use wss://"),
         }
     }

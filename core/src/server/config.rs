@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
+use super::accounts::Accounts;
 use super::authenticate::{Authenticate, Denied, HandshakeInfo};
 use super::half_open::HalfOpenLimits;
 use super::{Handler, Server};
@@ -333,9 +334,10 @@ impl ServerBuilder {
     /// whose credential was accepted, `None` for a peer that is let in without one, or a refusal with 401 or 403. By default
     /// there is no hook, and nobody is authenticated.
     ///
-    /// This is the place for `Authorization` ([`HandshakeInfo::basic`], [`HandshakeInfo::bearer`]), and for what a proxy that terminates TLS says of a client's
-    /// certificate in a header. Such a header proves something only if every connection comes through that proxy
-    /// ([`HandshakeInfo::peer`]), and the proxy takes it out of what clients send.
+    /// This is the place for `Authorization` ([`HandshakeInfo::basic`], [`HandshakeInfo::bearer`]), and for what a
+    /// proxy that terminates TLS says of a client's certificate in a header. Such a header proves something only if
+    /// every connection comes through that proxy ([`HandshakeInfo::peer`]), and the proxy takes it out of what clients
+    /// send.
     ///
     /// A principal has one connection: its newest, which takes over all entities that belong to it, and the one before is
     /// closed with 4001. An entity belongs to the first principal over whose connection it is reached, until it is deregistered;
@@ -348,6 +350,12 @@ impl ServerBuilder {
     ) -> Self {
         self.authenticate = Some(Arc::new(hook));
         self
+    }
+
+    /// Lets in whoever has one of these accounts, and nobody else: the hook of [`authenticate`](Self::authenticate),
+    /// whose place it takes. Others are answered 401.
+    pub fn accounts(self, accounts: Accounts) -> Self {
+        self.authenticate(move |handshake| accounts.judge(handshake).map(Some))
     }
 
     /// What a newcomer meets that speaks, without authentication, for an entity whose connection is open:

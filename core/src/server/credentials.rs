@@ -1,8 +1,8 @@
-//! Basic and Bearer credentials of a peer, for the program's hook: read once and for all, and compared without telling by the time
-//! how much of a guess is right.
+//! Basic and Bearer credentials of a peer, for the program's hook: read once and for all, and compared without telling
+//! by the time how much of a guess is right.
 //!
-//! Covers: RFC 7617, RFC 6750 2.1, RFC 7235 2.1 and 4.2. What it does not do: know which ones are good, or overwrite the bytes of the
-//! handshake itself, which are the connection's until it is open.
+//! Covers: RFC 7617, RFC 6750 2.1, RFC 7235 2.1 and 4.2. What it does not do: know which ones are good, or overwrite
+//! the bytes of the handshake itself, which are the connection's until it is open.
 
 use std::fmt;
 
@@ -46,8 +46,8 @@ impl fmt::Debug for Secret {
 }
 
 impl HandshakeInfo<'_> {
-    /// The user name and password in `Authorization: Basic`. `None` if there are none, if there is more than one `Authorization`, or if
-    /// it is malformed: no Base64 of UTF-8 with a colon and without control characters.
+    /// The user name and password in `Authorization: Basic`. `None` if there are none, if there is more than one
+    /// `Authorization`, or if it is malformed: no Base64 of UTF-8 with a colon and without control characters.
     ///
     /// ```
     /// use onem2m_ws::server::{Denied, Principal, Server};
@@ -74,8 +74,8 @@ impl HandshakeInfo<'_> {
         good.then(|| Basic { user: Secret::new(user), password: Secret::new(password) })
     }
 
-    /// The token in `Authorization: Bearer`. `None` if there is none, if there is more than one `Authorization`, or if it is no
-    /// `b64token` (RFC 6750 2.1).
+    /// The token in `Authorization: Bearer`. `None` if there is none, if there is more than one `Authorization`, or if
+    /// it is no `b64token` (RFC 6750 2.1).
     #[must_use]
     pub fn bearer(&self) -> Option<Secret> {
         self.authorization("Bearer").filter(|token| is_b64token(token)).map(Secret::new)

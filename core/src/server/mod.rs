@@ -4,6 +4,7 @@
 //! decided by a [`Handler`]: your CSE, or the small one in [`crate::registrar`].
 
 mod accept;
+mod accounts;
 mod authenticate;
 mod config;
 mod connection;
@@ -28,6 +29,7 @@ use tokio::sync::{Semaphore, watch};
 
 pub use crate::binding::{Flapping, Principal, TakeOver};
 pub use accept::Refusals;
+pub use accounts::Accounts;
 pub use authenticate::{Denied, HandshakeInfo};
 pub use config::ServerBuilder;
 pub use credentials::{Basic, Secret};

@@ -69,7 +69,7 @@ pub enum MessageKind {
 }
 
 /// Makes what a peer sent fit for one line of a log or an error: what does not print is escaped, quotes are left alone.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -3,6 +3,8 @@
 use onem2m_ws::ErrorKind;
 use onem2m_ws::client::ClientBuilder;
 use onem2m_ws::primitive::{Request, StatusCode};
+use onem2m_ws::registrar::Registrar;
+use onem2m_ws::server::Accounts;
 use tracing::Level;
 
 use crate::collector::logged;
@@ -95,4 +97,42 @@ async fn a_server_that_repeats_them_makes_no_error_and_no_log_show_them() {
     for secret in SHOWN {
         assert_eq!(logged(Level::TRACE, secret), Vec::<String>::new());
     }
+}
+
+#[tokio::test]
+async fn ws_6_2_3_1_1_accounts_let_in_whoever_has_one() {
+    collect();
+    let accounts = Accounts::new().user("gateway", PASSWORD).unwrap().user("other", "else").unwrap();
+    let accounts = accounts.token("sensor", TOKEN).unwrap();
+    assert_eq!(format!("{accounts:?}"), "Accounts { users: 2, tokens: 1 }");
+    let registrar = Registrar::builder().listen("ws://127.0.0.1:0").with_server(|server| server.accounts(accounts));
+    let registrar = registrar.start().unwrap();
+    let url = registrar.points_of_access()[0].to_string();
+    for good in
+        [client(&url).basic("gateway", PASSWORD), client(&url).basic("other", "else"), client(&url).bearer(TOKEN)]
+    {
+        good.connect().await.unwrap().close().await;
+    }
+    for bad in [
+        client(&url),
+        client(&url).basic("gateway", "else"),
+        client(&url).basic("other", PASSWORD),
+        client(&url).basic("sensor", TOKEN),
+        client(&url).basic("gateway", ""),
+        client(&url).basic("", ""),
+        client(&url).bearer("sensor"),
+        client(&url).header("Authorization", format!("Bearer {TOKEN}")).header("Authorization", "Bearer x"),
+    ] {
+        let error = bad.connect().await.unwrap_err();
+        assert_eq!(error.refusal().map(|refusal| refusal.status), Some(401), "{error}");
+    }
+    for secret in SHOWN {
+        assert_eq!(logged(Level::TRACE, secret), Vec::<String>::new());
+    }
+    for (name, password) in [("", "p"), ("u", ""), ("u:v", "p"), ("u\n", "p"), ("u", "hunter2\n")] {
+        let error = Accounts::new().user(name, password).unwrap_err();
+        assert!(error.kind() == ErrorKind::InvalidArgument && !error.message().contains("hunter2"), "{error}");
+    }
+    assert!(Accounts::new().token("", TOKEN).is_err() && Accounts::new().token("sensor", "a b").is_err());
+    registrar.shutdown().await;
 }

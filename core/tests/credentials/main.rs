@@ -1,5 +1,5 @@
-//! Basic and Bearer credentials in the opening handshake: a client that has them, a server that decides by them, and where they
-//! never show.
+//! Basic and Bearer credentials in the opening handshake: a client that has them, a server that decides by them, and
+//! where they never show.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 #[path = "../hostile/collector.rs"]

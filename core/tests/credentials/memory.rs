@@ -1,5 +1,5 @@
-//! Credentials do not stay in memory: a process that had some looks through its own. It is a process of its own, since the server
-//! knows them too: the test runs itself.
+//! Credentials do not stay in memory: a process that had some looks through its own. It is a process of its own, since
+//! the server knows them too: the test runs itself.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -12,8 +12,8 @@ use crate::support::{PATIENCE, client, refusing};
 
 const SERVER: &str = "CREDENTIALS_TEST_MEMORY";
 
-/// Backwards, here and where they are looked for: forwards they are in memory only in what is made of them. What is freed
-/// loses its first bytes to the allocator, so that only its end is looked for.
+/// Backwards, here and where they are looked for: forwards they are in memory only in what is made of them. What is
+/// freed loses its first bytes to the allocator, so that only its end is looked for.
 const SECRET: &[u8] = b"terces-eht-si-siht-rotacolla-eht-yb-nettirwrevo-era-deerf-si-tahw-fo-setyb-tsrif-eht";
 /// The end of the header field that it makes with this user, likewise.
 const ENCODED: &[u8] = b"=QXZyNWZz1SZoRXLzlWLzlGa";

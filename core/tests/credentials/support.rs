@@ -83,7 +83,8 @@ pub(crate) fn client(url: &str) -> ClientBuilder {
     Client::builder(url).originator("Cpeer").registered(true).open_timeout(PATIENCE)
 }
 
-/// Answers each handshake with a refusal of this status; if it `repeats`, what the client sent in `Authorization` is in all parts of it.
+/// Answers each handshake with a refusal of this status; if it `repeats`, what the client sent in `Authorization` is in
+/// all parts of it.
 pub(crate) async fn refusing(status: u16, repeats: bool) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}", listener.local_addr().unwrap());

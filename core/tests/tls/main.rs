@@ -7,5 +7,6 @@ mod hostile;
 mod identity;
 mod life;
 mod matrix;
+mod records;
 mod settings;
 mod support;

@@ -51,11 +51,8 @@ async fn ws_7_1_a_registree_below_an_authority_with_name_constraints_exchanges_r
     let server = authority.issue(&Leaf::server());
     let sensor = authority.issue(&Leaf::client("URI:m2m://sp.example/Ssensor1"));
     let tls = certified(&server, &authority).ts0003_suites(true).uri_scheme("m2m");
-    let registrar = Registrar::builder()
-        .with_server(|server| server.identity("//sp.example", "/id-in").tls(tls))
-        .listen("wss://127.0.0.1:0")
-        .start();
-    let registrar = registrar.unwrap();
+    let registrar = Registrar::builder().sp_id("//sp.example").listen("wss://127.0.0.1:0");
+    let registrar = registrar.with_server(|server| server.tls(tls)).start().unwrap();
     exchange(port(registrar.server()), certified(&sensor, &authority).ts0003_suites(true)).await;
 }
 

@@ -77,7 +77,7 @@ pub(crate) fn client(port: u16, tls: Tls) -> ClientBuilder {
 }
 
 pub(crate) async fn refused(port: u16, tls: Tls) -> Error {
-    client(port, tls).connect().await.err().expect("it is connected")
+    client(port, tls).connect().await.expect_err("it is connected")
 }
 
 pub(crate) fn shared(key: &[u8]) -> Tls {

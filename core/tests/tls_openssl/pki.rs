@@ -6,7 +6,9 @@ use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
-use openssl::x509::extension::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName};
+use openssl::x509::extension::{
+    AuthorityKeyIdentifier, BasicConstraints, CrlNumber, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName,
+};
 use openssl::x509::{X509, X509Builder, X509CrlBuilder, X509Extension, X509Name, X509RevokedBuilder};
 
 const DAY: i64 = 24 * 3600;
@@ -121,9 +123,17 @@ impl Authority {
         list.set_issuer_name(self.certificate.subject_name()).unwrap();
         list.set_last_update(&time(now() - DAY)).unwrap();
         list.set_next_update(&time(until)).unwrap();
-        for one in revoked {
+        let begun = X509::builder().unwrap();
+        let context = begun.x509v3_context(Some(&self.certificate), None);
+        list.append_extension(AuthorityKeyIdentifier::new().issuer(true).build(&context).unwrap()).unwrap();
+        let number = CrlNumber::new(BigNum::from_u32(1).unwrap()).unwrap().build().unwrap();
+        list.append_extension(number).unwrap();
+        // The builder wants one at least.
+        let nobody = serial();
+        let serials = revoked.iter().map(|one| one.certificate.serial_number()).chain([&*nobody]);
+        for serial in serials {
             let mut entry = X509RevokedBuilder::new().unwrap();
-            entry.set_serial_number(one.certificate.serial_number()).unwrap();
+            entry.set_serial_number(serial).unwrap();
             entry.set_revocation_date(&time(now() - DAY)).unwrap();
             list.add_revoked(entry.build()).unwrap();
         }

@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 import argparse
+import getpass
+import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from . import __version__, _pki, _tls_options, convert, sync
 from .errors import ArgumentError, OneM2MError
 from .formats import Format
 from .settings import Upstream
+from .tls import TLS
 
 _STOP = (signal.SIGTERM, signal.SIGINT)
 
 
+def _upstream(arguments: argparse.Namespace, tls: TLS | None) -> Upstream | None:
+    if not arguments.upstream:
+        return None
+    credentials: dict[str, Any] = {}
+    # Secrets are no arguments: everybody on the host can read those.
+    if arguments.upstream_user is not None:
+        password = os.environ.get("ONEM2M_WS_UPSTREAM_PASSWORD")
+        if password is None:
+            password = getpass.getpass(f"password of {arguments.upstream_user} at {arguments.upstream}: ")
+        credentials["basic"] = (arguments.upstream_user, password)
+    if "ONEM2M_WS_UPSTREAM_TOKEN" in os.environ:
+        credentials["bearer"] = os.environ["ONEM2M_WS_UPSTREAM_TOKEN"]
+    return Upstream(arguments.upstream, arguments.upstream_cse_id, tls=tls, **credentials)
+
+
 def _registrar(arguments: argparse.Namespace) -> int:
     tls, above = _tls_options.read(arguments), _tls_options.read(arguments, prefix="upstream-")
-    upstream = None
-    if arguments.upstream:
-        upstream = Upstream(arguments.upstream, arguments.upstream_cse_id, tls=above)
-    elif above is not None:
+    upstream = _upstream(arguments, above)
+    if upstream is None and above is not None:
         raise ArgumentError("there are TLS options for an upstream, and no --upstream")
     signals = _STOP if tls is None and above is None else (*_STOP, signal.SIGHUP)
     # Blocked before it starts, so that a signal that comes early is not lost.
@@ -131,6 +148,12 @@ def main() -> int:
         "--upstream", metavar="URL", help="point of access of its own registrar, if it is to be an MN-CSE"
     )
     registrar.add_argument("--upstream-cse-id", default="/id-in", metavar="ID", help="CSE-ID of that")
+    registrar.add_argument(
+        "--upstream-user",
+        metavar="NAME",
+        help="user name there, by Basic; the password is in the environment variable ONEM2M_WS_UPSTREAM_PASSWORD, or is"
+        " asked for. A token instead, by Bearer, is in ONEM2M_WS_UPSTREAM_TOKEN",
+    )
     registrar.add_argument(
         "--allow-insecure",
         action="store_true",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Callable, TypeVar
 
@@ -58,6 +58,11 @@ class Registrar(RegistrarBase):
         sp_id: the identifier of the service provider, as `//sp.example`.
         upstream: its own registrar, an `Upstream`: it is an MN-CSE then. It registers there, and what is for the
             registrar, or for somebody behind it, goes there; notifications wait while it is away. None by default.
+
+    Who may connect, by credentials in the handshake; with one of these everybody else is answered 401, and no error or
+    log shows a password or token:
+        users: passwords by user name (Basic).
+        tokens: tokens by the name of who has them (Bearer).
 
     What it keeps:
         store: a file in which it keeps resources, registrations and notifications, made if it does not exist: what was
@@ -120,6 +125,8 @@ class Registrar(RegistrarBase):
         cse_id: str = "/id-in",
         cse_name: str = "cse-in",
         admin: str = "CAdmin",
+        users: Mapping[str, str] | None = None,
+        tokens: Mapping[str, str] | None = None,
         sp_id: str | None = None,
         upstream: Upstream | None = None,
         store: str | os.PathLike[str] | None = None,

@@ -142,16 +142,27 @@ def _native_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
         raise ArgumentError(f"proxy is text, True or None, not of type {type(proxy).__name__}")
     native["proxy_from_environment"] = proxy is True
     native["proxy"] = proxy if isinstance(proxy, str) else None
-    credentials = native["proxy_credentials"]
-    if credentials is not None:
-        if (
-            not isinstance(credentials, (tuple, list))
-            or len(credentials) != 2
-            or not all(isinstance(part, str) for part in credentials)
-        ):
-            raise ArgumentError("proxy_credentials is a pair of texts: user name and password")
-        native["proxy_credentials"] = tuple(credentials)
+    for name in ("proxy_credentials", "basic"):
+        native[name] = _pair(name, native[name])
+    bearer = native["bearer"]
+    if bearer is not None and not isinstance(bearer, str):
+        raise ArgumentError("bearer is a text: the token")
+    if bearer is not None and native["basic"] is not None:
+        raise ArgumentError("bearer besides basic: the registrar is told one of them")
     return native
+
+
+def _pair(name: str, credentials: Any) -> tuple[str, str] | None:
+    """User name and password."""
+    if credentials is None:
+        return None
+    if (
+        not isinstance(credentials, (tuple, list))
+        or len(credentials) != 2
+        or not all(isinstance(part, str) for part in credentials)
+    ):
+        raise ArgumentError(f"{name} is a pair of texts: user name and password")
+    return credentials[0], credentials[1]
 
 
 def _native_compression(compression: Any) -> tuple[Any, ...] | None:
@@ -176,6 +187,13 @@ def _registrar_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     if upstream is not None and not isinstance(upstream, Upstream):
         raise ArgumentError(f"upstream is an Upstream or None, not {upstream!r}")
     native["upstream"] = None if upstream is None else upstream._fields
+    for name in ("users", "tokens"):
+        accounts = native[name] if native[name] is not None else {}
+        if not isinstance(accounts, Mapping) or not all(isinstance(t, str) for pair in accounts.items() for t in pair):
+            raise ArgumentError(f"{name} is a dictionary of texts by name")
+        native[name] = list(accounts.items())
+    if not native["users"] and not native["tokens"] and (settings["users"], settings["tokens"]) != (None, None):
+        raise ArgumentError("users and tokens have nobody in them: then nobody could connect")
     return native
 
 

@@ -64,6 +64,8 @@ def connect(
     tls: TLS | None = None,
     proxy: str | bool | None = None,
     proxy_credentials: tuple[str, str] | None = None,
+    basic: tuple[str, str] | None = None,
+    bearer: str | None = None,
     accepts: str = "all",
     release_version: str | None = None,
     origin_header: bool = True,
@@ -154,6 +156,11 @@ def connect(
             what `no_proxy` or `NO_PROXY` lists, and never to loopback. Otherwise the environment does not count.
         proxy_credentials: user name and password for the proxy, instead of those of its URL. They go to the proxy only,
             and no error or log shows them.
+
+    Credentials for the registrar, which go to it only, in the handshake, and which no error or log shows; without TLS
+    they can be read on the way:
+        basic: user name and password (RFC 7617). ACME takes them with its `enableBasicAuth`.
+        bearer: a token (RFC 6750), instead.
 
     Handshake:
         origin_header: the originator is sent as `X-M2M-Origin`, which some registrars need.

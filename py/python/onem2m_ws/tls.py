@@ -22,10 +22,10 @@ Pem = Union[str, "os.PathLike[str]", bytes]
 
 #: Those that take one or several of them.
 _FILES = ("ca", "crl")
-_FILE = ("cert", "key", "raw_key")
+_FILE = ("cert", "key", "raw_key", "psk_file")
 _TEXTS = ("trust_keys", "uri_schemes")
 _TABLES = ("peers", "ca_for")
-_FLAGS = ("trust_system", "anonymous_clients")
+_FLAGS = ("trust_system", "anonymous_clients", "ts0003_suites")
 
 
 @dataclass(frozen=True, repr=False)
@@ -80,6 +80,17 @@ class TLS:
     ca_for: Mapping[Pem, str | Iterable[str]] | None = None
     """For a registrar: authorities that are trusted for entities of these service providers only:
     `{"ca2.pem": ["sp.example"]}`."""
+    psk: Mapping[str, bytes] | None = None
+    """Instead of certificates: keys of 16 to 64 random bytes that one client and one server have in common, by their
+    identifiers: `{"7f3a@mef.sp.example": key}`. A client has one. Like all below it needs a build with OpenSSL:
+    `pip install ./py --config-settings build-args="--features openssl"`."""
+    psk_file: Pem | None = None
+    """The same in a file that `reload_tls` reads anew: an identifier, a colon and the key in hexadecimal digits in each
+    line; what begins with `#` is left out."""
+    ts0003_suites: bool = False
+    """Speaks, after all better ones, those suites of TLS 1.2 too that TS-0003 makes mandatory (with CBC)."""
+    library: str = "rustls"
+    """What TLS is done by: `"rustls"` or `"openssl"`; the latter in any case for what the former cannot do."""
 
     def __post_init__(self) -> None:
         for name in _FILE:
@@ -94,7 +105,9 @@ class TLS:
             table = getattr(self, name)
             if table is not None:
                 self._keep(name, _table(name, table))
-        for name in ("min_version", "max_version", "unnamed"):
+        if self.psk is not None:
+            self._keep("psk", _keys(self.psk))
+        for name in ("min_version", "max_version", "unnamed", "library"):
             _text(name, getattr(self, name))
         if self.server_name is not None:
             _text("server_name", self.server_name)
@@ -112,13 +125,13 @@ class TLS:
             value = getattr(self, field.name)
             default = None if field.default is MISSING else field.default
             if value != default:
-                shown.append(f"{field.name}={_shown(value)}")
+                shown.append(f"{field.name}={_shown(value) if field.name != 'psk' else _without_keys(value)}")
         return f"TLS({', '.join(shown)})"
 
     def _fields(self) -> dict[str, Any]:
         """As the native module takes it."""
         native = {field.name: getattr(self, field.name) for field in fields(self)}
-        for name in _TABLES:
+        for name in (*_TABLES, "psk"):
             native[name] = list((native[name] or {}).items())
         return native
 
@@ -158,6 +171,15 @@ def _table(name: str, table: object) -> dict[object, tuple[str, ...]]:
     return {key(name, one): tuple(_text(name, text) for text in _several(name, table[one])) for one in table}
 
 
+def _keys(keys: object) -> dict[str, bytes]:
+    if not isinstance(keys, Mapping):
+        raise TypeError(f"tls: psk is a dict from identifiers to keys, not of type {type(keys).__name__}")
+    for key in keys.values():
+        if not isinstance(key, bytes):
+            raise TypeError(f"tls: psk: a key is bytes, not of type {type(key).__name__}")
+    return {_text("psk", name): key for name, key in keys.items()}
+
+
 def _shown(value: object) -> str:
     if isinstance(value, bytes):
         return "<PEM>"
@@ -167,6 +189,10 @@ def _shown(value: object) -> str:
         shown = [_shown(part) for part in value]
         return shown[0] if len(shown) == 1 else "[" + ", ".join(shown) + "]"
     return repr(value)
+
+
+def _without_keys(keys: Mapping[str, bytes]) -> str:
+    return "{" + ", ".join(f"{name!r}: <key>" for name in keys) + "}"
 
 
 def _native_tls(tls: object) -> dict[str, Any] | None:

@@ -8,15 +8,16 @@ use crate::websocket::handshake::{Credentials, InvalidField};
 use crate::{Error, ErrorKind, Result};
 
 impl ClientBuilder {
-    /// Who we are towards the registrar, by user name and password (Basic, RFC 7617): in `Authorization` of every opening handshake,
-    /// whether it asks for them or not. None by default. Of this and [`bearer`](Self::bearer) the later call holds.
+    /// Who we are towards the registrar, by user name and password (Basic, RFC 7617): in `Authorization` of every
+    /// opening handshake, whether it asks for them or not. None by default. Of this and [`bearer`](Self::bearer) the
+    /// later call holds.
     ///
-    /// They go to the registrar only, never to a proxy, and are shown nowhere. Without TLS they can be read on the way: a warning is
-    /// logged then, unless the registrar is on this host. ACME takes them with its `enableBasicAuth`; wrong ones it answers with 101,
-    /// and then closes the connection with 1011.
+    /// They go to the registrar only, never to a proxy, and are shown nowhere. Without TLS they can be read on the way:
+    /// a warning is logged then, unless the registrar is on this host. ACME takes them with its `enableBasicAuth`;
+    /// wrong ones it answers with 101, and then closes the connection with 1011.
     ///
-    /// [`Client::connect`](super::Client::connect) fails with `InvalidArgument` if the user name has a colon, or either a control
-    /// character; with `HandshakeRefused` if the registrar does not accept them, and is not tried again.
+    /// [`Client::connect`](super::Client::connect) fails with `InvalidArgument` if the user name has a colon, or either
+    /// a control character; with `HandshakeRefused` if the registrar does not accept them, and is not tried again.
     ///
     /// ```no_run
     /// # async fn example(password: &str) -> onem2m_ws::Result<()> {
@@ -31,8 +32,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Who we are towards the registrar, by a token (Bearer, RFC 6750), as [`basic`](Self::basic) says. The token is of letters, digits
-    /// and `-._~+/`, with `=` at its end only.
+    /// Who we are towards the registrar, by a token (Bearer, RFC 6750), as [`basic`](Self::basic) says. The token is of
+    /// letters, digits and `-._~+/`, with `=` at its end only.
     pub fn bearer(mut self, token: impl AsRef<str>) -> Self {
         self.credentials = Some(named("bearer", Credentials::bearer(token.as_ref())));
         self

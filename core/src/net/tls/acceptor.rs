@@ -60,7 +60,7 @@ fn read(settings: &Tls, sp: &SpId, cse: &CseId) -> Result<Arc<dyn ServerEnd>> {
         return Err(invalid("tls: server_name is for clients"));
     }
     if settings.trust_system {
-        return Err(invalid("tls: trust_system is for clients: name the authorities of your entities with trust"));
+        return Err(invalid("tls: trust_system is for clients: name the authorities of your entities (trust, ca)"));
     }
     Ok(match settings.needed_library() {
         TlsLibrary::Rustls => Arc::new(rustls::Server::new(settings, sp, cse)?),
@@ -134,7 +134,7 @@ pub(super) fn late() -> String {
 /// Settings by which every client would be refused.
 pub(super) fn no_client() -> Error {
     invalid(
-        "tls: no client could be authenticated (TS-0020 7): say with trust which authorities certify them, or with trust_key \
-         which keys they have; anonymous_clients does without",
+        "tls: no client could be authenticated (TS-0020 7): say which authorities certify them (trust, ca), or \
+         which raw public keys they have (trust_key, trust_keys); anonymous_clients does without",
     )
 }

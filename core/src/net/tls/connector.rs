@@ -111,7 +111,7 @@ impl Connector {
 /// Neither an authority nor a key of a server is named.
 pub(super) fn nobody_trusted() -> Error {
     invalid(
-        "tls: no server would be trusted: name its authority with trust, its raw public key with trust_key, or say \
-         trust_system",
+        "tls: no server would be trusted: name its authority (trust, ca) or its raw public key \
+         (trust_key, trust_keys), or say trust_system",
     )
 }

@@ -31,14 +31,6 @@ pub(crate) fn in_words(error: &Error) -> (ErrorKind, String) {
     }
 }
 
-/// What it may mean that a server ends the connection where its answer to the opening handshake should be: that of TLS 1.3 is over
-/// for a client before its certificate was judged, and not every server says what it thinks of it.
-pub(crate) fn cut() -> (ErrorKind, String) {
-    let text = "the peer ended the connection without an answer; some servers do so that do not accept the certificate of this \
-                end, or want one";
-    (ErrorKind::TlsFailed, text.to_owned())
-}
-
 /// What a peer says by an alert.
 pub(super) fn alerted(alert: AlertDescription) -> (ErrorKind, String) {
     if is_about_us(alert) {
@@ -46,6 +38,14 @@ pub(super) fn alerted(alert: AlertDescription) -> (ErrorKind, String) {
         return (ErrorKind::CredentialRefused, text);
     }
     (ErrorKind::TlsFailed, format!("the peer ended TLS: {}", words(alert)))
+}
+
+/// What it may mean that a server ends the connection where its answer to the opening handshake should be: that of TLS 1.3 is over
+/// for a client before its certificate was judged, and not every server says what it thinks of it.
+pub(crate) fn cut() -> (ErrorKind, String) {
+    let text = "the peer ended the connection without an answer; some servers do so that do not accept the certificate of this \
+                end, or want one";
+    (ErrorKind::TlsFailed, text.to_owned())
 }
 
 fn not_trusted(why: &CertificateError) -> String {

@@ -88,9 +88,13 @@ fn lists(pem: &Pem) -> Result<Vec<CertificateRevocationListDer<'static>>> {
         .collect::<std::result::Result<_, _>>()
         .map_err(|error| unreadable(&place, &error))?;
     if lists.is_empty() {
-        return Err(invalid(format!("{place} holds no list (BEGIN X509 CRL)")));
+        return Err(no_list(&place));
     }
     Ok(lists)
+}
+
+pub(super) fn no_list(place: &str) -> Error {
+    invalid(format!("{place} holds no list (BEGIN X509 CRL)"))
 }
 
 /// The certificates of the authorities that the system trusts.

@@ -16,12 +16,6 @@ pub(crate) struct Shown {
     pub(super) credential: Credential,
 }
 
-impl Shown {
-    pub(super) fn new(identity: PeerIdentity, credential: Credential) -> Self {
-        Self { identity: Arc::new(identity), credential }
-    }
-}
-
 /// What can be judged again.
 #[derive(Clone, Debug)]
 pub(super) enum Credential {

@@ -15,9 +15,9 @@ pub(crate) enum TlsStream {
     Plain(TcpStream),
     Client(Box<client::TlsStream<Quiet>>),
     Server(Box<server::TlsStream<Quiet>>),
-    /// Either end. It writes one buffer at a time, by `send` with the flag that keeps SIGPIPE away.
+    /// Either end.
     #[cfg(feature = "openssl")]
-    OpenSsl(Box<tokio_openssl::SslStream<Quiet>>),
+    OpenSsl(Box<super::openssl::Stream>),
 }
 
 /// Calls what all streams have.

@@ -27,7 +27,7 @@ use crate::binding::{Framework, PeerIdentity, Principal};
 use crate::primitive::SpId;
 
 /// What rustls wants to know.
-type Verdict<T, E = Error> = std::result::Result<T, E>;
+pub(super) type Verdict<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a credential is not taken, in our words; the peer gets the alert `certificate_unknown`.
 #[derive(Debug)]
@@ -86,16 +86,33 @@ impl Clients {
         let mut why = None;
         for (verifier, providers) in &self.groups {
             match verifier.verify_client_cert(end, intermediates, now) {
-                Ok(_) => {
-                    let names = names::of(end).map_err(unknown)?;
-                    return self.directory.holder(&names, providers.as_deref()).map_err(unknown);
-                }
+                Ok(_) => return self.holder(end, providers.as_deref()),
                 // What the right authority says of its own counts: the others do not know it.
                 Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)) if why.is_some() => {}
                 Err(error) => why = Some(error),
             }
         }
         Err(why.unwrap_or(Error::InvalidCertificate(CertificateError::UnknownIssuer)))
+    }
+
+    /// Whose certificate this is, which a handshake has verified just now. To verify it again would cost a sixth of the handshake.
+    pub(super) fn verified(
+        &self,
+        end: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Verdict<PeerIdentity> {
+        match &self.groups[..] {
+            [(_, providers)] => self.holder(end, providers.as_deref()),
+            // By which of them it was, only the signatures tell.
+            _ => self.judge(end, intermediates, now),
+        }
+    }
+
+    /// Who has this certificate, which an authority for entities of these `providers` vouches for.
+    fn holder(&self, end: &CertificateDer<'_>, providers: Option<&[SpId]>) -> Verdict<PeerIdentity> {
+        let names = names::of(end).map_err(unknown)?;
+        self.directory.holder(&names, providers).map_err(unknown)
     }
 }
 
@@ -168,7 +185,7 @@ impl Keys {
         let Some(key) = self.known.iter().find(|known| known.matches(public_key)) else {
             let shown = KeyDigest::of(public_key, Truncation::Full);
             return Err(unknown(format!(
-                "the raw public key {shown} is not known here; say trust_key if it should be"
+                "the raw public key {shown} is not known here; say so if it should be (trust_key, trust_keys)"
             )));
         };
         Ok(self.directory.as_ref().map_or_else(|| of_key(key), |directory| directory.owner(key)))

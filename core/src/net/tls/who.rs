@@ -12,6 +12,7 @@ use crate::Result;
 use crate::binding::ni::{KeyDigest, Truncation};
 use crate::binding::{Framework, PeerIdentity, Principal};
 use crate::primitive::{CseId, EntityId, SpId};
+use crate::websocket::escape;
 
 /// What was judged, or in our words why it is nobody.
 pub(super) type Judged<T> = std::result::Result<T, String>;
@@ -76,7 +77,7 @@ impl Directory {
                 let shown: Vec<String> = names.all.iter().map(Name::to_string).collect();
                 return Err(format!(
                     "the certificate names no entity of this CSE (its names: {}); say in tls which entities speak with it",
-                    if shown.is_empty() { "none".to_owned() } else { shown.join(", ").escape_debug().to_string() }
+                    if shown.is_empty() { "none".to_owned() } else { escape(&shown.join(", ")) }
                 ));
             }
         };

@@ -1,7 +1,7 @@
 //! Who we are, as a header field of a request says it.
 //!
-//! Covers: RFC 7617 (Basic), RFC 6750 2.1 (Bearer), for `Authorization` and `Proxy-Authorization` alike. What it does not do: wait for
-//! a challenge (they are sent at once), any other scheme, or say who may see them on the way.
+//! Covers: RFC 7617 (Basic), RFC 6750 2.1 (Bearer), for `Authorization` and `Proxy-Authorization` alike. What it does
+//! not do: wait for a challenge (they are sent at once), any other scheme, or say who may see them on the way.
 
 use std::fmt;
 
@@ -44,7 +44,8 @@ impl Credentials {
     /// A token (RFC 6750), sent as it is.
     ///
     /// # Errors
-    /// If it is no `b64token` (RFC 6750 2.1): letters, digits and `-._~+/`, at least one of them, and then any number of `=`.
+    /// If it is no `b64token` (RFC 6750 2.1): letters, digits and `-._~+/`, at least one of them, and then any number of
+    /// `=`.
     pub fn bearer(token: &str) -> Result<Self, InvalidField> {
         if is_b64token(token) {
             return Ok(Self(Scheme::Bearer(Zeroizing::new(token.to_owned()))));

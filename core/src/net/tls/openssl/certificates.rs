@@ -129,9 +129,15 @@ pub(super) fn store(
     Ok(store.build())
 }
 
+/// With this a list begins.
+const LIST: &[u8] = b"BEGIN X509 CRL";
+
 /// Adds lists of what is revoked. OpenSSL's binding reads them from a file only.
 fn add_lists(store: &mut X509StoreBuilder, lists: &Pem) -> Result<()> {
     let (place, bytes) = material::read(lists, "revoked")?;
+    if !bytes.windows(LIST.len()).any(|window| window == LIST) {
+        return Err(material::no_list(&place));
+    }
     let file = Scratch::with(&bytes).map_err(|error| invalid(format!("{place}: no copy for OpenSSL: {error}")))?;
     let wrong = |error: ErrorStack| invalid(format!("{place}: {error}"));
     // A path that is not UTF-8 is no path for that binding.

@@ -15,7 +15,7 @@ use tokio_rustls::rustls::AlertDescription;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 
 use super::certificates::{self, Anchors};
-use super::{Findings, Found, Place, address, failure, forget_errors, shared_keys, unusable};
+use super::{Findings, Found, Place, Stream, address, failure, forget_errors, shared_keys, unusable};
 use crate::binding::PeerIdentity;
 use crate::net::tls::connector::{ClientEnd, Connecting, nobody_trusted};
 use crate::net::tls::material::invalid;
@@ -69,7 +69,7 @@ impl Client {
             return Err(self.why(&error, stream.ssl(), findings.take()));
         }
         let shown = self.shown(stream.ssl(), findings.take()).map_err(|why| (ErrorKind::PeerNotTrusted, why))?;
-        Ok((TlsStream::OpenSsl(Box::new(stream)), shown))
+        Ok((TlsStream::OpenSsl(Box::new(Stream::new(stream))), shown))
     }
 
     fn prepare(&self, stream: TcpStream, findings: Findings) -> std::result::Result<SslStream<Quiet>, ErrorStack> {
@@ -86,7 +86,7 @@ impl Client {
         if self.keys.is_some() {
             return match found {
                 Found::Key(key) if shared_keys::was_by_key(ssl) => {
-                    Ok(Shown::new(key.sharer(None), Credential::PreSharedKey(key)))
+                    Ok(Shown { identity: key.sharer(None).into(), credential: Credential::PreSharedKey(key) })
                 }
                 Found::Nobody(why) => Err(why),
                 _ => Err("the server has not shown that it has the pre-shared key".to_owned()),
@@ -94,7 +94,7 @@ impl Client {
         }
         let chain = certificates::chain_of(ssl).ok_or("the server showed nothing")?;
         let identity = self.identity(&chain)?;
-        Ok(Shown::new(identity, Credential::Certificate(chain)))
+        Ok(Shown { identity: identity.into(), credential: Credential::Certificate(chain) })
     }
 
     /// Which server it is, whose certificate is good.

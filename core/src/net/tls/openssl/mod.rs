@@ -8,6 +8,7 @@ mod client;
 mod failure;
 mod server;
 mod shared_keys;
+mod stream;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
@@ -31,6 +32,7 @@ use crate::primitive::{CseId, SpId};
 use crate::{Error, Result};
 
 pub(super) use failure::told;
+pub(crate) use stream::Stream;
 
 /// Suites of TLS 1.3. All are of SHA-256, as a pre-shared key is that comes with TLS 1.2's callbacks (RFC 8446 4.2.11).
 const SUITES_1_3: &str = "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256";

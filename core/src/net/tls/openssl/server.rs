@@ -16,7 +16,7 @@ use tokio_openssl::SslStream;
 
 use super::certificates::{self, Anchors};
 use super::failure::{self, reason};
-use super::{Findings, Found, Place, forget_errors, shared_keys, unusable};
+use super::{Findings, Found, Place, Stream, forget_errors, shared_keys, unusable};
 use crate::Result;
 use crate::binding::PeerIdentity;
 use crate::net::tls::TlsStream;
@@ -28,6 +28,7 @@ use crate::net::tls::shown::{Credential, Shown};
 use crate::net::tls::stream::Quiet;
 use crate::net::tls::who::{Directory, Judged};
 use crate::primitive::{CseId, SpId};
+use crate::websocket::escape;
 
 /// The settings, read.
 pub(super) struct Server {
@@ -91,11 +92,11 @@ impl Server {
             Ok(Err(error)) => {
                 let why = self.why(&error, stream.ssl(), findings.take());
                 farewell(stream.get_mut()).await;
-                return Err(why.escape_debug().to_string());
+                return Err(escape(&why));
             }
         }
         let shown = self.shown(stream.ssl(), findings.take())?;
-        Ok((TlsStream::OpenSsl(Box::new(stream)), shown))
+        Ok((TlsStream::OpenSsl(Box::new(Stream::new(stream))), shown))
     }
 
     fn prepare(&self, stream: TcpStream, findings: Findings) -> std::result::Result<SslStream<Quiet>, ErrorStack> {
@@ -109,12 +110,12 @@ impl Server {
         match (&self.taken, found) {
             (Taken::Certificates(_), Found::Peer(identity)) => {
                 let chain = certificates::chain_of(ssl).ok_or("it showed nothing")?;
-                Ok(Some(Shown::new(identity, Credential::Certificate(chain))))
+                Ok(Some(Shown { identity: identity.into(), credential: Credential::Certificate(chain) }))
             }
             (Taken::Certificates(_), Found::Nothing) if ssl.peer_certificate().is_none() => Ok(None),
             (Taken::Keys(_, directory), Found::Key(key)) if shared_keys::was_by_key(ssl) => {
                 let identity = key.sharer(Some(directory));
-                Ok(Some(Shown::new(identity, Credential::PreSharedKey(key))))
+                Ok(Some(Shown { identity: identity.into(), credential: Credential::PreSharedKey(key) }))
             }
             (_, Found::Nobody(why)) => Err(why),
             _ => Err("it has not shown who it is".to_owned()),

@@ -215,7 +215,7 @@ async fn ws_7_1_a_wrong_key_and_an_unknown_one_are_refused_alike() {
         for (id, why) in cases {
             let client = connector(only(with_key(id, b"fedcba9876543210"), version));
             let (accepted, connected) = meet(&server, &client).await;
-            assert_eq!(accepted.err().unwrap(), why.escape_debug().to_string());
+            assert_eq!(accepted.err().unwrap(), crate::websocket::escape(&why));
             let (kind, text) = connected.err().unwrap();
             assert_eq!(kind, ErrorKind::CredentialRefused);
             assert!(
@@ -300,6 +300,21 @@ async fn ws_7_1_a_key_that_is_taken_away_or_changed_does_not_count_any_more() {
         assert!(meet(&server, &client).await.0.is_err());
     }
     let _ = std::fs::remove_file(&file);
+}
+
+#[tokio::test]
+async fn the_end_of_a_connection_does_not_wait_for_the_peer() {
+    let (accepted, connected) = meet(&acceptor(with_key(ID, KEY)).unwrap(), &connector(with_key(ID, KEY))).await;
+    let (mut ours, mut theirs) = (accepted.unwrap().0, connected.unwrap().0);
+    for _ in 0..2 {
+        tokio::time::timeout(Duration::from_secs(10), ours.shutdown()).await.expect("it waits").unwrap();
+    }
+    assert_eq!(theirs.read(&mut [0; 8]).await.unwrap(), 0);
+    // One that is cut is not one that has ended.
+    let (accepted, connected) = meet(&acceptor(with_key(ID, KEY)).unwrap(), &connector(with_key(ID, KEY))).await;
+    drop(accepted);
+    let error = connected.unwrap().0.read(&mut [0; 8]).await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::UnexpectedEof);
 }
 
 fn with_certificate(issued: &Issued) -> Tls {

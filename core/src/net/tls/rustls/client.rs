@@ -105,7 +105,7 @@ impl Client {
             Servers::Certificates(_) => Credential::Certificate(chain.into()),
             Servers::Keys(_) => Credential::RawKey(chain.into()),
         };
-        Ok((TlsStream::Client(Box::new(stream)), Shown::new(identity, credential)))
+        Ok((TlsStream::Client(Box::new(stream)), Shown { identity: identity.into(), credential }))
     }
 
     fn judge_chain(&self, chain: &[CertificateDer<'_>]) -> Judged<PeerIdentity> {

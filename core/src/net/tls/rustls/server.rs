@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::LazyConfigAcceptor;
-use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::{CertificateDer, UnixTime};
 use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::server::{
     Acceptor as FirstFlight, AlwaysResolvesServerRawPublicKeys, CertificateType, ClientHello, NoClientAuth,
@@ -27,10 +27,11 @@ use crate::net::tls::material::{Material, invalid};
 use crate::net::tls::settings::Tls;
 use crate::net::tls::shown::{Credential, Shown};
 use crate::net::tls::stream::Quiet;
-use crate::net::tls::verifier::{Clients, Keys, unix_time};
+use crate::net::tls::verifier::{Clients, Keys, Verdict, unix_time};
 use crate::net::tls::who::{Directory, Judged};
 use crate::net::tls::{TlsStream, failure, provider};
 use crate::primitive::{CseId, SpId};
+use crate::websocket::escape;
 
 /// The settings, read.
 pub(in crate::net::tls) struct Server {
@@ -39,6 +40,9 @@ pub(in crate::net::tls) struct Server {
     /// For the kind of the client's credential, and then of the server's.
     configs: [[Option<Arc<ServerConfig>>; 2]; 2],
 }
+
+/// How certificates are judged: verified, or only read when that was done.
+type Way = fn(&Clients, &CertificateDer<'_>, &[CertificateDer<'_>], UnixTime) -> Verdict<PeerIdentity>;
 
 /// Which kind of credential.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,7 +63,7 @@ impl ServerEnd for Server {
             Credential::RawKey(chain) => (Kind::RawKey, chain),
             Credential::PreSharedKey(_) => return Err(not_taken()),
         };
-        self.judge_chain(chain, kind)
+        self.judge_chain(chain, kind, Clients::judge)
     }
 }
 
@@ -70,11 +74,11 @@ fn not_taken() -> String {
 /// An error of the handshake, safe to log.
 fn in_words(error: &io::Error) -> String {
     match failure::told(error) {
-        Some((_, text)) => text.escape_debug().to_string(),
+        Some((_, text)) => escape(&text),
         None if error.kind() == io::ErrorKind::UnexpectedEof => {
             "the peer went away within the TLS handshake".to_owned()
         }
-        None => error.to_string().escape_debug().to_string(),
+        None => escape(&error.to_string()),
     }
 }
 
@@ -178,18 +182,19 @@ impl Server {
     /// What the client has shown, if anything.
     fn shown(&self, connection: &ServerConnection, kind: Kind) -> Judged<Option<Shown>> {
         let Some(chain) = connection.peer_certificates() else { return Ok(None) };
-        let identity = self.judge_chain(chain, kind)?;
+        let identity = self.judge_chain(chain, kind, Clients::verified)?;
         let credential = match kind {
             Kind::Certificate => Credential::Certificate(chain.into()),
             Kind::RawKey => Credential::RawKey(chain.into()),
         };
-        Ok(Some(Shown::new(identity, credential)))
+        Ok(Some(Shown { identity: identity.into(), credential }))
     }
 
-    fn judge_chain(&self, chain: &[CertificateDer<'_>], kind: Kind) -> Judged<PeerIdentity> {
+    /// Who shows that; certificates are judged in this `way`.
+    fn judge_chain(&self, chain: &[CertificateDer<'_>], kind: Kind, way: Way) -> Judged<PeerIdentity> {
         let (end, intermediates) = chain.split_first().ok_or("it showed nothing")?;
         let judged = match (kind, &self.certificates, &self.keys) {
-            (Kind::Certificate, Some(clients), _) => clients.judge(end, intermediates, unix_time(SystemTime::now())),
+            (Kind::Certificate, Some(clients), _) => way(clients, end, intermediates, unix_time(SystemTime::now())),
             (Kind::RawKey, _, Some(keys)) => keys.judge(end),
             _ => return Err(not_taken()),
         };
