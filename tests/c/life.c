@@ -377,7 +377,7 @@ static void life_a_registration_that_is_not_kept_is_not_asked_for(void) {
     OK(onem2m_ws_client_disconnect(client, 5000));
     r = restarted(r, url);
     OK(onem2m_ws_client_connect(client, 5000));
-    EQUAL(status_of(client, request_for(ONEM2M_WS_RETRIEVE, "cse-in/unkept", 0, NULL)), 4103);
+    EQUAL(status_of(client, request_for(ONEM2M_WS_RETRIEVE, "cse-in/unkept", 0, NULL)), 4106);
     pause_ms(200);
     EQUAL(counter_get(c->called), 0);
     onem2m_ws_client_free(client);
