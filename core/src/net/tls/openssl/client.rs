@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use openssl::error::ErrorStack;
-use openssl::ssl::{Error, Ssl, SslContext, SslMethod, SslRef, SslVerifyMode};
+use openssl::ssl::{Error, SslContext, SslMethod, SslRef, SslVerifyMode};
 use openssl::x509::X509PurposeId;
 use tokio::net::TcpStream;
 use tokio_openssl::SslStream;
@@ -15,7 +15,7 @@ use tokio_rustls::rustls::AlertDescription;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 
 use super::certificates::{self, Anchors};
-use super::{Findings, Found, Place, Stream, address, failure, forget_errors, shared_keys, unusable};
+use super::{Findings, Found, Place, Stream, address, connection, failure, forget_errors, shared_keys, unusable};
 use crate::binding::PeerIdentity;
 use crate::net::tls::connector::{ClientEnd, Connecting, nobody_trusted};
 use crate::net::tls::material::invalid;
@@ -73,8 +73,7 @@ impl Client {
     }
 
     fn prepare(&self, stream: TcpStream, findings: Findings) -> std::result::Result<SslStream<Quiet>, ErrorStack> {
-        let mut ssl = Ssl::new(&self.context)?;
-        ssl.set_ex_data(self.place, findings);
+        let mut ssl = connection(&self.context, self.place, findings)?;
         if address(&self.name).is_none() {
             ssl.set_hostname(&self.name.to_str())?;
         }

@@ -18,7 +18,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ::openssl::error::ErrorStack;
 use ::openssl::ex_data::Index;
-use ::openssl::ssl::{Ssl, SslContextBuilder, SslMethod, SslMode, SslOptions, SslRef, SslSessionCacheMode, SslVersion};
+use ::openssl::ssl::{
+    Ssl, SslContextBuilder, SslContextRef, SslMethod, SslMode, SslOptions, SslRef, SslSessionCacheMode, SslVersion,
+};
 use once_cell::sync::OnceCell;
 use tokio_rustls::rustls::pki_types::ServerName;
 
@@ -99,6 +101,17 @@ fn version(version: TlsVersion) -> SslVersion {
         TlsVersion::V1_2 => SslVersion::TLS1_2,
         TlsVersion::V1_3 => SslVersion::TLS1_3,
     }
+}
+
+/// One connection, with where its callbacks put what they find.
+fn connection(context: &SslContextRef, place: Place, findings: Findings) -> std::result::Result<Ssl, ErrorStack> {
+    let mut ssl = Ssl::new(context)?;
+    // A system may ask for more.
+    if ssl.security_level() < LEAST_SECURITY {
+        ssl.set_security_level(LEAST_SECURITY);
+    }
+    ssl.set_ex_data(place, findings);
+    Ok(ssl)
 }
 
 /// What the callbacks of one handshake have found out about the peer.

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use openssl::error::ErrorStack;
-use openssl::ssl::{Error, Ssl, SslContext, SslContextBuilder, SslMethod, SslRef, SslVerifyMode};
+use openssl::ssl::{Error, SslContext, SslContextBuilder, SslMethod, SslRef, SslVerifyMode};
 use openssl::stack::Stack;
 use openssl::x509::{X509PurposeId, X509Ref, X509StoreContext, X509VerifyResult};
 use tokio::net::TcpStream;
@@ -16,7 +16,7 @@ use tokio_openssl::SslStream;
 
 use super::certificates::{self, Anchors};
 use super::failure::{self, reason};
-use super::{Findings, Found, Place, Stream, forget_errors, shared_keys, unusable};
+use super::{Findings, Found, Place, Stream, connection, forget_errors, shared_keys, unusable};
 use crate::Result;
 use crate::binding::PeerIdentity;
 use crate::net::tls::TlsStream;
@@ -100,8 +100,7 @@ impl Server {
     }
 
     fn prepare(&self, stream: TcpStream, findings: Findings) -> std::result::Result<SslStream<Quiet>, ErrorStack> {
-        let mut ssl = Ssl::new(&self.context)?;
-        ssl.set_ex_data(self.place, findings);
+        let ssl = connection(&self.context, self.place, findings)?;
         SslStream::new(ssl, Quiet(stream))
     }
 

@@ -197,6 +197,7 @@ async fn ws_7_1_both_ends_choose_forward_secrecy_and_nothing_to_come_back_by() {
         for stream in [&server_stream, &client_stream] {
             assert_eq!(ssl(stream).current_cipher().unwrap().name(), suite);
             assert_eq!(ssl(stream).version2(), Some(super::version(version)));
+            assert!(ssl(stream).security_level() >= 2);
         }
         assert_eq!(ssl(&server_stream).num_tickets(), 0);
         assert!(ssl(&client_stream).session().is_none_or(|session| session.id().is_empty()));
