@@ -65,10 +65,10 @@ impl Exchange for Passage {
 /// So many at the same time.
 fn pass(port: u16, together: usize, version: &'static SupportedProtocolVersion) -> Workers {
     let authority = Authority::from_environment();
-    let config = authority.client_config(0, &[version]);
     let mut workers = Workers::default();
-    for _ in 0..together {
-        workers.add(Passage { port, config: Arc::clone(&config) });
+    for number in 0..together {
+        // An AE of its own: a connection that comes while another one of its AE is open takes over from it.
+        workers.add(Passage { port, config: authority.client_config(number, &[version]) });
     }
     workers
 }
