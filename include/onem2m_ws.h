@@ -1556,8 +1556,8 @@ int32_t onem2m_ws_registrar_config_set_sp_id(struct onem2m_ws_registrar_config *
 // The resource name of the CSEBase: "cse-in" by default.
 int32_t onem2m_ws_registrar_config_set_cse_name(struct onem2m_ws_registrar_config *config, const char *cse_name);
 
-// The originator that may do everything: "CAdmin" by default. There is no authentication: whoever names himself so is
-// believed.
+// The originator that may do everything: "CAdmin" by default. Over a connection without TLS whoever names himself so is
+// believed; over one with TLS a credential that names it.
 int32_t onem2m_ws_registrar_config_set_admin(struct onem2m_ws_registrar_config *config, const char *originator);
 
 // Allows to listen with ws at an address that others can reach, though nothing is encrypted: false by default. For closed

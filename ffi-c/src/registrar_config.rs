@@ -331,8 +331,8 @@ pub extern "C" fn onem2m_ws_registrar_config_set_cse_name(
     change(config, |settings| settings.set("cse_name", text(cse_name, "cse_name")?))
 }
 
-/// The originator that may do everything: "CAdmin" by default. There is no authentication: whoever names himself so is
-/// believed.
+/// The originator that may do everything: "CAdmin" by default. Over a connection without TLS whoever names himself so is
+/// believed; over one with TLS a credential that names it.
 #[unsafe(no_mangle)]
 pub extern "C" fn onem2m_ws_registrar_config_set_admin(
     config: *mut onem2m_ws_registrar_config,

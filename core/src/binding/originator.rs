@@ -4,7 +4,7 @@
 //! and in no other way. What it does not do: know who is at the other end ([`super::PeerIdentity`] says), which principal an
 //! entity belongs to ([`super::Registry`] does), or what an originator may do to a resource.
 
-use super::identity::PeerIdentity;
+use super::identity::{Framework, PeerIdentity};
 use super::registration::{Registration, RegistreeKind};
 use crate::primitive::{EntityId, IdError, Operation, Request, StatusCode};
 
@@ -95,7 +95,11 @@ pub(super) fn judge(claim: &Claim<'_>, world: &impl Known) -> Verdict {
         return unnamed(claim, text, allowed, world);
     }
     if allowed.is_none() && world.is_trusted(text) {
-        return Verdict::Pass;
+        // To have some credential is not to be the administrator. Of whom the program has accepted itself it says so by that.
+        return match claim.association.map(PeerIdentity::framework) {
+            None | Some(Framework::Program) => Verdict::Pass,
+            Some(_) => impostor(format!("the credential of this connection does not name {text:?}: use one that does")),
+        };
     }
     let entity = match world.entity(text) {
         Ok(entity) => entity,

@@ -68,6 +68,10 @@ fn certificate(entities: &[&str]) -> PeerIdentity {
     PeerIdentity::new(Framework::Certificate, Principal::new("k")).only(entities)
 }
 
+fn unnamed() -> PeerIdentity {
+    PeerIdentity::new(Framework::RawPublicKey, Principal::new("key"))
+}
+
 fn token() -> PeerIdentity {
     Principal::new("token").into()
 }
@@ -88,12 +92,12 @@ fn answer(claim: &Claim<'_>, world: &World) -> String {
 fn ws_7_2_whose_requests_pass_to_read() {
     let (ae, several, new) = (certificate(&["Ca"]), certificate(&["Ca", "Cc", "Sa"]), certificate(&["Cnew"]));
     let (cse, new_cse) = (certificate(&["/id-mn"]), certificate(&["/id-new"]));
-    let token = token();
+    let (token, unnamed) = (token(), unnamed());
     let (ca, mn) = (Some(AES[0]), Some(CSES[0]));
     let nobody = None;
     // Who is authenticated, what is registered over the connection, what it does, as whom, and what becomes of it.
     type Row<'a> = (Option<&'a PeerIdentity>, Option<&'static str>, Act, &'a str, &'a str);
-    let rows: [Row<'_>; 57] = [
+    let rows: [Row<'_>; 61] = [
         // An AE by its certificate says its own stem, and nothing else.
         (Some(&ae), ca, Other, "Ca", "pass"),
         (Some(&ae), ca, Other, "/id-in/Ca", "4000"),
@@ -150,6 +154,11 @@ fn ws_7_2_whose_requests_pass_to_read() {
         (None, nobody, Other, "Ca", "pass"),
         (None, nobody, Other, "Cnew", "4106"),
         (None, nobody, Other, "CAdmin", "pass"),
+        (Some(&token), nobody, Other, "CAdmin", "pass"),
+        // A certificate, a key, that names nobody.
+        (Some(&unnamed), nobody, Other, "CAdmin", "4106"),
+        (Some(&unnamed), ca, Other, "Ca", "pass"),
+        (Some(&unnamed), nobody, RegistersAe, "Cnew", "pass"),
         (None, ca, Other, "Cb", "4106"),
         (None, ca, RegistersAe, "Cnew", "4106"),
         (None, ca, RegistersAe, "C", "4106"),
@@ -245,12 +254,14 @@ struct Case {
     /// For whom its credential is.
     allowed: Option<Vec<&'static str>>,
     is_inside: bool,
+    /// It was accepted by the program, and not by TLS.
+    is_token: bool,
     world: World,
 }
 
 /// The rules, one after the other, by what the texts mean: the first that applies has the answer.
 fn by_the_rules(case: &Case, act: Act, text: &str, means: Means) -> String {
-    let Case { allowed, is_inside, world } = case;
+    let Case { allowed, is_inside, is_token, world } = case;
     let registers_ae = act == RegistersAe;
     let registers = registers_ae || act == RegistersCse;
     let over = world.over.unwrap_or_default();
@@ -301,6 +312,7 @@ fn by_the_rules(case: &Case, act: Act, text: &str, means: Means) -> String {
         ]
     } else {
         vec![
+            (id == ADMIN && *is_inside && !is_token, "4106"),
             (id == ADMIN, "pass"),
             (!is_inside && is_cse_id && world.cse_needs_association, "4107"),
             // `/Sx` may be a CSE that registers.
@@ -345,9 +357,16 @@ fn ws_7_2_every_combination_is_judged_by_the_rules() {
             cases.extend(credentials.map(|allowed| Case {
                 allowed: Some(allowed.to_vec()),
                 is_inside: true,
+                is_token: false,
                 world: world(),
             }));
-            cases.extend([true, false].map(|is_inside| Case { allowed: None, is_inside, world: world() }));
+            let unnamed = [(true, true), (true, false), (false, false)];
+            cases.extend(unnamed.map(|(is_inside, is_token)| Case {
+                allowed: None,
+                is_inside,
+                is_token,
+                world: world(),
+            }));
         }
     }
     let mut judged = 0;
@@ -355,7 +374,8 @@ fn ws_7_2_every_combination_is_judged_by_the_rules() {
     for case in &cases {
         let identity = match &case.allowed {
             Some(allowed) => Some(certificate(allowed)),
-            None => case.is_inside.then(token),
+            None if case.is_token => Some(token()),
+            None => case.is_inside.then(unnamed),
         };
         for act in [RegistersAe, RegistersCse, LooksForItself, Other] {
             for (text, means) in forms() {

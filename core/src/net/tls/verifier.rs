@@ -45,11 +45,14 @@ fn unknown(text: impl Into<String>) -> Error {
     Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(Unknown(text.into())))))
 }
 
+/// What verifies the certificates of some authorities, and the providers whose entities they may certify; all if it is none.
+type Group = (Arc<dyn ClientCertVerifier>, Option<Vec<SpId>>);
+
 /// Clients with certificates, as a server sees them.
 #[derive(Debug)]
 pub(super) struct Clients {
     /// One after the other: an authority may be trusted for the entities of some providers only.
-    groups: Vec<(Arc<dyn ClientCertVerifier>, Option<Vec<SpId>>)>,
+    groups: Vec<Group>,
     subjects: Vec<DistinguishedName>,
     directory: Arc<Directory>,
     is_mandatory: bool,
@@ -63,7 +66,7 @@ impl Clients {
         is_mandatory: bool,
         provider: &Arc<CryptoProvider>,
     ) -> Result<Self> {
-        let mut groups = Vec::new();
+        let mut groups: Vec<Group> = Vec::new();
         let mut subjects = Vec::new();
         for Anchors { roots, providers } in anchors {
             subjects.extend(roots.subjects());
