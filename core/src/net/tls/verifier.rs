@@ -45,11 +45,14 @@ fn unknown(text: impl Into<String>) -> Error {
     Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(Unknown(text.into())))))
 }
 
+/// Who judges certificates by some authorities, and the providers whose entities those may certify; all if it is none.
+type Group = (Arc<dyn ClientCertVerifier>, Option<Vec<SpId>>);
+
 /// Clients with certificates, as a server sees them.
 #[derive(Debug)]
 pub(super) struct Clients {
     /// One after the other: an authority may be trusted for the entities of some providers only.
-    groups: Vec<(Arc<dyn ClientCertVerifier>, Option<Vec<SpId>>)>,
+    groups: Vec<Group>,
     subjects: Vec<DistinguishedName>,
     directory: Arc<Directory>,
     is_mandatory: bool,
