@@ -1,6 +1,6 @@
 //! What a registrar knows of its registrees: who is registered, and over which connection each can be reached.
 //!
-//! Covers: TS-0020 5.2, 6.4; rows WS-5.2-3, WS-6.4-2, -3, -4, -5. Decides which requests pass (the gate) and where a
+//! Covers: TS-0020 5.2, 6.4; rows WS-5.2-3, WS-6.4-2, -3, -4, -5, WS-7-2. Decides which requests pass (the gate) and where a
 //! primitive for a registree goes. Does not authenticate: who a peer is by its credential is decided before, and said when
 //! its connection is opened.
 //!
@@ -9,7 +9,9 @@
 //!
 //! - Of the connections of one principal the newest has the place at once, with all the entities that belong to it. An
 //!   entity belongs to the first principal over whose connection it is reached, until it is deregistered.
-//! - For an entity that belongs to a principal nobody else speaks, whether its connection lives or not.
+//! - For an entity that belongs to a principal nobody else speaks, whether its connection lives or not. What the credential of a
+//!   principal names is its own as long as it is connected, registered or not, and is reached over no connection of a credential
+//!   that does not name it.
 //! - For any other entity a newcomer waits until the connection that is there has answered a probe or died, unless
 //!   [`TakeOver`] says otherwise.
 

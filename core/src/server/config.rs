@@ -343,6 +343,9 @@ impl ServerBuilder {
     /// closed with 4001. An entity belongs to the first principal over whose connection it is reached, until it is deregistered;
     /// nobody else speaks for it ([`ServerEvent::SecurityAlert`](super::ServerEvent::SecurityAlert)).
     ///
+    /// Where TLS has accepted a credential, that says who it is ([`HandshakeInfo::identity`]): the hook can only deny then, and its
+    /// principal does not count.
+    ///
     /// The hook is called on a task that opens connections: it must not block. If it panics, the peer is answered 500.
     pub fn authenticate(
         mut self,
@@ -405,7 +408,7 @@ impl ServerBuilder {
 
     /// If it does anywhere, a CSE is to use it (TS-0004 7.3.2.1); a server without it is for closed environments (TS-0020 7).
     fn listens_with_tls(&self) -> bool {
-        self.listen.iter().any(|(uri, _)| uri.starts_with("wss:"))
+        self.listen.iter().any(|(uri, _)| uri.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("wss:")))
     }
 
     /// The file that the server is to open, and to close, if any.
@@ -653,6 +656,14 @@ mod tests {
         }
         let none = ServerBuilder::new().ping_after(None).idle_close(None).fragment_size(None).compression(None);
         assert!(none.check().is_ok());
+    }
+
+    #[test]
+    fn ws_7_3_a_cse_needs_tls_where_a_server_listens_with_it() {
+        let listen = |uris: &[&str]| uris.iter().fold(ServerBuilder::new(), |b, uri| b.listen(*uri)).listens_with_tls();
+        assert!(!listen(&[]) && !listen(&["ws://127.0.0.1:0", "ws://[::1]:9000"]));
+        assert!(listen(&["ws://127.0.0.1:0", "wss://127.0.0.1:0"]) && listen(&["WSS://127.0.0.1:0"]));
+        assert!(!ServerBuilder::new().several_entities_without_tls);
     }
 
     #[test]

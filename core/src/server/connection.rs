@@ -156,6 +156,9 @@ impl Shared {
 
         let hint = hint(&upgraded.request);
         let ((), orders) = self.change(Some(peer), "", |registry, now| registry.connected(id, identity, hint, now));
+        if registree.identity.as_ref().is_some_and(|identity| identity.entities().is_some()) {
+            self.changed(); // whoever was let pass as what it names is not any more
+        }
         self.follow(server, orders);
         let link = &registree.link;
         if *self.stopping.borrow() {
@@ -185,7 +188,7 @@ impl Gate<'_> {
         shared.change(Some(*peer), "", |registry, now| {
             let admission = registry.admit(*id, request, now);
             self.admitted = match &request.from {
-                Some(from) if admission == Admission::Pass && registry.route(from) == Some(*id) => {
+                Some(from) if admission == Admission::Pass && registry.passes_again(*id, request) => {
                     Some((from.as_str().into(), shared.changes.load(Ordering::Acquire)))
                 }
                 _ => None,

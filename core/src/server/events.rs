@@ -272,7 +272,10 @@ impl Shared {
                 ServerEvent::SecurityAlert { entity, principal, peer }
             }
             RegistryEvent::Probe { connection } => return orders.push(Order::Probe(connection)),
-            RegistryEvent::Close { connection, why } => return orders.push(Order::Close(connection, why)),
+            RegistryEvent::Close { connection, why } => {
+                self.changed();
+                return orders.push(Order::Close(connection, why));
+            }
         };
         self.events.push(event);
     }
@@ -282,7 +285,7 @@ impl Shared {
     }
 
     /// What connections know of the registry may be wrong now.
-    fn changed(&self) {
+    pub(super) fn changed(&self) {
         self.changes.fetch_add(1, Ordering::Release);
     }
 

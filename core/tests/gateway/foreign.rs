@@ -44,7 +44,7 @@ async fn ws_5_2_2_the_registrar_may_open_connections_of_its_own_and_is_trusted_o
         (Some("/id-mn2"), "/id-mn2/Cfar", data, StatusCode::ORIGINATOR_NOT_AUTHENTICATED),
         // A name that is chosen so that the gate takes it for the question of a CSE after itself.
         (None, "/data", "cse-mn/sensor/data", StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE),
-        (None, "/sensor/data", "/id-mn/cse-mn/sensor/data", StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE),
+        (None, "/sensor/data", "/id-mn/cse-mn/sensor/data", StatusCode::BAD_REQUEST),
         (None, "/id-x", "cse-mn/id-x", StatusCode::NOT_FOUND),
         // The registrar does not speak for the entities of this CSE.
         (Some("/id-in"), "/id-mn/CAdmin", data, StatusCode::ORIGINATOR_HAS_NO_PRIVILEGE),

@@ -115,6 +115,14 @@ impl Registry {
         self.speak_for(connection, originator, now).unwrap_or(admission)
     }
 
+    /// Whether other requests of the originator whose request has just passed will pass too, until an event or a new connection
+    /// changes something: it is reached over this connection, is trusted, or is forwarded for.
+    #[must_use]
+    pub fn passes_again(&self, connection: ConnectionId, request: &Request) -> bool {
+        let stem = self.stem(request.from.as_deref().unwrap_or_default());
+        Act::of(request) == Act::Other && self.entities.get(stem).is_none_or(|entry| entry.route == Some(connection))
+    }
+
     /// The entity for which a connection without an association speaks, as long as that is registered.
     pub(super) fn bound<'a>(&self, carrier: &'a Carrier) -> Option<&'a Arc<str>> {
         carrier.bound.as_ref().filter(|bound| self.binds_plain && self.entities.contains_key(&***bound))

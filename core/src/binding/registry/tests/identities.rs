@@ -256,6 +256,31 @@ fn ws_7_3_where_there_is_tls_a_cse_without_it_is_refused() {
 }
 
 #[test]
+fn ws_6_4_3_what_has_passed_is_no_pass_for_all_that_follows() {
+    let mut world = world();
+    for connection in [ONE, TWO, THREE] {
+        world.connect(connection, None, None);
+    }
+    world.register(ONE, "Ca");
+    world.register(THREE, "/id-mn");
+    let retrieve = |originator: &str, to: &str| Request::retrieve(to).from(originator);
+    for (connection, request, again) in [
+        (ONE, retrieve("Ca", "cse-in"), true),
+        (ONE, retrieve("CAdmin", "cse-in"), true),
+        (THREE, retrieve("/id-mn", "cse-in"), true),
+        (THREE, retrieve("/id-mn/Cx", "cse-in"), true),
+        // It waits for the place of another one.
+        (TWO, retrieve("Ca", "cse-in"), false),
+        // Only this question passes.
+        (TWO, retrieve("/id-mn2", "/id-in/cse-in/id-mn2"), false),
+        (TWO, register_ae("Ca"), false),
+    ] {
+        assert_eq!(world.admit(connection, &request), Admission::Pass, "{request:?}");
+        assert_eq!(world.registry.passes_again(connection, &request), again, "{request:?}");
+    }
+}
+
+#[test]
 fn a_registry_without_names_takes_identifiers_as_they_are() {
     let mut registry = Registry::new("", "", Vec::new()).unwrap();
     let now = Instant::now();
