@@ -442,7 +442,7 @@ static void api_settings_of_the_connection(void) {
         {"{\"proxy_user\":\"u\"}", "without a proxy"},
         {"{\"basic_user\":\"u:v\",\"basic_password\":\"hunter2\"}", "colon"},
         {"{\"bearer\":\"hunter2 \"}", "letters"},
-        {"{\"bearer\":\"hunter2\",\"basic_user\":\"u\"}", "besides"},
+        {"{\"bearer\":\"hunter2\",\"basic_user\":\"u\"}", "or bearer"},
         {"{\"bearer\":\"hunter2\",\"headers\":{\"authorization\":\"x\"}}", "besides"},
     };
     size_t i;
