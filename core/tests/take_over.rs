@@ -265,24 +265,23 @@ async fn ws_5_2_3_ten_thousand_notifications_survive_a_hundred_take_overs_in_ord
     };
     // Of the hundred that are taken over, every third falls silent with a request under way; the others are in the middle of
     // answering.
-    let quota = TOTAL / (TAKE_OVERS + 1);
+    // Others may take more than theirs, on a busy machine.
+    let quota = TOTAL / (TAKE_OVERS + 1) / 2;
     let silent_at = |connection: usize| (connection.is_multiple_of(3) && connection < TAKE_OVERS).then_some(quota);
     let mut listeners = vec![registree.listen(first, silent_at(0), false)];
-    let mut silent = 1;
     for take_over in 1..=TAKE_OVERS {
         registree.wait_for(take_over * quota).await;
         // The one before may fall silent a little later than by the count of all.
         if silent_at(take_over - 1).is_some() {
             let heard = Arc::clone(registree.heard.last().unwrap());
             let waiting = async {
-                while heard.lock().unwrap().len() < quota {
+                while heard.lock().unwrap().len() < quota && server.waiting("Ca") > 0 {
                     tokio::time::sleep(Duration::from_millis(1)).await;
                 }
             };
             tokio::time::timeout(PATIENCE, waiting).await.expect("nothing comes any more");
         }
         let peer = connect(&server, Some("key"), None).await;
-        silent += usize::from(silent_at(take_over).is_some());
         listeners.push(registree.listen(peer, silent_at(take_over), false));
     }
     producer.await.unwrap();
@@ -298,6 +297,11 @@ async fn ws_5_2_3_ten_thousand_notifications_survive_a_hundred_take_overs_in_ord
         assert_eq!(code, Some(TAKEN_OVER));
     }
     let repeated = registree.check(TOTAL);
+    let fell_silent = |(connection, heard): &(usize, &Arc<Mutex<Heard>>)| {
+        silent_at(*connection).is_some_and(|quota| heard.lock().unwrap().len() >= quota)
+    };
+    let silent = registree.heard.iter().enumerate().filter(fell_silent).count();
+    assert!(silent > TAKE_OVERS / 4, "{silent} fell silent");
     println!(
         "{repeated} of {TOTAL} notifications came twice in {TAKE_OVERS} take-overs, {silent} of them with a silent peer"
     );
