@@ -159,6 +159,22 @@ fn spki(key: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
+async fn ws_7_1_a_certificate_of_whose_state_nothing_is_known_is_refused() {
+    let world = World::new();
+    let client = || world.client(&world.ae(AE));
+    let ago = std::time::SystemTime::now() - std::time::Duration::from_secs(2 * 24 * 3600);
+    let old = world.authority.revoked_as_of(ago, &[]);
+    let of_another = Authority::new("another authority").revoked(&[]);
+    for version in VERSIONS {
+        for (name, list, words) in [("expired", &old, "has expired"), ("another's", &of_another, "is not known")] {
+            let server = world.server().revoked(list.clone());
+            meet(version, name, server, client(), Err((ErrorKind::CredentialRefused, words))).await;
+        }
+        meet(version, "good", world.server().revoked(world.authority.revoked(&[])), client(), Ok(())).await;
+    }
+}
+
+#[tokio::test]
 async fn ws_7_1_what_a_credential_without_a_name_may_is_a_setting() {
     let world = World::new();
     let node = world.authority.issue(vec![dns("node7.sp.example")], Good::Now);

@@ -95,7 +95,11 @@ impl Authority {
 
     /// The list of what it has revoked.
     pub(crate) fn revoked(&self, serials: &[u64]) -> Pem {
-        let now = SystemTime::now();
+        self.revoked_as_of(SystemTime::now(), serials)
+    }
+
+    /// The list of that day.
+    pub(crate) fn revoked_as_of(&self, now: SystemTime, serials: &[u64]) -> Pem {
         let revoked = serials.iter().map(|serial| RevokedCertParams {
             serial_number: SerialNumber::from(*serial),
             revocation_time: now.into(),

@@ -58,6 +58,9 @@ fn not_trusted(why: &CertificateError) -> String {
         UnknownRevocationStatus => {
             "whether it is revoked is not known: there is no list of its authority among the revoked ones"
         }
+        ExpiredRevocationList | ExpiredRevocationListContext { .. } => {
+            "whether it is revoked is not known: the list of its authority has expired; bring a new one"
+        }
         InvalidPurpose | InvalidPurposeContext { .. } => "it is not for this end of TLS (extended key usage)",
         BadEncoding => "it is no X.509 certificate",
         NotValidForName | NotValidForNameContext { .. } => {

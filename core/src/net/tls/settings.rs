@@ -180,7 +180,8 @@ impl Tls {
     }
 
     /// Takes no certificate that these lists (CRL, RFC 5280 5) revoke. Where there is a list, there must be one of each authority
-    /// on the way from a certificate to an anchor: a certificate of whose state nothing is known is refused.
+    /// on the way from a certificate to an anchor: a certificate of whose state nothing is known is refused. So it is when the list has
+    /// expired: bring a new one in time, and reload.
     pub fn revoked(mut self, lists: impl Into<Pem>) -> Self {
         self.revoked.push(lists.into());
         self

@@ -72,6 +72,7 @@ impl Clients {
             subjects.extend(roots.subjects());
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(roots), Arc::clone(provider))
                 .with_crls(revoked.iter().cloned())
+                .enforce_revocation_expiration()
                 .build()
                 .map_err(|error| invalid(format!("tls: {error}")))?;
             groups.push((verifier, providers.clone()));
@@ -307,6 +308,7 @@ pub(super) fn servers(
     }
     WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
         .with_crls(revoked.iter().cloned())
+        .enforce_revocation_expiration()
         .build()
         .map_err(|error| invalid(format!("tls: {error}")))
 }
