@@ -81,9 +81,10 @@ $(VENV)/wheel.stamp: $(RUST_SOURCES) $(PY_SOURCES) $(VENV)/requirements.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check ./py
 	touch $@
 
-# The static library is made beside the shared one. Programs ask for the SONAME at run time.
+# The static library is made beside the shared one. Programs ask for the SONAME at run time. With the features that the Python
+# package asks of the core, it is compiled once for both; what the C library does not use of it is not linked.
 $(SHARED): $(RUST_SOURCES) $(C_SOURCES) | need
-	$(CARGO) build --release --locked -p $(C_CRATE)
+	$(CARGO) build --release --locked -p $(C_CRATE) --features onem2m/pki
 	ln -sf libonem2m_ws.so $(RELEASE)/libonem2m_ws.so.0
 	touch $@
 
@@ -137,7 +138,8 @@ test-rust: $(VENV)/requirements.stamp ## the Rust tests, with a live ACME beside
 .PHONY: test-c
 test-c: $(VENV)/requirements.stamp ## the C interface: header, C99 and C++17, shared and static, with a live ACME
 	$(CARGO) test --locked $(CRATES) $(C_TESTS) --no-run
-	$(call logged,$(ACME) --optional -- $(CARGO) test --locked --no-fail-fast $(CRATES) $(C_TESTS) -- --show-output)
+	$(call logged,$(ACME) --optional -- $(CARGO) test --locked --no-fail-fast $(CRATES) $(C_TESTS) -- \
+	    --show-output --test-threads 4) # they wait for the most part
 
 .PHONY: test-python
 test-python: $(VENV)/wheel.stamp ## the Python package, as installed, with a live ACME
