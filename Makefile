@@ -211,7 +211,7 @@ check-format: $(VENV)/requirements.stamp
 
 .PHONY: check-clippy
 check-clippy: | need
-	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --locked --workspace --all-targets $(addprefix --features onem2m-ws/,$(OPENSSL)) -- -D warnings
 	$(CARGO) clippy --locked -p onem2m-ws --no-default-features -- -D warnings
 
 # Without the fuzzer's C++ code. Not --locked: the lock file of the targets follows the library's dependencies. In the

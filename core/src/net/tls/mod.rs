@@ -1,10 +1,10 @@
 //! TLS below the WebSocket connection, and who is at its other end.
 //!
-//! Covers: TS-0020 7, TS-0003 8.2, 10.1, 10.2; rows WS-7-1, WS-7-2. TLS 1.3 and 1.2: by rustls, with certificates or raw public keys
-//! (RFC 7250), or by OpenSSL, with certificates or pre-shared keys. [`Tls`] has the settings of both ends, [`acceptor`] and [`connector`] are what is made of them, and
-//! [`TlsStream`] with [`PeerIdentity`](crate::binding::PeerIdentity) is all that stands above sees of it. No session is ever
-//! resumed, no early data taken: whoever comes is judged each time. What it does not do: say which requests an identity may make
-//! (`binding::originator` does).
+//! Covers: TS-0020 7, TS-0003 8.2, 10.1, 10.2; rows WS-7-1, WS-7-2. TLS 1.3 and 1.2: by rustls, with certificates or raw public
+//! keys (RFC 7250), or by OpenSSL, with certificates or pre-shared keys. [`Tls`] has the settings of both ends, `acceptor` and
+//! `connector` are what is made of them, and `TlsStream` with [`PeerIdentity`](crate::binding::PeerIdentity) is all that stands
+//! above sees of it. No session is ever resumed, no early data taken: whoever comes is judged each time. What it does not do:
+//! say which requests an identity may make (`binding::originator` does).
 
 pub(crate) mod acceptor;
 pub(crate) mod connector;
