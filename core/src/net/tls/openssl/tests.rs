@@ -216,7 +216,7 @@ async fn ws_7_1_a_wrong_key_and_an_unknown_one_are_refused_alike() {
         for (id, why) in cases {
             let client = connector(only(with_key(id, b"fedcba9876543210"), version));
             let (accepted, connected) = meet(&server, &client).await;
-            assert_eq!(accepted.err().unwrap(), crate::websocket::escape(&why));
+            assert_eq!(accepted.err().unwrap(), crate::websocket::escape(why));
             let (kind, text) = connected.err().unwrap();
             assert_eq!(kind, ErrorKind::CredentialRefused);
             assert!(
