@@ -170,6 +170,15 @@ CRASHES ?= 100
 crash: | need ## kills the registrar CRASHES=100 times under load: what it accepted is delivered, in order
 	CRASHES=$(CRASHES) $(CARGO) test --locked -p onem2m-ws --test crash -- --nocapture
 
+# The address sanitizer needs an option that the stable compiler has, but hides. What the programs of the tests do not free when
+# they end is not looked for.
+.PHONY: asan
+asan: | need ## the tests of the C interface, wss among them, with the address sanitizer in the library and in the programs
+	RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=$(abspath build/asan) ASAN_OPTIONS=detect_leaks=0 \
+	CARGO_BUILD_TARGET=$$(rustc -vV | sed -n 's/^host: //p') \
+	CC='$(CC) -fsanitize=address' CXX='c++ -fsanitize=address' \
+	    $(CARGO) test --locked -p $(C_CRATE) --test c_programs -- --show-output tests_as_
+
 # core/fuzz/README.md says what is searched for. The sanitizer needs options that the stable compiler has, but hides.
 FUZZ := core/fuzz
 BENCH_FORMATS := core/benches/formats
