@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::binding::subprotocol;
 use crate::primitive::Format;
@@ -15,9 +15,7 @@ use crate::websocket::handshake::Limits;
 use crate::websocket::handshake::server::{Rejection, ServerHandshake, UpgradeRequest};
 use crate::websocket::{Agreement, Compression};
 
-/// So long a peer that is refused has to take its answer.
-const FAREWELL: Duration = Duration::from_secs(1);
-/// So much of what it still sends is read meanwhile.
+/// So much of what a peer that is refused still sends is read.
 const FAREWELL_BYTES: usize = 256 << 10;
 
 /// What a server accepts.
@@ -141,22 +139,7 @@ impl Listen {
     }
 }
 
-/// Sends a refusal so that the client can read it: what it still sends is read, since closing a socket with unread bytes
-/// resets the connection and may take the answer away (RFC 7230 6.6). A peer that does not take it is left alone.
+/// Sends a refusal so that the client can read it.
 pub(crate) async fn farewell(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), rejection: &Rejection) {
-    let answer = rejection.to_bytes();
-    let say_and_drain = async {
-        stream.write_all(&answer).await?;
-        stream.shutdown().await?;
-        let mut scrap = [0; 4096];
-        let mut drained = 0;
-        while drained < FAREWELL_BYTES {
-            match stream.read(&mut scrap).await? {
-                0 => break,
-                count => drained += count,
-            }
-        }
-        std::io::Result::Ok(())
-    };
-    let _ = timeout(FAREWELL, say_and_drain).await;
+    super::farewell::say(stream, &rejection.to_bytes(), FAREWELL_BYTES).await;
 }

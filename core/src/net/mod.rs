@@ -5,6 +5,7 @@
 
 pub(crate) mod alarms;
 pub(crate) mod dial;
+pub(crate) mod farewell;
 pub(crate) mod link;
 pub(crate) mod listen;
 pub(crate) mod pump;

@@ -10,13 +10,11 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
+use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
 
-use crate::support::{Leaf, World};
+use crate::support::{Leaf, World, foreign_client};
 
 fn registrar(world: &World) -> Registrar {
     let tls = world.server();
@@ -33,17 +31,7 @@ fn registrar(world: &World) -> Registrar {
 type Socket = WebSocketStream<tokio_rustls::client::TlsStream<TcpStream>>;
 
 async fn connect(world: &World, leaf: &Leaf, port: u16) -> Socket {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(world.authority.pem.as_bytes()).unwrap()).unwrap();
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_client_auth_cert(
-            vec![CertificateDer::from_pem_slice(leaf.certificate.as_bytes()).unwrap()],
-            PrivateKeyDer::from_pem_slice(leaf.key.as_bytes()).unwrap(),
-        )
-        .unwrap();
+    let config = foreign_client(world, leaf);
     let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let name = ServerName::try_from("localhost").unwrap();
     let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();

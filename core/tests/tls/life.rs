@@ -8,7 +8,9 @@ use onem2m_ws::ErrorKind;
 use onem2m_ws::client::{Client, ConnectionState};
 use onem2m_ws::tls::{Pem, Tls};
 
-use crate::support::{Authority, Good, PATIENCE, VERSIONS, World, at, dns, raw_key, round, serve, uri, with};
+use crate::support::{
+    Authority, Good, PATIENCE, VERSIONS, World, at, dns, foreign_client, raw_key, round, serve, uri, with,
+};
 
 const AE: &str = "//sp.example/Sae1";
 
@@ -167,26 +169,15 @@ async fn ws_7_1_a_client_is_not_connected_before_the_server_has_judged_its_certi
 #[tokio::test]
 async fn ws_7_1_no_session_is_resumed() {
     use tokio_rustls::TlsConnector;
+    use tokio_rustls::rustls::HandshakeKind;
     use tokio_rustls::rustls::client::Resumption;
-    use tokio_rustls::rustls::pki_types::pem::PemObject;
-    use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-    use tokio_rustls::rustls::{ClientConfig, HandshakeKind, RootCertStore};
+    use tokio_rustls::rustls::pki_types::ServerName;
 
     let world = World::new();
     let ae = world.ae(AE);
     for version in VERSIONS {
         let (server, _) = serve(world.server().most_version(version));
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(world.authority.pem.as_bytes()).unwrap()).unwrap();
-        let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
-        let chain = vec![CertificateDer::from_pem_slice(ae.certificate.as_bytes()).unwrap()];
-        let key = PrivateKeyDer::from_pem_slice(ae.key.as_bytes()).unwrap();
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_client_auth_cert(chain, key)
-            .unwrap();
+        let mut config = foreign_client(&world, &ae);
         config.resumption = Resumption::in_memory_sessions(16);
         let connector = TlsConnector::from(Arc::new(config));
         for _ in 0..3 {

@@ -14,11 +14,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
+use tokio_rustls::rustls::pki_types::ServerName;
 
-use crate::support::{PATIENCE, VERSIONS, World};
+use crate::support::{PATIENCE, VERSIONS, World, foreign_client};
 
 /// The most that a record holds (RFC 8446 5.1).
 const RECORD: usize = 1 << 14;
@@ -96,17 +94,7 @@ async fn open(version: TlsVersion, size: usize) -> (Server, TlsStream<Counting>,
     server.restore(Registration::known("Sae1"));
 
     let ae = world.ae("//sp.example/Sae1");
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(world.authority.pem.as_bytes()).unwrap()).unwrap();
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_client_auth_cert(
-            vec![CertificateDer::from_pem_slice(ae.certificate.as_bytes()).unwrap()],
-            PrivateKeyDer::from_pem_slice(ae.key.as_bytes()).unwrap(),
-        )
-        .unwrap();
+    let config = foreign_client(&world, &ae);
     let port = server.points_of_access()[0].port();
     let count = Arc::new(AtomicUsize::new(0));
     let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();

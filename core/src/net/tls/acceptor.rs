@@ -4,14 +4,12 @@
 //! come back by an old one. What it does not do: handshakes, which a library does ([`super::rustls`], [`super::openssl`]), or open
 //! WebSocket connections, or close those whose credential has ended.
 
-use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::material::invalid;
 use super::settings::{Tls, TlsLibrary};
@@ -23,9 +21,7 @@ use crate::binding::PeerIdentity;
 use crate::primitive::{CseId, SpId};
 use crate::{Error, Result};
 
-/// So long a client that is refused has to read why.
-const FAREWELL: Duration = Duration::from_secs(1);
-/// So much of what it still sends is read meanwhile.
+/// So much of what a client that is refused still sends is read.
 const FAREWELL_BYTES: usize = 64 << 10;
 
 /// Makes TLS of the connections of one listener, by settings that can be read anew.
@@ -108,22 +104,9 @@ impl Acceptor {
     }
 }
 
-/// The alert is written: what the client still sends is read, since closing a socket with unread bytes resets the connection, and
-/// may take the alert away (RFC 7230 6.6).
+/// The alert is written, and is to be read.
 pub(super) async fn farewell(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
-    let drain = async {
-        stream.shutdown().await?;
-        let mut scrap = [0; 4096];
-        let mut drained = 0;
-        while drained < FAREWELL_BYTES {
-            match stream.read(&mut scrap).await? {
-                0 => break,
-                count => drained += count,
-            }
-        }
-        io::Result::Ok(())
-    };
-    let _ = timeout(FAREWELL, drain).await;
+    crate::net::farewell::say(&mut stream, &[], FAREWELL_BYTES).await;
 }
 
 /// Why there is no connection, if its handshake took too long.
